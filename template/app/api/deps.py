@@ -1,0 +1,92 @@
+"""The vocabulary of a route's signature: who calls, with which right, on which rows."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.config import Settings
+from app.core.errors import Forbidden
+from app.core.passwords import Passwords
+from app.core.roles import UserRole
+from app.core.tokens import read_access_token
+from app.db.session import Database
+from app.models import User, UserSession
+from app.schemas.common import PaginationParams
+from app.services import auth
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+bearer = HTTPBearer(description="The `access_token` that `POST /auth/login` answers with.")
+
+
+def get_settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def get_passwords(request: Request) -> Passwords:
+    passwords: Passwords = request.app.state.passwords
+    return passwords
+
+
+def get_database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+AppSettings = Annotated[Settings, Depends(get_settings)]
+AppPasswords = Annotated[Passwords, Depends(get_passwords)]
+AppDatabase = Annotated[Database, Depends(get_database)]
+
+
+async def get_db(request: Request, database: AppDatabase) -> AsyncGenerator[AsyncSession]:
+    """One transaction for the request: committed before the answer is sent, undone by an error."""
+    sessions = database.read if request.method in SAFE_METHODS else database.write
+    async with sessions() as session:
+        yield session
+        await session.commit()
+
+
+DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
+
+
+async def get_current_session(
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
+    db: DB,
+    settings: AppSettings,
+) -> UserSession:
+    """The login behind the access token, with its user; 401 once it has ended."""
+    claims = read_access_token(settings, credentials.credentials)
+    return await auth.get_session(db, claims)
+
+
+CurrentSession = Annotated[UserSession, Depends(get_current_session)]
+
+
+async def get_current_user(current_session: CurrentSession) -> User:
+    return current_session.user
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def get_admin(user: CurrentUser) -> User:
+    if user.role is not UserRole.ADMIN:
+        raise Forbidden("Insufficient permissions")
+    return user
+
+
+AdminUser = Annotated[User, Depends(get_admin)]
+
+
+def get_pagination(
+    page: Annotated[int, Query(ge=1, le=10_000, description="Page number, from 1")] = 1,
+    limit: Annotated[int, Query(ge=1, le=100, description="Items per page")] = 20,
+) -> PaginationParams:
+    return PaginationParams(page=page, limit=limit)
+
+
+Pagination = Annotated[PaginationParams, Depends(get_pagination)]

@@ -1,0 +1,102 @@
+"""Every error becomes a problem document (RFC 9457), and every route can say which it may answer."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from app.core.errors import AppError, Invalid, InvalidToken
+from app.db.conflicts import conflict_sentence
+from app.db.outages import OUTAGES, is_outage
+from app.schemas.common import FieldProblem, Problem
+
+logger = structlog.stdlib.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = "5"
+
+
+def problem_response(
+    scope: Scope,
+    status: int,
+    detail: str,
+    *,
+    errors: list[FieldProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    problem = Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=scope["path"],
+        request_id=scope["state"]["request_id"],
+        errors=errors,
+    )
+    return JSONResponse(
+        problem.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE
+    )
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that may answer these; `api/openapi.py` adds their content."""
+    return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    for kind in (AppError, HTTPException, RequestValidationError, IntegrityError, *OUTAGES):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """What is not listed here is a defect: it goes on to the middleware, which answers 500."""
+    scope = request.scope
+    match error:
+        case Invalid():
+            errors = [FieldProblem(field=f"body.{error.field}", detail=error.detail)]
+            return problem_response(scope, error.status, error.detail, errors=errors)
+        case AppError():
+            return problem_response(scope, error.status, error.detail, headers=_headers(error))
+        case HTTPException():
+            detail = str(error.detail)
+            return problem_response(scope, error.status_code, detail, headers=error.headers)
+        case RequestValidationError():
+            return _invalid_request(scope, error)
+        case IntegrityError():
+            return problem_response(scope, HTTPStatus.CONFLICT, conflict_sentence(error))
+        case _ if is_outage(error):
+            logger.error("database_unavailable", error=type(error).__name__)
+            detail = "The database does not answer; try again shortly."
+            headers = {"Retry-After": RETRY_AFTER_SECONDS}
+            return problem_response(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
+    raise error
+
+
+def _headers(error: AppError) -> dict[str, str]:
+    if isinstance(error, InvalidToken):
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Bearer"}
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": RETRY_AFTER_SECONDS}
+    return {}
+
+
+def _invalid_request(scope: Scope, error: RequestValidationError) -> Response:
+    """Names what is wrong and where, but never echoes the input: it may hold a password."""
+    errors = [
+        FieldProblem(
+            field=".".join(str(part) for part in problem["loc"]),
+            detail=problem["msg"].removeprefix("Value error, "),
+        )
+        for problem in error.errors()
+    ]
+    detail = "; ".join(f"{problem.field}: {problem.detail}" for problem in errors[:3])
+    return problem_response(scope, 422, detail, errors=errors)

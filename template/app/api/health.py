@@ -1,0 +1,40 @@
+"""Liveness is a constant: it must not restart the service because something else is down."""
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter
+from sqlalchemy import text
+
+from app.api.deps import AppDatabase
+from app.api.errors import problems
+from app.core.errors import Unavailable
+from app.db.outages import is_outage
+from app.schemas.common import Schema
+
+CHECK_SECONDS = 2
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+class Health(Schema):
+    status: Literal["healthy"] = "healthy"
+
+
+@router.get("", summary="Liveness")
+async def health() -> Health:
+    """Whether the process answers requests, whatever else is down."""
+    return Health()
+
+
+@router.get("/ready", summary="Readiness", responses=problems(503))
+async def readiness(database: AppDatabase) -> Health:
+    """Whether requests can be served: the database answers within two seconds."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS), database.read() as session:
+            await session.execute(text("SELECT 1"))
+    except Exception as error:
+        if is_outage(error):
+            raise Unavailable("The database does not answer.") from error
+        raise
+    return Health()

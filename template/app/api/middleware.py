@@ -1,0 +1,141 @@
+"""What surrounds every request; pure ASGI, so that streams and cancellation pass through untouched."""
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.errors import problem_response
+
+logger = structlog.stdlib.get_logger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+HSTS = "max-age=63072000; includeSubDomains"
+
+
+class RequestContext:
+    """Gives each request an id, logs how it ended, and answers 500 for what nobody else caught."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            started = time.perf_counter()
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception:
+                logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
+                if status:
+                    raise
+                response = problem_response(scope, 500, "Something went wrong on our side.")
+                await response(scope, receive, send_with_id)
+            finally:
+                milliseconds = round((time.perf_counter() - started) * 1000, 1)
+                logger.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    milliseconds=milliseconds,
+                )
+
+
+class SecurityHeaders:
+    """OWASP Secure Headers for an API; the documentation pages may load their scripts."""
+
+    def __init__(self, app: ASGIApp, *, https: bool, documentation: frozenset[str]) -> None:
+        self.app = app
+        self.headers = SECURITY_HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
+        self.documentation = documentation
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+                if scope["path"] in self.documentation:
+                    del headers["Content-Security-Policy"]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class RequestGuard:
+    """Refuses what no route could use: a NUL or broken UTF-8 in the URL, a body that is too long.
+
+    FastAPI's own `max_body_size` counts a body that comes without its length.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refuse(scope) if scope["type"] == "http" else None
+        if refusal:
+            response = problem_response(scope, *refusal)
+            await response(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _refuse(self, scope: Scope) -> tuple[int, str] | None:
+        query: bytes = scope["query_string"]
+        if "\0" in scope["path"] or "\ufffd" in scope["path"] or b"%00" in query or b"\0" in query:
+            return 400, "The URL contains characters that are not allowed."
+        length = Headers(scope=scope).get("content-length", "0")
+        if length.isdecimal() and int(length) > self.max_body_bytes:
+            return 413, f"The body may have at most {self.max_body_bytes} bytes."
+        return None
+
+
+class TrustedHosts(TrustedHostMiddleware):
+    """Probes address a container by its IP, so health answers to every host name."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path", "").startswith("/health"):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+class Compression(GZipMiddleware):
+    """Not for answers that carry tokens: their compressed length would betray them (BREACH)."""
+
+    def __init__(self, app: ASGIApp, *, secret_prefix: str) -> None:
+        super().__init__(app, minimum_size=1000, compresslevel=5)
+        self.secret_prefix = secret_prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path", "").startswith(self.secret_prefix):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)

@@ -1,0 +1,38 @@
+"""Tenancy: a route of an organization names in its signature the least role that may call it.
+
+The dependency yields the caller's membership, with its organization. A stranger gets 404.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Path
+
+from app.api.deps import DB, CurrentUser
+from app.core.errors import Forbidden
+from app.core.roles import MemberRole
+from app.models import Membership
+from app.services import organization as organizations
+
+OrganizationSlug = Annotated[str, Path(max_length=100, examples=["acme"])]
+
+
+async def get_membership(db: DB, user: CurrentUser, slug: OrganizationSlug) -> Membership:
+    return await organizations.get_membership(db, slug, user.id)
+
+
+def require_member(least: MemberRole) -> Callable[[Membership], Awaitable[Membership]]:
+    async def check(
+        membership: Annotated[Membership, Depends(get_membership)],
+    ) -> Membership:
+        if membership.role.rank < least.rank:
+            raise Forbidden("Insufficient permissions")
+        return membership
+
+    return check
+
+
+ViewerAccess = Annotated[Membership, Depends(require_member(MemberRole.VIEWER))]
+MemberAccess = Annotated[Membership, Depends(require_member(MemberRole.MEMBER))]
+AdminAccess = Annotated[Membership, Depends(require_member(MemberRole.ADMIN))]
+OwnerAccess = Annotated[Membership, Depends(require_member(MemberRole.OWNER))]

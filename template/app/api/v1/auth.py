@@ -1,0 +1,70 @@
+from fastapi import APIRouter, status
+
+from app.api.deps import DB, AppPasswords, AppSettings, CurrentSession
+from app.api.errors import problems
+from app.models import User
+from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
+from app.schemas.user import UserResponse
+from app.services import auth, session
+from app.services import user as users
+from app.services.session import TokenPair
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+
+@router.post(
+    "/register",
+    summary="Register",
+    status_code=status.HTTP_201_CREATED,
+    response_model=UserResponse,
+    responses=problems(409),
+)
+async def register(db: DB, passwords: AppPasswords, body: RegisterRequest) -> User:
+    """Creates an account of one's own. Nobody becomes an administrator here."""
+    return await users.create(
+        db,
+        passwords,
+        email=body.email,
+        name=body.name,
+        password=body.password.get_secret_value(),
+    )
+
+
+@router.post(
+    "/login", summary="Log in", response_model=TokenResponse, responses=problems(401, 403, 503)
+)
+async def login(
+    db: DB, passwords: AppPasswords, settings: AppSettings, body: LoginRequest
+) -> TokenPair:
+    """Starts a session: an access token for the calls, a refresh token for the next pair.
+
+    The answer does not tell an unknown e-mail from a wrong password; 403 comes only after the right
+    password of an account that has been deactivated.
+    """
+    user = await auth.authenticate(
+        db, passwords, email=body.email, password=body.password.get_secret_value()
+    )
+    return await session.start(db, settings, user)
+
+
+@router.post(
+    "/refresh", summary="Refresh", response_model=TokenResponse, responses=problems(401)
+)
+async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenPair:
+    """Exchanges a refresh token for a new pair; it can be spent once.
+
+    Whoever presents a spent one again ends the session, his own or the thief's. Only within
+    `REFRESH_TOKEN_GRACE_SECONDS`, while its successor is unused, is it taken for a lost answer.
+    """
+    return await session.refresh(db, settings, body.refresh_token.get_secret_value())
+
+
+@router.post(
+    "/logout",
+    summary="Log out",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(401, 403),
+)
+async def logout(db: DB, current_session: CurrentSession) -> None:
+    """Ends this session: its access and refresh tokens are worth nothing from now on."""
+    await session.revoke(db, current_session)

@@ -1,0 +1,98 @@
+from typing import Any
+
+from fastapi import APIRouter, status
+from sqlalchemy import Row
+
+from app.api.deps import DB, CurrentUser, Pagination
+from app.api.errors import problems
+from app.api.tenancy import AdminAccess, OwnerAccess, ViewerAccess
+from app.schemas.common import PaginatedResponse
+from app.schemas.organization import (
+    OrganizationCreate,
+    OrganizationResponse,
+    OrganizationUpdate,
+    OwnershipTransfer,
+)
+from app.services import membership as memberships
+from app.services import organization as organizations
+
+router = APIRouter(prefix="/organizations", tags=["organizations"], responses=problems(401, 403))
+
+
+@router.post(
+    "/",
+    summary="Create an organization",
+    status_code=status.HTTP_201_CREATED,
+    response_model=OrganizationResponse,
+    responses=problems(409),
+)
+async def create_organization(db: DB, user: CurrentUser, body: OrganizationCreate) -> Row[Any]:
+    """The caller becomes its owner. The slug names it in URLs and never changes."""
+    return await organizations.create(db, user, body)
+
+
+@router.get("/", summary="List my organizations")
+async def list_organizations(
+    db: DB, user: CurrentUser, pagination: Pagination
+) -> PaginatedResponse[OrganizationResponse]:
+    """Those that the caller is a member of, the newest first."""
+    rows, total = await organizations.list_for_user(db, user.id, pagination)
+    return PaginatedResponse.create(
+        [OrganizationResponse.model_validate(row) for row in rows], total, pagination
+    )
+
+
+@router.get(
+    "/{slug}",
+    summary="Read an organization",
+    response_model=OrganizationResponse,
+    responses=problems(404),
+)
+async def read_organization(db: DB, access: ViewerAccess) -> Row[Any]:
+    """Members only: to everybody else it does not exist."""
+    return await organizations.details(db, access)
+
+
+@router.patch(
+    "/{slug}",
+    summary="Change an organization",
+    response_model=OrganizationResponse,
+    responses=problems(404),
+)
+async def update_organization(db: DB, access: AdminAccess, body: OrganizationUpdate) -> Row[Any]:
+    """Admins and owners only."""
+    return await organizations.update(db, access, body)
+
+
+@router.delete(
+    "/{slug}",
+    summary="Delete an organization",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404),
+)
+async def delete_organization(db: DB, access: OwnerAccess) -> None:
+    """With all that belongs to it; the slug becomes free. Owners only."""
+    await organizations.delete(db, access.organization)
+
+
+@router.post(
+    "/{slug}/leave",
+    summary="Leave an organization",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404, 409),
+)
+async def leave_organization(db: DB, access: ViewerAccess) -> None:
+    """Ends the caller's own membership; its last owner cannot leave: 409."""
+    await memberships.remove(db, access, access.user_id)
+
+
+@router.post(
+    "/{slug}/transfer",
+    summary="Transfer the ownership",
+    response_model=OrganizationResponse,
+    responses=problems(404, 409),
+)
+async def transfer_ownership(db: DB, access: OwnerAccess, body: OwnershipTransfer) -> Row[Any]:
+    """A member becomes owner and the caller admin, both or neither. Owners only."""
+    membership = await memberships.transfer_ownership(db, access, body.user_id)
+    return await organizations.details(db, membership)

@@ -1,0 +1,62 @@
+from uuid import UUID
+
+from fastapi import APIRouter, status
+
+from app.api.deps import DB, Pagination
+from app.api.errors import problems
+from app.api.tenancy import AdminAccess, MemberAccess, ViewerAccess
+from app.models import Project
+from app.schemas.common import PaginatedResponse
+from app.schemas.project import ProjectCreate, ProjectResponse, ProjectUpdate
+from app.services import project as projects
+
+router = APIRouter(
+    prefix="/organizations/{slug}/projects", tags=["projects"], responses=problems(401, 403, 404)
+)
+
+
+@router.get("/", summary="List projects")
+async def list_projects(
+    db: DB, access: ViewerAccess, pagination: Pagination, archived: bool | None = None
+) -> PaginatedResponse[ProjectResponse]:
+    """The organization's projects, the newest first; `archived` keeps one kind only."""
+    rows, total = await projects.list_projects(
+        db, access.organization_id, pagination, archived=archived
+    )
+    return PaginatedResponse.create(
+        [ProjectResponse.model_validate(row) for row in rows], total, pagination
+    )
+
+
+@router.post(
+    "/",
+    summary="Create a project",
+    status_code=status.HTTP_201_CREATED,
+    response_model=ProjectResponse,
+    responses=problems(409),
+)
+async def create_project(db: DB, access: MemberAccess, body: ProjectCreate) -> Project:
+    """The slug is unique in the organization and never changes. Members and above."""
+    return await projects.create(db, access, body)
+
+
+@router.get("/{project_id}", summary="Read a project", response_model=ProjectResponse)
+async def read_project(db: DB, access: ViewerAccess, project_id: UUID) -> Project:
+    """One of the organization's projects."""
+    return await projects.get(db, access.organization_id, project_id)
+
+
+@router.patch("/{project_id}", summary="Change a project", response_model=ProjectResponse)
+async def update_project(
+    db: DB, access: MemberAccess, project_id: UUID, body: ProjectUpdate
+) -> Project:
+    """`archived` puts it away or brings it back. Members and above."""
+    return await projects.update(db, access.organization_id, project_id, body)
+
+
+@router.delete(
+    "/{project_id}", summary="Delete a project", status_code=status.HTTP_204_NO_CONTENT
+)
+async def delete_project(db: DB, access: AdminAccess, project_id: UUID) -> None:
+    """For good. Admins and owners only."""
+    await projects.delete(db, access.organization_id, project_id)

@@ -1,0 +1,122 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, status
+
+from app.api.deps import DB, AdminUser, AppPasswords, CurrentUser, Pagination
+from app.api.errors import problems
+from app.core.roles import UserRole
+from app.models import User
+from app.schemas.common import PaginatedResponse, SafeStr
+from app.schemas.user import (
+    UserCreate,
+    UserOrganization,
+    UserResponse,
+    UserUpdate,
+    UserUpdateMe,
+    UserWithOrganizations,
+)
+from app.services import user as users
+
+router = APIRouter(prefix="/users", tags=["users"], responses=problems(401, 403))
+
+
+@router.get("/", summary="List users")
+async def list_users(
+    db: DB,
+    admin: AdminUser,
+    pagination: Pagination,
+    search: Annotated[SafeStr | None, Query(min_length=2, max_length=100)] = None,
+    role: UserRole | None = None,
+    is_active: bool | None = None,
+) -> PaginatedResponse[UserResponse]:
+    """All users, the newest first. Administrators only.
+
+    `search` finds a part of the name or the e-mail, in any case of letters.
+    """
+    rows, total = await users.list_users(
+        db, pagination, search=search, role=role, is_active=is_active
+    )
+    return PaginatedResponse.create(
+        [UserResponse.model_validate(row) for row in rows], total, pagination
+    )
+
+
+@router.get("/me", summary="Read my profile")
+async def read_me(db: DB, user: CurrentUser) -> UserWithOrganizations:
+    """The caller, with his organizations and his role in each."""
+    memberships = await users.list_memberships(db, user.id)
+    return UserWithOrganizations(
+        **UserResponse.model_validate(user).model_dump(),
+        organizations=[
+            UserOrganization(
+                id=membership.organization.id,
+                name=membership.organization.name,
+                slug=membership.organization.slug,
+                role=membership.role,
+            )
+            for membership in memberships
+        ],
+    )
+
+
+@router.patch("/me", summary="Change my profile", response_model=UserResponse)
+async def update_me(db: DB, user: CurrentUser, body: UserUpdateMe) -> User:
+    """Changes what is the caller's own to change; role and activity are not."""
+    return await users.update_me(db, user, body)
+
+
+@router.get(
+    "/{user_id}", summary="Read a user", response_model=UserResponse, responses=problems(404)
+)
+async def read_user(db: DB, admin: AdminUser, user_id: UUID) -> User:
+    """Any user by id. Administrators only."""
+    return await users.get(db, user_id)
+
+
+@router.post(
+    "/",
+    summary="Create a user",
+    status_code=status.HTTP_201_CREATED,
+    response_model=UserResponse,
+    responses=problems(409),
+)
+async def create_user(db: DB, passwords: AppPasswords, admin: AdminUser, body: UserCreate) -> User:
+    """Creates an account for somebody, with any role. Administrators only."""
+    return await users.create(
+        db,
+        passwords,
+        email=body.email,
+        name=body.name,
+        password=body.password.get_secret_value(),
+        role=body.role,
+        is_active=body.is_active,
+    )
+
+
+@router.patch(
+    "/{user_id}",
+    summary="Change a user",
+    response_model=UserResponse,
+    responses=problems(404, 409),
+)
+async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate) -> User:
+    """Changes role or activity and ends the user's sessions. Administrators only.
+
+    The last administrator stays one: 409.
+    """
+    return await users.update(db, user_id, body)
+
+
+@router.delete(
+    "/{user_id}",
+    summary="Delete a user",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404, 409),
+)
+async def delete_user(db: DB, admin: AdminUser, user_id: UUID) -> None:
+    """Marks the user as deleted and frees the e-mail for a new account. Administrators only.
+
+    409 for the last administrator and for the only owner of an organization.
+    """
+    await users.delete(db, user_id)

@@ -1,0 +1,79 @@
+"""`create-admin`: the first administrator, whom nobody could make over HTTP."""
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from app.core.config import Settings
+    from app.schemas.user import UserCreate
+
+
+def create_admin(
+    email: Annotated[str, typer.Argument(help="The e-mail to log in with.")],
+    name: Annotated[str, typer.Option(help="The name to show.")] = "Administrator",
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make the user who has this e-mail one.")
+    ] = False,
+) -> None:
+    """Create an administrator. The password is asked for, or taken from ADMIN_PASSWORD."""
+    from app.cli.errors import told_plainly
+    from app.cli.project import project
+
+    with project() as settings, told_plainly():
+        if promote:
+            asyncio.run(_promote(settings, email))
+        else:
+            asyncio.run(_create(settings, _new_admin(email, name)))
+    typer.echo(f"{email} is an administrator.")
+
+
+def _new_admin(email: str, name: str) -> "UserCreate":
+    from pydantic import SecretStr, ValidationError
+
+    from app.core.roles import UserRole
+    from app.schemas.user import UserCreate
+
+    password = os.environ.get("ADMIN_PASSWORD") or typer.prompt(
+        "Password", hide_input=True, confirmation_prompt=True
+    )
+    try:
+        return UserCreate(email=email, name=name, password=SecretStr(password), role=UserRole.ADMIN)
+    except ValidationError as error:
+        wrong = [f"{problem['loc'][0]}: {problem['msg']}." for problem in error.errors()]
+        raise SystemExit("\n".join(wrong)) from None
+
+
+async def _create(settings: "Settings", admin: "UserCreate") -> None:
+    from app.core.errors import Conflict
+    from app.core.passwords import Passwords
+    from app.db.session import open_database
+    from app.services import user as users
+
+    async with open_database(settings) as database, database.write.begin() as session:
+        if await users.find_by_email(session, admin.email):
+            raise Conflict(f"{admin.email} is registered already: add --promote.")
+        await users.create(
+            session,
+            Passwords(settings),
+            email=admin.email,
+            name=admin.name,
+            password=admin.password.get_secret_value(),
+            role=admin.role,
+        )
+
+
+async def _promote(settings: "Settings", email: str) -> None:
+    from app.core.errors import NotFound
+    from app.core.roles import UserRole
+    from app.db.session import open_database
+    from app.schemas.user import UserUpdate
+    from app.services import user as users
+
+    async with open_database(settings) as database, database.write.begin() as session:
+        user = await users.find_by_email(session, email)
+        if user is None:
+            raise NotFound(f"Nobody is registered as {email}: leave out --promote.")
+        await users.update(session, user.id, UserUpdate(role=UserRole.ADMIN, is_active=True))

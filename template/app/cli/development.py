@@ -1,0 +1,75 @@
+"""`dev`: all that a developer needs, started by one command and stopped by Ctrl-C."""
+
+import os
+import secrets
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import typer
+
+from app.cli.server import APP, Host, Port, require_free
+
+ENV_FILE = """\
+# The settings of this machine: git ignores them. All that can be set is in .env.example.
+SECRET_KEY={key}
+"""
+
+
+def dev(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Develop: prepare settings and database, then serve, with a reload after each change."""
+    from app.cli.database import migrate
+    from app.cli.declared import ROOT
+    from app.cli.project import project
+
+    require_development()
+    require_free(host, port)
+    write_env_file(ROOT / ".env")
+    # Ctrl-C may come while something still starts: then what already runs is stopped as well.
+    with suppress(KeyboardInterrupt), ExitStack() as running:
+        settings = running.enter_context(project())
+        migrate(settings)
+        welcome(f"http://{host}:{port}", context.find_root().info_name)
+        serve_with_reload(ROOT, host, port)
+
+
+def require_development() -> None:
+    from app.cli.declared import Declared
+
+    declared = Declared()
+    if not declared.development:
+        raise SystemExit(
+            f"ENVIRONMENT is {declared.ENVIRONMENT}: use `serve`, or unset it to use `dev`."
+        )
+
+
+def write_env_file(path: Path) -> None:
+    """Only where there is none: whoever has one knows what is in it."""
+    try:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode=0o600)
+    except FileExistsError:
+        return
+    with open(file, "w", encoding="utf-8") as env:
+        env.write(ENV_FILE.format(key=secrets.token_urlsafe(48)))
+    typer.echo(f"Wrote {path} with a new SECRET_KEY.")
+
+
+def welcome(url: str, command: str | None) -> None:
+    typer.echo(f"API docs:      {url}/docs")
+    typer.echo(f"Make an admin: uv run {command} create-admin you@example.com")
+    typer.echo("Stop:          Ctrl-C")
+
+
+def serve_with_reload(root: Path, host: str, port: int) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        APP,
+        factory=True,
+        host=host,
+        port=port,
+        reload=True,
+        reload_dirs=[str(root / "app"), str(root / "migrations")],
+        timeout_graceful_shutdown=1,
+        access_log=False,
+        log_config=None,
+    )

@@ -1,0 +1,30 @@
+"""Errors that an operator can mend, told in a sentence rather than a traceback."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from app.core.errors import AppError
+
+
+@contextmanager
+def told_plainly() -> Generator[None]:
+    """Ends the command with exit code 1; nothing that is printed holds the database's URL."""
+    try:
+        yield
+    except AppError as error:
+        raise SystemExit(error.detail) from None
+    except CommandError as error:
+        raise SystemExit(f"{error}") from None
+    except DBAPIError as error:
+        raise SystemExit(f"The database refused: {_first_line(error.orig)}") from None
+    except (OSError, SQLAlchemyError) as error:
+        raise SystemExit(f"The database cannot be reached: {_first_line(error)}") from None
+
+
+def _first_line(error: BaseException | None) -> str:
+    """Drivers put their own class in front and their advice below; TimeoutError says nothing."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text.rpartition("'>: ")[2]

@@ -1,0 +1,30 @@
+"""`openapi`: the description of the API, for generators of clients and for diffs."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def openapi(
+    output: Annotated[Path | None, typer.Option(help="A file instead of the terminal.")] = None,
+) -> None:
+    """Print the OpenAPI document as JSON; it needs neither a database nor secrets."""
+    from app.core.config import DATABASE, load_settings
+    from app.main import create_app
+
+    settings = load_settings(
+        ENVIRONMENT="development",
+        DATABASE_URL=f"{DATABASE}:///unused",
+        SECRET_KEY=secrets.token_urlsafe(48),
+    )
+    document = json.dumps(create_app(settings).openapi(), indent=2, sort_keys=True)
+    if output is None:
+        typer.echo(document)
+        return
+    try:
+        output.write_text(f"{document}\n", encoding="utf-8")
+    except OSError as error:
+        raise SystemExit(f"Cannot write {output}: {error.strerror}.") from None

@@ -1,0 +1,20 @@
+"""A script that stops the private PostgreSQL once nobody uses it, even if its users were killed.
+
+Each of them holds a shared lock on the lease. The script returns at once and waits in the background.
+Arguments: the lease, the server's uid and gid, and the command that stops it.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+
+lease, uid, gid, *stop = sys.argv[1:]
+if os.fork() == 0:
+    with open(lease) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # granted when the last user has gone, however it went
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(int(gid))
+            os.setuid(int(uid))
+        subprocess.run(stop)

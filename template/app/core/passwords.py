@@ -1,0 +1,78 @@
+"""Passwords: the rules for a new one, and argon2id hashes made in threads."""
+
+import os
+import secrets
+from collections.abc import Callable
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from app.core.config import Settings
+from app.core.errors import Invalid, Unavailable
+
+MAX_WAITING = 200
+LONG_ENOUGH = 15
+SPECIAL = "!@#$%^&*"
+
+T = TypeVar("T")
+
+
+class Passwords:
+    """One for the process: as many hashes at a time as there are cores (OWASP Password Storage)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._policy = settings.PASSWORD_POLICY
+        self._argon2 = PasswordHash(
+            (
+                Argon2Hasher(
+                    time_cost=settings.PASSWORD_HASH_TIME_COST,
+                    memory_cost=settings.PASSWORD_HASH_MEMORY_KIB,
+                    parallelism=settings.PASSWORD_HASH_PARALLELISM,
+                ),
+            )
+        )
+        self._limiter = CapacityLimiter(os.cpu_count() or 1)
+        self._dummy = self._argon2.hash(secrets.token_urlsafe())
+
+    async def hash(self, password: str) -> str:
+        return await self._in_thread(lambda: self._argon2.hash(password))
+
+    async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
+        """Whether it matches, and a new hash to store if the old one has weaker parameters.
+
+        Without a hash, because nobody has that e-mail, it takes just as long and never matches.
+        """
+        matches, rehashed = await self._in_thread(
+            lambda: self._argon2.verify_and_update(password, hashed or self._dummy)
+        )
+        return (matches, rehashed) if hashed else (False, None)
+
+    def check_new(self, password: str, *, email: str) -> None:
+        """Raises Invalid. "length" is NIST SP 800-63B-4: long, and no rules on its characters."""
+        if sentence := self._weakness(password, email):
+            raise Invalid(sentence, field="password")
+
+    def _weakness(self, password: str, email: str) -> str | None:
+        if _letters(password) == _letters(email.partition("@")[0]):
+            return "Password must not be the name in the e-mail"
+        if self._policy == "length":
+            too_short = len(password) < LONG_ENOUGH
+            return f"Password must have at least {LONG_ENOUGH} characters" if too_short else None
+        if not any(character.isupper() for character in password):
+            return "Password must contain an uppercase letter"
+        if not any(character.isdigit() for character in password):
+            return "Password must contain a digit"
+        if not any(character in SPECIAL for character in password):
+            return f"Password must contain one of {SPECIAL}"
+        return None
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._limiter.statistics().tasks_waiting >= MAX_WAITING:
+            raise Unavailable("Too many people are logging in; try again in a moment.")
+        return await to_thread.run_sync(work, limiter=self._limiter)
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalpha())

@@ -1,0 +1,35 @@
+"""The declarative base: every constraint has a predictable name, so that migrations can find it."""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.db.types import UtcDateTime, utc_now
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime}
+
+    def __repr__(self) -> str:
+        """The key only: a row in a log line must not carry personal data or hashes."""
+        return f"<{type(self).__name__} {getattr(self, 'id', '')}>"
+
+
+class Identified:
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+
+
+class Timestamped:
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)

@@ -1,0 +1,65 @@
+"""sqlite as a server database: real transactions, foreign keys, readers beside one writer."""
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.core.config import Settings
+
+BUSY_TIMEOUT_SECONDS = 5
+MIGRATION_TIMEOUT_SECONDS = 60
+
+READ_OPTIONS = {"sqlite_begin": "DEFERRED"}
+"""Execution options of a session that only reads: it neither waits for the writer nor stops him."""
+
+
+def create_engine(settings: Settings) -> AsyncEngine:
+    engine = _engine(settings, busy_timeout=BUSY_TIMEOUT_SECONDS)
+    event.listen(engine.sync_engine, "connect", _enforce_foreign_keys)
+    return engine
+
+
+def create_migration_engine(settings: Settings) -> AsyncEngine:
+    """Without foreign keys: sqlite alters a table by replacing it, which would delete its children.
+
+    A second migrator waits for the first one's transaction.
+    """
+    return _engine(settings, busy_timeout=MIGRATION_TIMEOUT_SECONDS)
+
+
+def _engine(settings: Settings, *, busy_timeout: int) -> AsyncEngine:
+    engine = create_async_engine(
+        make_url(settings.DATABASE_URL),
+        echo=settings.DEBUG,
+        hide_parameters=True,
+        pool_size=settings.DATABASE_POOL_SIZE,
+        max_overflow=settings.DATABASE_MAX_OVERFLOW,
+        pool_timeout=settings.DATABASE_POOL_TIMEOUT,
+        connect_args={"timeout": busy_timeout},
+    )
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # Python's driver would begin and commit at moments of its own choosing: SAVEPOINT breaks then.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()
+
+
+def _enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that starts as a reader cannot become the writer once somebody else has written:
+    # sqlite fails it at once. One that may write therefore takes the lock, and its turn, first.
+    mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,0 +1,40 @@
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.roles import MemberRole
+from app.db.base import Base, Identified
+from app.db.types import str_enum, utc_now
+
+if TYPE_CHECKING:
+    from app.models.organization import Organization
+    from app.models.user import User
+
+
+class Membership(Identified, Base):
+    __tablename__ = "memberships"
+    __table_args__ = (
+        UniqueConstraint(
+            "user_id",
+            "organization_id",
+            name="uq_user_org",
+            info={"conflict": "The user is already a member"},
+        ),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    organization_id: Mapped[UUID] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE"), index=True
+    )
+    role: Mapped[MemberRole] = mapped_column(
+        str_enum(MemberRole, "role"), default=MemberRole.MEMBER
+    )
+    joined_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    user: Mapped["User"] = relationship(back_populates="memberships", lazy="raise")
+    organization: Mapped["Organization"] = relationship(
+        back_populates="memberships", lazy="raise"
+    )

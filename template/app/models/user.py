@@ -1,0 +1,36 @@
+from datetime import datetime
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.roles import UserRole
+from app.db.base import Base, Identified, Timestamped
+from app.db.types import str_enum
+from app.models.membership import Membership
+
+
+class User(Identified, Timestamped, Base):
+    """Deleting a user keeps the row, for the history that refers to it, and frees the e-mail."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(String(255))
+    email_normalized: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(100))
+    hashed_password: Mapped[str] = mapped_column(String(255))
+    role: Mapped[UserRole] = mapped_column(str_enum(UserRole, "role"), default=UserRole.USER)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    deleted_at: Mapped[datetime | None]
+
+    memberships: Mapped[list[Membership]] = relationship(back_populates="user", lazy="raise")
+
+    __table_args__ = (
+        Index(
+            "uq_users_email_normalized",
+            email_normalized,
+            unique=True,
+            sqlite_where=deleted_at.is_(None),
+            postgresql_where=deleted_at.is_(None),
+            info={"conflict": "Email already registered"},
+        ),
+    )

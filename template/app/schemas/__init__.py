@@ -1,0 +1,1 @@
+"""What travels over the wire: requests are checked here, answers are shaped here."""

@@ -1,0 +1,28 @@
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from app.schemas.common import Email, Input, Name, Schema
+from app.schemas.user import PASSWORD_EXAMPLE, NewPassword, UserResponse
+
+
+class RegisterRequest(Input):
+    email: Email
+    name: Name
+    password: NewPassword
+
+
+class LoginRequest(Input):
+    email: Email
+    password: Annotated[SecretStr, Field(min_length=1, max_length=128, examples=[PASSWORD_EXAMPLE])]
+
+
+class RefreshRequest(Input):
+    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200)]
+
+
+class TokenResponse(Schema):
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"] = "bearer"
+    user: UserResponse

@@ -1,0 +1,73 @@
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, model_validator
+
+from app.core.roles import MemberRole
+from app.schemas.common import Email, Input, LongName, Patch, Schema, Slug
+
+RESERVED_SLUGS = {"admin", "api", "auth", "health", "me", "new", "null", "undefined", "www"}
+
+
+def _not_reserved(slug: str) -> str:
+    if slug in RESERVED_SLUGS:
+        raise ValueError("This slug is reserved")
+    return slug
+
+
+class OrganizationCreate(Input):
+    name: LongName
+    slug: Annotated[Slug, AfterValidator(_not_reserved)]
+
+
+class OrganizationUpdate(Patch):
+    name: LongName | None = None
+
+
+class OrganizationSummary(Schema):
+    id: UUID
+    name: str
+    slug: str
+
+
+class OrganizationResponse(OrganizationSummary):
+    owner_id: UUID = Field(description="The owner of longest standing, should there be several")
+    member_count: int
+    role: MemberRole = Field(description="The caller's own role")
+    created_at: datetime
+    updated_at: datetime
+
+
+class OwnershipTransfer(Input):
+    user_id: UUID = Field(description="A member of the organization: its next owner")
+
+
+class MemberCreate(Input):
+    """Exactly one of `user_id` and `email` says who."""
+
+    user_id: UUID | None = None
+    email: Email | None = None
+    role: MemberRole = MemberRole.MEMBER
+
+    @model_validator(mode="after")
+    def _name_one_user(self) -> "MemberCreate":
+        if (self.user_id is None) == (self.email is None):
+            raise ValueError("Give either user_id or email")
+        return self
+
+
+class MemberUpdate(Input):
+    role: MemberRole
+
+
+class MembershipResponse(Schema):
+    user_id: UUID
+    organization_id: UUID
+    role: MemberRole
+    joined_at: datetime
+
+
+class MemberResponse(MembershipResponse):
+    name: str
+    email: str

@@ -1,0 +1,57 @@
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, SecretStr
+
+from app.core.roles import MemberRole, UserRole
+from app.schemas.common import Email, Input, Name, Patch, Schema
+
+PASSWORD_EXAMPLE = "Correct-Horse-7!"
+
+NewPassword = Annotated[
+    SecretStr, Field(min_length=8, max_length=128, examples=[PASSWORD_EXAMPLE])
+]
+"""Only its length is judged here; `PASSWORD_POLICY` says what else it needs."""
+
+
+class UserCreate(Input):
+    """An administrator's: only he decides on role and activity."""
+
+    email: Email
+    name: Name
+    password: NewPassword
+    role: UserRole = UserRole.USER
+    is_active: bool = True
+
+
+class UserUpdateMe(Patch):
+    name: Name | None = None
+
+
+class UserUpdate(Patch):
+    role: UserRole | None = None
+    is_active: bool | None = None
+
+
+class UserResponse(Schema):
+    id: UUID
+    email: str
+    name: str
+    role: UserRole
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class UserOrganization(Schema):
+    """An organization as one of its members sees it in his own profile."""
+
+    id: UUID
+    name: str
+    slug: str
+    role: MemberRole
+
+
+class UserWithOrganizations(UserResponse):
+    organizations: list[UserOrganization]

@@ -1,0 +1,47 @@
+"""Logins: proving who one is, and the sessions that follow from it."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app.core.errors import Forbidden, InvalidToken, Unauthorized
+from app.core.passwords import Passwords
+from app.core.tokens import AccessClaims
+from app.db.types import utc_now
+from app.models import User, UserSession
+from app.services import user as users
+
+
+async def authenticate(
+    session: AsyncSession, passwords: Passwords, *, email: str, password: str
+) -> User:
+    """Raises Unauthorized, after the same time for a wrong password and an unknown e-mail."""
+    user = await users.find_by_email(session, email)
+    matches, rehashed = await passwords.verify(password, user.hashed_password if user else None)
+    if user is None or not matches:
+        raise Unauthorized("Incorrect email or password")
+    if not user.is_active:
+        raise Forbidden("Inactive account")
+    if rehashed:
+        user.hashed_password = rehashed
+    return user
+
+
+async def get_session(session: AsyncSession, claims: AccessClaims) -> UserSession:
+    """The login of an access token, with its user, in one query."""
+    query = (
+        select(UserSession)
+        .join(UserSession.user)
+        .options(contains_eager(UserSession.user))
+        .where(
+            UserSession.id == claims.session_id,
+            User.id == claims.user_id,
+            User.deleted_at.is_(None),
+        )
+    )
+    login = await session.scalar(query)
+    if login is not None and not login.user.is_active:
+        raise Forbidden("Inactive user")
+    if login is None or login.revoked_at is not None or login.expires_at <= utc_now():
+        raise InvalidToken
+    return login

@@ -1,0 +1,110 @@
+"""Organizations, always seen by one of their members: to everybody else they do not exist."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, contains_eager
+
+from app.core.errors import NotFound
+from app.core.roles import MemberRole
+from app.db.types import utc_now
+from app.models import Membership, Organization, User
+from app.schemas.common import PaginationParams
+from app.schemas.organization import OrganizationCreate, OrganizationUpdate
+
+
+async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
+    """The user's membership, with its organization; NotFound for a stranger, too."""
+    query = (
+        select(Membership)
+        .join(Membership.organization)
+        .options(contains_eager(Membership.organization))
+        .where(
+            Organization.slug == slug,
+            Organization.deleted_at.is_(None),
+            Membership.user_id == user_id,
+        )
+    )
+    membership = await session.scalar(query)
+    if membership is None:
+        raise NotFound("Organization not found")
+    return membership
+
+
+async def details(session: AsyncSession, membership: Membership) -> Row[Any]:
+    """The columns of an OrganizationResponse."""
+    query = _details(membership.user_id).where(Organization.id == membership.organization_id)
+    return (await session.execute(query)).one()
+
+
+async def list_for_user(
+    session: AsyncSession, user_id: UUID, pagination: PaginationParams
+) -> tuple[list[Row[Any]], int]:
+    """One page of the columns of an OrganizationResponse, the newest first, and the total."""
+    total = await session.scalar(
+        select(func.count(Membership.id))
+        .join(Membership.organization)
+        .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
+    )
+    rows = await session.execute(
+        _details(user_id)
+        .order_by(Organization.created_at.desc(), Organization.id.desc())
+        .offset(pagination.offset)
+        .limit(pagination.limit)
+    )
+    return list(rows), total or 0
+
+
+async def create(session: AsyncSession, user: User, body: OrganizationCreate) -> Row[Any]:
+    """The creator becomes its owner in the same transaction."""
+    organization = Organization(name=body.name, slug=body.slug)
+    session.add(organization)
+    await session.flush()
+    membership = Membership(
+        user_id=user.id, organization_id=organization.id, role=MemberRole.OWNER
+    )
+    session.add(membership)
+    await session.flush()
+    return await details(session, membership)
+
+
+async def update(
+    session: AsyncSession, membership: Membership, changes: OrganizationUpdate
+) -> Row[Any]:
+    for field, value in changes.changes().items():
+        setattr(membership.organization, field, value)
+    await session.flush()
+    return await details(session, membership)
+
+
+async def delete(session: AsyncSession, organization: Organization) -> None:
+    """Hides it and all that belongs to it, and frees the slug."""
+    organization.deleted_at = utc_now()
+    await session.flush()
+
+
+def _details(user_id: UUID) -> Select[Any]:
+    member = aliased(Membership)
+    members = select(func.count(member.id)).where(member.organization_id == Organization.id)
+    owner = (
+        select(member.user_id)
+        .where(member.organization_id == Organization.id, member.role == MemberRole.OWNER)
+        .order_by(member.joined_at, member.id)
+        .limit(1)
+    )
+    return (
+        select(
+            Organization.id,
+            Organization.name,
+            Organization.slug,
+            Organization.created_at,
+            Organization.updated_at,
+            Membership.role,
+            members.scalar_subquery().label("member_count"),
+            owner.scalar_subquery().label("owner_id"),
+        )
+        .join(Membership, Membership.organization_id == Organization.id)
+        .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
+    )

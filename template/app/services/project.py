@@ -1,0 +1,77 @@
+"""Projects: each belongs to one organization and is only ever looked for inside it."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import NotFound
+from app.db.types import utc_now
+from app.models import Membership, Project
+from app.schemas.common import PaginationParams
+from app.schemas.project import ProjectCreate, ProjectUpdate
+
+
+async def list_projects(
+    session: AsyncSession,
+    organization_id: UUID,
+    pagination: PaginationParams,
+    *,
+    archived: bool | None = None,
+) -> tuple[list[Project], int]:
+    """One page, the newest first, and the total."""
+    conditions = [Project.organization_id == organization_id]
+    if archived is not None:
+        conditions.append(Project.archived_at.is_not(None) == archived)
+    total = await session.scalar(select(func.count(Project.id)).where(*conditions))
+    rows = await session.scalars(
+        select(Project)
+        .where(*conditions)
+        .order_by(Project.created_at.desc(), Project.id.desc())
+        .offset(pagination.offset)
+        .limit(pagination.limit)
+    )
+    return list(rows), total or 0
+
+
+async def get(session: AsyncSession, organization_id: UUID, project_id: UUID) -> Project:
+    project = await session.scalar(
+        select(Project).where(
+            Project.id == project_id, Project.organization_id == organization_id
+        )
+    )
+    if project is None:
+        raise NotFound("Project not found")
+    return project
+
+
+async def create(session: AsyncSession, author: Membership, body: ProjectCreate) -> Project:
+    project = Project(
+        organization_id=author.organization_id,
+        created_by=author.user_id,
+        name=body.name,
+        slug=body.slug,
+        description=body.description,
+    )
+    session.add(project)
+    await session.flush()
+    return project
+
+
+async def update(
+    session: AsyncSession, organization_id: UUID, project_id: UUID, body: ProjectUpdate
+) -> Project:
+    """Archiving an archived project again keeps the moment of the first time."""
+    project = await get(session, organization_id, project_id)
+    changes = body.changes()
+    if (archived := changes.pop("archived", None)) is not None:
+        project.archived_at = (project.archived_at or utc_now()) if archived else None
+    for field, value in changes.items():
+        setattr(project, field, value)
+    await session.flush()
+    return project
+
+
+async def delete(session: AsyncSession, organization_id: UUID, project_id: UUID) -> None:
+    await session.delete(await get(session, organization_id, project_id))
+    await session.flush()

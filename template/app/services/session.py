@@ -1,0 +1,109 @@
+"""Sessions: one row a login, and the chain of refresh tokens that keeps it alive (RFC 9700, 4.14)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, joinedload
+
+from app.core.config import Settings
+from app.core.errors import InvalidToken
+from app.core.tokens import create_access_token, hash_token, new_opaque_token
+from app.db.types import utc_now
+from app.models import RefreshToken, User, UserSession
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    access_token: str
+    refresh_token: str
+    user: User
+
+
+async def start(session: AsyncSession, settings: Settings, user: User) -> TokenPair:
+    now = utc_now()
+    login = UserSession(
+        user=user, created_at=now, expires_at=now + timedelta(days=settings.SESSION_EXPIRE_DAYS)
+    )
+    session.add(login)
+    await session.flush()
+    return await _issue(session, settings, login, parent_id=None)
+
+
+async def refresh(session: AsyncSession, settings: Settings, presented: str) -> TokenPair:
+    """Spends the token and issues its child; a spent one ends the session for whoever holds it."""
+    token_hash = hash_token(presented)
+    spend = (
+        update(RefreshToken)
+        .where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
+        .values(used_at=utc_now())
+    )
+    spent = (await session.execute(spend)).rowcount == 1
+    query = (
+        select(RefreshToken)
+        .options(joinedload(RefreshToken.session).joinedload(UserSession.user))
+        .where(RefreshToken.token_hash == token_hash)
+    )
+    token = await session.scalar(query)
+    if token is None:
+        raise InvalidToken
+    if not spent and not await _repeated_in_time(session, settings, token):
+        await revoke(session, token.session)
+        # The error below would undo it: a thief must stay out even though this request fails.
+        await session.commit()
+        raise InvalidToken
+    _check_alive(token)
+    return await _issue(session, settings, token.session, parent_id=token.id)
+
+
+async def revoke(session: AsyncSession, login: UserSession) -> None:
+    login.revoked_at = login.revoked_at or utc_now()
+    await session.flush()
+
+
+async def revoke_all(session: AsyncSession, user_id: UUID) -> None:
+    await session.execute(
+        update(UserSession)
+        .where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+    )
+
+
+def _check_alive(token: RefreshToken) -> None:
+    now = utc_now()
+    login = token.session
+    ended = login.revoked_at is not None or login.expires_at <= now or token.expires_at <= now
+    if ended or login.user.deleted_at is not None or not login.user.is_active:
+        raise InvalidToken
+
+
+async def _repeated_in_time(
+    session: AsyncSession, settings: Settings, token: RefreshToken
+) -> bool:
+    """Whether a client that lost the answer may ask again: soon, and before the child was used."""
+    grace = timedelta(seconds=settings.REFRESH_TOKEN_GRACE_SECONDS)
+    if token.used_at is None or token.used_at + grace <= utc_now():
+        return False
+    child = aliased(RefreshToken)
+    used_child = exists().where(child.parent_id == token.id, child.used_at.is_not(None))
+    return not await session.scalar(select(used_child))
+
+
+async def _issue(
+    session: AsyncSession, settings: Settings, login: UserSession, *, parent_id: UUID | None
+) -> TokenPair:
+    refresh_token = new_opaque_token()
+    idle_end = utc_now() + timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
+    session.add(
+        RefreshToken(
+            session_id=login.id,
+            parent_id=parent_id,
+            token_hash=hash_token(refresh_token),
+            expires_at=min(idle_end, login.expires_at),
+        )
+    )
+    await session.flush()
+    access_token = create_access_token(settings, user_id=login.user_id, session_id=login.id)
+    return TokenPair(access_token, refresh_token, login.user)

@@ -1,0 +1,154 @@
+"""Users: accounts on the platform, which are never removed but marked as deleted."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.core.errors import Conflict, NotFound
+from app.core.passwords import Passwords
+from app.core.roles import UserRole
+from app.db.types import utc_now
+from app.models import Membership, Organization, User
+from app.schemas.common import PaginationParams, normalize_email
+from app.schemas.user import UserUpdate, UserUpdateMe
+from app.services import membership as memberships
+from app.services import session as sessions
+
+
+async def get(session: AsyncSession, user_id: UUID) -> User:
+    user = await session.scalar(select(User).where(User.id == user_id, User.deleted_at.is_(None)))
+    if user is None:
+        raise NotFound("User not found")
+    return user
+
+
+async def find_by_email(session: AsyncSession, email: str) -> User | None:
+    return await session.scalar(
+        select(User).where(
+            User.email_normalized == normalize_email(email), User.deleted_at.is_(None)
+        )
+    )
+
+
+async def list_users(
+    session: AsyncSession,
+    pagination: PaginationParams,
+    *,
+    search: str | None = None,
+    role: UserRole | None = None,
+    is_active: bool | None = None,
+) -> tuple[list[User], int]:
+    """One page, the newest first, and the total; `search` finds a part of the name or e-mail."""
+    conditions: list[ColumnElement[bool]] = [User.deleted_at.is_(None)]
+    if search:
+        conditions.append(
+            or_(
+                User.name.icontains(search, autoescape=True),
+                User.email.icontains(search, autoescape=True),
+            )
+        )
+    if role is not None:
+        conditions.append(User.role == role)
+    if is_active is not None:
+        conditions.append(User.is_active.is_(is_active))
+    total = await session.scalar(select(func.count(User.id)).where(*conditions))
+    rows = await session.scalars(
+        select(User)
+        .where(*conditions)
+        .order_by(User.created_at.desc(), User.id.desc())
+        .offset(pagination.offset)
+        .limit(pagination.limit)
+    )
+    return list(rows), total or 0
+
+
+async def list_memberships(session: AsyncSession, user_id: UUID) -> list[Membership]:
+    """With their organizations, by name."""
+    rows = await session.scalars(
+        select(Membership)
+        .join(Membership.organization)
+        .options(joinedload(Membership.organization))
+        .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
+        .order_by(Organization.name, Organization.id)
+    )
+    return list(rows)
+
+
+async def create(
+    session: AsyncSession,
+    passwords: Passwords,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    role: UserRole = UserRole.USER,
+    is_active: bool = True,
+) -> User:
+    passwords.check_new(password, email=email)
+    # Before the first statement: the transaction must not wait for the hash.
+    hashed_password = await passwords.hash(password)
+    user = User(
+        email=email,
+        email_normalized=normalize_email(email),
+        name=name,
+        hashed_password=hashed_password,
+        role=role,
+        is_active=is_active,
+    )
+    session.add(user)
+    await session.flush()
+    return user
+
+
+async def update_me(session: AsyncSession, user: User, changes: UserUpdateMe) -> User:
+    for field, value in changes.changes().items():
+        setattr(user, field, value)
+    await session.flush()
+    return user
+
+
+async def update(session: AsyncSession, user_id: UUID, changes: UserUpdate) -> User:
+    """Every change ends the user's sessions: a lost right must not outlive its loss."""
+    admins = await _lock_admins(session)
+    user = await get(session, user_id)
+    for field, value in changes.changes().items():
+        setattr(user, field, value)
+    _keep_an_admin(admins)
+    await session.flush()
+    await sessions.revoke_all(session, user.id)
+    return user
+
+
+async def delete(session: AsyncSession, user_id: UUID) -> None:
+    """Frees the e-mail, ends the sessions and leaves every organization; a sole owner must first
+    hand on or delete his."""
+    admins = await _lock_admins(session)
+    user = await get(session, user_id)
+    await memberships.leave_all(session, user.id)
+    user.deleted_at = utc_now()
+    _keep_an_admin(admins)
+    await session.flush()
+    await sessions.revoke_all(session, user.id)
+
+
+async def _lock_admins(session: AsyncSession) -> list[User]:
+    """All who can act as administrators, locked so that two of them cannot remove one another."""
+    rows = await session.scalars(
+        select(User)
+        .where(User.role == UserRole.ADMIN, User.is_active, User.deleted_at.is_(None))
+        .order_by(User.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(rows)
+
+
+def _keep_an_admin(admins: list[User]) -> None:
+    """Judges the changed objects: one of those who were administrators must still be one."""
+    if admins and not any(
+        admin.role is UserRole.ADMIN and admin.is_active and admin.deleted_at is None
+        for admin in admins
+    ):
+        raise Conflict("The last administrator cannot be removed, demoted or deactivated")

@@ -1,0 +1,59 @@
+"""Every combination that the template promises, as data: pytest runs them, CI reads them too."""
+
+import json
+from dataclasses import dataclass
+from itertools import product
+
+Answer = str | bool
+
+# The answers of each optional part. The last one changes fastest: neighbours share most packages.
+QUESTIONS: dict[str, tuple[Answer, ...]] = {
+    "database": ("sqlite", "postgres"),
+}
+
+# Answers that do not go together, each as the part of a combination that is refused.
+REFUSED: tuple[dict[str, Answer], ...] = ()
+
+# Words that must not appear anywhere in a project that answered otherwise.
+WORDS: dict[tuple[str, Answer], tuple[str, ...]] = {
+    ("database", "sqlite"): ("sqlite",),
+    ("database", "postgres"): ("postgres", "psycopg", "asyncpg"),
+    ("use_redis", True): ("redis", "valkey"),
+    ("use_celery", True): ("celery",),
+    ("use_websockets", True): ("websocket",),
+}
+
+PYTHONS = ("3.11", "3.14")
+
+
+@dataclass(frozen=True)
+class Combination:
+    answers: dict[str, Answer]
+
+    @property
+    def id(self) -> str:
+        """`postgres`, or `postgres-redis-celery`: the choices, and the switches that are on."""
+        words = (name if answer is True else answer for name, answer in self.answers.items())
+        return "-".join(word.removeprefix("use_") for word in words if word)
+
+    @property
+    def refused(self) -> bool:
+        return any(clash.items() <= self.answers.items() for clash in REFUSED)
+
+    @property
+    def absent_words(self) -> tuple[str, ...]:
+        chosen = set(self.answers.items())
+        return tuple(word for part, words in WORDS.items() if part not in chosen for word in words)
+
+
+_EVERY = [
+    Combination(dict(zip(QUESTIONS, answers, strict=True)))
+    for answers in product(*QUESTIONS.values())
+]
+VALID = [combination for combination in _EVERY if not combination.refused]
+INVALID = [combination for combination in _EVERY if combination.refused]
+
+
+if __name__ == "__main__":
+    matrix = {"combination": [combination.id for combination in VALID], "python": PYTHONS}
+    print(json.dumps(matrix))

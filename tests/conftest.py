@@ -1,0 +1,94 @@
+"""The template as it lies on disk, and each combination rendered from it, once a session."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+
+from tests.combinations import VALID, Combination
+from tests.table import Table
+
+ROOT = Path(__file__).parent.parent
+KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER", "UV")
+KEPT_GROUPS = ("UV_", "SSL_", "HTTP_", "HTTPS_", "NO_PROXY", "GIT_CONFIG_", "XDG_CACHE_")
+
+Render = Callable[..., Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--combination", action="append", help="only this one; may be repeated")
+    parser.addoption("--update-trees", action="store_true", help="write tests/trees/ anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Table())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever asks for a combination runs with each, and the tests of one stay on one worker."""
+    if "combination" not in metafunc.fixturenames:
+        return
+    wanted = metafunc.config.getoption("--combination") or [each.id for each in VALID]
+    if unknown := set(wanted) - {each.id for each in VALID}:
+        raise pytest.UsageError(f"There is no combination {', '.join(sorted(unknown))}.")
+    metafunc.parametrize(
+        "combination",
+        [
+            pytest.param(each, id=each.id, marks=pytest.mark.xdist_group(each.id))
+            for each in VALID
+            if each.id in wanted
+        ],
+        scope="session",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """No DATABASE_URL or SECRET_KEY of whoever runs the tests reaches a project under test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name not in KEPT and not name.startswith((*KEPT_GROUPS, "PYTEST_")):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def copier_template_paths() -> list[str]:
+    """What pytest-copier copies into the repository that it makes of the working tree."""
+    return ["copier.yml", "extensions", "template"]
+
+
+@pytest.fixture(scope="session")
+def render(copier_template: Path) -> Render:
+    """Renders as a stranger does: without `--trust`, every question answered by its default."""
+
+    def render(destination: Path, template: Path = copier_template, **answers: Any) -> Path:
+        copier.run_copy(
+            str(template), destination, data=answers, defaults=True, quiet=True, unsafe=False
+        )
+        return destination
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def rendering(
+    combination: Combination, render: Render, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """One combination as rendered; for looking at only."""
+    return render(tmp_path_factory.mktemp(combination.id) / "myapp", **combination.answers)
+
+
+@pytest.fixture(scope="session")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template without its files: it only asks, and writes the answers down."""
+    path = tmp_path_factory.mktemp("questions")
+    shutil.copy(ROOT / "copier.yml", path)
+    shutil.copytree(ROOT / "extensions", path / "extensions")
+    (path / "template").mkdir()
+    shutil.copy(ROOT / "template" / "{{_copier_conf.answers_file}}.jinja", path / "template")
+    return path

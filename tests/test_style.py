@@ -1,0 +1,142 @@
+"""What every rendering looks like: as if written by hand, for this project, today."""
+
+import ast
+import json
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from tests.combinations import Combination
+from tests.conftest import ROOT, Render
+from tests.files import commit, contents_of, git
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TEMPLATE = ROOT / "template"
+ANSWERS = ".copier-answers.yml"
+
+
+def texts_of(project: Path) -> dict[str, str]:
+    return {name: content.decode() for name, content in contents_of(project).items()}
+
+
+def test_no_trace_of_templating_is_left(rendering: Path) -> None:
+    for name, text in texts_of(rendering).items():
+        assert ".jinja" not in name
+        assert not re.search(
+            r"(?<!\$){{|{%|{#|copier(?!-answers| update| copy|\.readthedocs)", text
+        ) or (name == ANSWERS), name
+
+
+def test_text_ends_in_one_line_break_and_has_no_loose_blanks(rendering: Path) -> None:
+    for name, text in texts_of(rendering).items():
+        assert re.search(r"\S\n\Z", text), f"{name}: one line break at the end, and not empty"
+        assert not re.search(r"[ \t\r]+$", text, re.MULTILINE), f"{name}: blanks at a line's end"
+        assert "\n\n\n\n" not in text, f"{name}: three blank lines"
+
+
+def test_no_folder_is_empty(rendering: Path) -> None:
+    assert not [path for path in rendering.rglob("*") if path.is_dir() and not any(path.iterdir())]
+
+
+def test_every_file_of_data_and_code_parses(rendering: Path) -> None:
+    parsers: dict[str, Callable[[str], object]] = {
+        ".toml": tomllib.loads,
+        ".json": json.loads,
+        ".yml": lambda text: list(yaml.safe_load_all(text)),
+        ".yaml": lambda text: list(yaml.safe_load_all(text)),
+        ".py": ast.parse,
+    }
+    for name, text in texts_of(rendering).items():
+        parsers.get(Path(name).suffix, str)(text)
+
+
+def test_a_part_that_is_off_is_not_mentioned(combination: Combination, rendering: Path) -> None:
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in texts_of(rendering).items()
+        for number, line in enumerate([name, *text.casefold().splitlines()])
+        if any(word in line for word in combination.absent_words)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_there_is_no_secret_and_no_path_of_a_machine(rendering: Path) -> None:
+    """Long random-looking words are refused, but for the commits that actions are pinned to."""
+    for name, text in texts_of(rendering).items():
+        if name == ANSWERS:
+            continue
+        for word in re.findall(r"(?<!@)(?<!sha256:)\b[A-Za-z0-9+]{32,}\b", text):
+            assert not re.search(r"\d", word), f"{name}: {word}"
+        assert "PRIVATE KEY" not in text
+        assert not re.search(r"(/home/|/Users/|/root/|[A-Z]:\\)\w", text), name
+        assert str(ROOT) not in text
+
+
+def test_a_second_copy_is_the_same_to_the_byte(
+    combination: Combination, rendering: Path, render: Render, tmp_path: Path
+) -> None:
+    again = render(tmp_path / rendering.name, **combination.answers)
+    assert contents_of(again) == contents_of(rendering)
+
+
+def test_git_takes_every_file(rendering: Path, tmp_path: Path) -> None:
+    """A `.gitignore` that catches a file of the project would lose it on the first clone."""
+    project = shutil.copytree(rendering, tmp_path / "myapp")
+    git(project, "init", "--quiet")
+    commit(project)
+    kept = git(project, "ls-files", "-z").split("\0")
+    assert sorted(filter(None, kept)) == sorted(contents_of(project))
+
+
+def test_git_takes_every_file_of_the_template() -> None:
+    ignored = git(ROOT, "ls-files", "--others", "--ignored", "--exclude-standard", "template")
+    lost = [name for name in ignored.splitlines() if name.endswith(".jinja")]
+    assert not lost
+
+
+def test_every_setting_is_used_and_explained(rendering: Path) -> None:
+    """Each name in `Settings` stands in `.env.example`, and is read somewhere; and the reverse."""
+    config = rendering / "app/core/config.py"
+    classes = [
+        node for node in ast.walk(ast.parse(config.read_text())) if isinstance(node, ast.ClassDef)
+    ]
+    fields = {
+        field.target.id
+        for node in classes
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
+    settings = {name for name in fields if name.isupper()}
+    code = "\n".join(path.read_text() for path in (rendering / "app").rglob("*.py"))
+    read = {name for name in settings if re.search(rf"\.{name}\b", code)}
+    example = (rendering / ".env.example").read_text()
+    explained = set(re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
+    assert settings == read
+    assert settings == explained
+
+
+def test_jinja_in_python_stays_rare() -> None:
+    """At most ten files, nine lines each, and never an `if` in an `if`."""
+    files = sorted(TEMPLATE.rglob("*.py.jinja"))
+    assert len(files) <= 10
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert len([line for line in text.splitlines() if re.search(r"{[{%#]", line)]) <= 9, (
+            path.name
+        )
+        depth = 0
+        for tag in re.findall(r"{%-? *(if|for|endif|endfor)\b", text):
+            depth += -1 if tag.startswith("end") else 1
+            assert depth <= 1, path.name
+
+
+def test_jinja_is_only_in_files_that_say_so() -> None:
+    """A tag in a file without the suffix would be rendered as it stands."""
+    for path in TEMPLATE.rglob("*.py"):
+        assert "{%" not in path.read_text(encoding="utf-8"), path.name

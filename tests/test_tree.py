@@ -1,0 +1,25 @@
+"""Which files each combination has; `uv run pytest --update-trees` writes the lists anew."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.combinations import VALID, Combination
+from tests.files import files_of
+
+TREES = Path(__file__).parent / "trees"
+
+
+def test_a_combination_has_the_files_on_its_list(
+    combination: Combination, rendering: Path, request: pytest.FixtureRequest
+) -> None:
+    actual = "".join(f"{path.relative_to(rendering).as_posix()}\n" for path in files_of(rendering))
+    snapshot = TREES / f"{combination.id}.txt"
+    if request.config.getoption("--update-trees"):
+        snapshot.write_text(actual, encoding="utf-8")
+    assert snapshot.exists(), "no list yet: run `uv run pytest --update-trees`"
+    assert actual.splitlines() == snapshot.read_text(encoding="utf-8").splitlines()
+
+
+def test_every_list_is_of_a_combination() -> None:
+    assert {path.stem for path in TREES.iterdir()} == {combination.id for combination in VALID}
