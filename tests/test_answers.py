@@ -1,4 +1,4 @@
-"""The answers: what is taken when none is given, what is written down, and what is said at the end."""
+"""The answers: what is taken when none is given, what is written down, what is said at the end."""
 
 import re
 import shlex
@@ -30,7 +30,8 @@ def answers_of(project: Path) -> dict[str, object]:
         ("test", "test", "test-service"),
         ("app", "app", "app-service"),
         ("it's {mine}", "My Service", "my-service"),
-        ("a" * 39 + " tail", "a" * 39 + " tail", "a" * 39),
+        ("a" * 34 + " long", "a" * 34 + " long", "a" * 34 + "-long"),
+        ("a" * 41, "My Service", "my-service"),
     ],
 )
 def test_the_names_come_from_the_folder(

@@ -4,6 +4,8 @@ import ast
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import tomllib
 from collections.abc import Callable
@@ -90,8 +92,12 @@ def test_an_answer_is_refused_or_harms_nothing(
         project = Path(folder) / "myapp"
         try:
             render(project, spoken, **answers)
-        except ValueError as refusal:
-            assert SENTENCE.match(str(refusal)), str(refusal)
+        except ValueError as error:
+            refusal = str(error)
+        else:
+            refusal = ""
+        if refusal:
+            assert SENTENCE.match(refusal)
             assert not project.exists()
             return
         assert shapes_of(project) == shapes_of(plain)
@@ -103,3 +109,34 @@ def test_an_answer_is_refused_or_harms_nothing(
         assert metadata["authors"] == [
             {"name": written["author_name"], "email": written["author_email"]}
         ]
+
+
+LONG = {
+    "latin": ("N" * 40, "D" * 200, "A" * 80),
+    "wide": ("名" * 40, "説" * 200, "著" * 80),
+    "look-alike": ("Аррlе – οne", "It’s O'Brien's – ‘ours’!", "Κώστας O'Brien"),
+}
+
+
+@pytest.mark.parametrize("answers", LONG.values(), ids=LONG)
+def test_code_stays_clean_however_long_and_foreign_an_answer_is(
+    render: Render, tmp_path: Path, answers: tuple[str, str, str]
+) -> None:
+    name, description, author = answers
+    project = render(
+        tmp_path / "myapp",
+        project_name=name,
+        project_slug="s" * 40,
+        project_description=description,
+        author_name=author,
+    )
+    for command in ("check", "format --check"):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command.split()],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout

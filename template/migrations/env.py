@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from app.core.config import load_settings
+from app.db.dialect import RENDER_AS_BATCH, create_migration_engine
 from sqlalchemy import Connection
 
-from app.core.config import load_settings
-from app.db.session import create_migration_engine
 from app.db.types import UtcDateTime
 from app.models import User
 
@@ -26,7 +26,7 @@ def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
-        render_as_batch=connection.dialect.name == "sqlite",
+        render_as_batch=RENDER_AS_BATCH,
         render_item=render_item,
         transactional_ddl=True,
     )

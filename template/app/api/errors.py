@@ -1,4 +1,4 @@
-"""Every error becomes a problem document (RFC 9457), and every route can say which it may answer."""
+"""Every error becomes a problem document (RFC 9457); a route says which ones it may answer."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,19 +8,28 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.core.errors import AppError, Invalid, InvalidToken
 from app.db.conflicts import conflict_sentence
-from app.db.outages import OUTAGES, is_outage
+from app.db.dialect import is_outage
 from app.schemas.common import FieldProblem, Problem
 
 logger = structlog.stdlib.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"
+HANDLED = (
+    AppError,
+    DBAPIError,
+    HTTPException,
+    PoolTimeoutError,
+    RequestValidationError,
+    TimeoutError,
+)
 
 
 def problem_response(
@@ -51,7 +60,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    for kind in (AppError, HTTPException, RequestValidationError, IntegrityError, *OUTAGES):
+    for kind in HANDLED:
         app.add_exception_handler(kind, _answer)
 
 

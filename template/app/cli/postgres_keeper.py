@@ -1,6 +1,6 @@
 """A script that stops the private PostgreSQL once nobody uses it, even if its users were killed.
 
-Each of them holds a shared lock on the lease. The script returns at once and waits in the background.
+Each of them holds a shared lock on the lease. The script returns at once, and waits on.
 Arguments: the lease, the server's uid and gid, and the command that stops it.
 """
 

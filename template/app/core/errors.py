@@ -1,4 +1,4 @@
-"""The ways in which a request can fail, said without HTTP: services raise these, the API answers."""
+"""How a request can fail: services raise these, the API turns them into answers."""
 
 from typing import ClassVar
 
@@ -39,7 +39,7 @@ class Conflict(AppError):
 
 
 class Invalid(AppError):
-    """Well-formed input that breaks a rule only the service can check; `field` is its name in the body."""
+    """Well-formed input that breaks a rule of the service; `field` is its name in the body."""
 
     status = 422
 
@@ -49,6 +49,6 @@ class Invalid(AppError):
 
 
 class Unavailable(AppError):
-    """The service cannot do this now, and it is not the client's fault; he may try again shortly."""
+    """Not now, by no fault of the client, who may try again shortly."""
 
     status = 503

@@ -34,7 +34,9 @@ def _origin(value: str) -> str:
     except ValueError:
         valid = False
     if not valid or value != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
-        raise ValueError("Write each origin as scheme://host[:port], without a path or a final slash")
+        raise ValueError(
+            "Write each origin as scheme://host[:port], without a path or a final slash"
+        )
     return value
 
 
@@ -69,8 +71,12 @@ def _secret_key(value: SecretStr) -> SecretStr:
 
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = Annotated[tuple[SecretKey, ...], NoDecode, BeforeValidator(_split)]
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)]
-Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
+]
+Hosts = Annotated[
+    tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)
+]
 Networks = Annotated[
     tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_split)
 ]

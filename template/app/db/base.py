@@ -1,6 +1,7 @@
 """The declarative base: every constraint has a predictable name, so that migrations can find it."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import MetaData
@@ -19,7 +20,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime}
+    type_annotation_map: ClassVar = {datetime: UtcDateTime}
 
     def __repr__(self) -> str:
         """The key only: a row in a log line must not carry personal data or hashes."""
@@ -27,7 +28,7 @@ class Base(DeclarativeBase):
 
 
 class Identified:
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4, sort_order=-1)
 
 
 class Timestamped:

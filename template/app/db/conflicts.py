@@ -1,18 +1,19 @@
-"""Which unique constraint refused a row, and the sentence that the model gave to it."""
+"""Which unique rule refused a row, and the sentence that its model gave to it."""
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
 from app.db.base import Base
+from app.db.dialect import violates
 
 UNKNOWN = "The request conflicts with the current state; read it again and retry."
 
 
 def conflict_sentence(error: IntegrityError) -> str:
     """The `info={"conflict": ...}` of the violated index or constraint."""
-    for unique in _unique_rules():
-        if _names(error, unique):
-            return str(unique.info.get("conflict", UNKNOWN))
+    for rule in _unique_rules():
+        if violates(error, rule):
+            return str(rule.info.get("conflict", UNKNOWN))
     return UNKNOWN
 
 
@@ -23,11 +24,3 @@ def _unique_rules() -> list[Index | UniqueConstraint]:
         rule for table in tables for rule in table.constraints if isinstance(rule, UniqueConstraint)
     ]
     return [*indexes, *constraints]
-
-
-def _names(error: IntegrityError, unique: Index | UniqueConstraint) -> bool:
-    """PostgreSQL tells the name of the constraint, sqlite only its columns."""
-    cause = error.orig.__cause__ if error.orig else None
-    columns = ", ".join(f"{column.table.name}.{column.name}" for column in unique.columns)
-    told = getattr(cause, "constraint_name", None)
-    return told == unique.name if told else str(error.orig).endswith(f"failed: {columns}")

@@ -1,9 +1,11 @@
-"""PostgreSQL through asyncpg: every wait is bounded, so that a hung server is an error, not a hang."""
+"""PostgreSQL through asyncpg: every wait is bounded, so that a hung server becomes an error."""
 
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, Index, UniqueConstraint, event, make_url, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.core.config import Settings
@@ -12,11 +14,18 @@ from app.core.errors import Unavailable
 CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 30
 LOCK_TIMEOUT_SECONDS = 10
-MIGRATION_LOCK = 20_010  # any number that nothing else in this database takes as its advisory lock
+MIGRATION_LOCK = 20_010
+"""Any number that nothing else takes for an advisory lock in this database."""
+
+# Classes of SQLSTATE: connection, transaction rolled back, resources, operator's intervention.
+OUTAGES = {"08", "40", "53", "57"}
 
 READ_OPTIONS = {"isolation_level": "AUTOCOMMIT"}
 """Execution options of a session that only reads: no BEGIN and COMMIT around its statements, so
 two of them may see different snapshots."""
+
+RENDER_AS_BATCH = False
+"""Migrations alter a table in place."""
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -42,22 +51,39 @@ def create_engine(settings: Settings) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """A second migrator waits for the first one's transaction; a table's lock is waited for briefly,
-    because every request queues up behind the one who waits."""
+    """A second migrator waits for the first one's transaction."""
     engine = create_async_engine(
         make_url(settings.DATABASE_URL),
         hide_parameters=True,
-        connect_args={
-            "async_creator_fn": _connect,
-            "timeout": CONNECT_TIMEOUT_SECONDS,
-        },
+        connect_args={"async_creator_fn": _connect, "timeout": CONNECT_TIMEOUT_SECONDS},
     )
-    event.listen(engine.sync_engine, "begin", _wait_for_turn)
+    event.listen(engine.sync_engine, "begin", _take_turn)
     return engine
 
 
-def _wait_for_turn(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+def partial(condition: str) -> dict[str, Any]:
+    """Arguments of an Index that holds only the rows of which `condition` is true."""
+    return {"postgresql_where": text(condition)}
+
+
+def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
+    cause = error.orig.__cause__ if error.orig else None
+    return getattr(cause, "constraint_name", None) == rule.name
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database cannot answer now, in contrast to a statement that is wrong."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeoutError | TimeoutError)
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    state: str = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in OUTAGES
+
+
+def _take_turn(connection: Connection) -> None:
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (MIGRATION_LOCK,))
+    # Behind one who waits for a table's lock every request queues up: he must not wait for long.
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
 
 

@@ -1,7 +1,11 @@
-"""sqlite as a server database: real transactions, foreign keys, readers beside one writer."""
+"""sqlite as a server's database: real transactions, foreign keys, readers beside one writer."""
 
-from sqlalchemy import Connection, event, make_url
+from typing import Any
+
+from sqlalchemy import Connection, Index, UniqueConstraint, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -13,6 +17,9 @@ MIGRATION_TIMEOUT_SECONDS = 60
 READ_OPTIONS = {"sqlite_begin": "DEFERRED"}
 """Execution options of a session that only reads: it neither waits for the writer nor stops him."""
 
+RENDER_AS_BATCH = True
+"""Migrations replace a table where other databases alter it."""
+
 
 def create_engine(settings: Settings) -> AsyncEngine:
     engine = _engine(settings, busy_timeout=BUSY_TIMEOUT_SECONDS)
@@ -21,11 +28,27 @@ def create_engine(settings: Settings) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """Without foreign keys: sqlite alters a table by replacing it, which would delete its children.
+    """Without foreign keys, or replacing a table would delete the rows that refer to it.
 
     A second migrator waits for the first one's transaction.
     """
     return _engine(settings, busy_timeout=MIGRATION_TIMEOUT_SECONDS)
+
+
+def partial(condition: str) -> dict[str, Any]:
+    """Arguments of an Index that holds only the rows of which `condition` is true."""
+    return {"sqlite_where": text(condition)}
+
+
+def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
+    """sqlite tells the columns of a violated rule, not its name."""
+    columns = ", ".join(f"{column.table.name}.{column.name}" for column in rule.columns)
+    return str(error.orig) == f"UNIQUE constraint failed: {columns}"
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database cannot answer now: locked, unreadable, or on a full disk."""
+    return isinstance(error, OperationalError | PoolTimeoutError | TimeoutError)
 
 
 def _engine(settings: Settings, *, busy_timeout: int) -> AsyncEngine:

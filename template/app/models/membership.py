@@ -35,6 +35,4 @@ class Membership(Identified, Base):
     joined_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     user: Mapped["User"] = relationship(back_populates="memberships", lazy="raise")
-    organization: Mapped["Organization"] = relationship(
-        back_populates="memberships", lazy="raise"
-    )
+    organization: Mapped["Organization"] = relationship(back_populates="memberships", lazy="raise")

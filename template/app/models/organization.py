@@ -4,13 +4,23 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, Identified, Timestamped
+from app.db.dialect import partial
 from app.models.membership import Membership
 
 
 class Organization(Identified, Timestamped, Base):
-    """A tenant. Its owners are those of its members who have that role: there is no second place."""
+    """A tenant. Who owns it is written in its memberships and nowhere else."""
 
     __tablename__ = "organizations"
+    __table_args__ = (
+        Index(
+            "uq_organizations_slug",
+            "slug",
+            unique=True,
+            **partial("deleted_at IS NULL"),
+            info={"conflict": "Slug already taken"},
+        ),
+    )
 
     name: Mapped[str] = mapped_column(String(255))
     slug: Mapped[str] = mapped_column(String(100))
@@ -18,15 +28,4 @@ class Organization(Identified, Timestamped, Base):
 
     memberships: Mapped[list[Membership]] = relationship(
         back_populates="organization", lazy="raise"
-    )
-
-    __table_args__ = (
-        Index(
-            "uq_organizations_slug",
-            slug,
-            unique=True,
-            sqlite_where=deleted_at.is_(None),
-            postgresql_where=deleted_at.is_(None),
-            info={"conflict": "Slug already taken"},
-        ),
     )

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.roles import UserRole
 from app.db.base import Base, Identified, Timestamped
+from app.db.dialect import partial
 from app.db.types import str_enum
 from app.models.membership import Membership
 
@@ -13,6 +14,16 @@ class User(Identified, Timestamped, Base):
     """Deleting a user keeps the row, for the history that refers to it, and frees the e-mail."""
 
     __tablename__ = "users"
+    __table_args__ = (
+        Index("ix_users_created_at_id", "created_at", "id"),
+        Index(
+            "uq_users_email_normalized",
+            "email_normalized",
+            unique=True,
+            **partial("deleted_at IS NULL"),
+            info={"conflict": "Email already registered"},
+        ),
+    )
 
     email: Mapped[str] = mapped_column(String(255))
     email_normalized: Mapped[str] = mapped_column(String(255))
@@ -23,14 +34,3 @@ class User(Identified, Timestamped, Base):
     deleted_at: Mapped[datetime | None]
 
     memberships: Mapped[list[Membership]] = relationship(back_populates="user", lazy="raise")
-
-    __table_args__ = (
-        Index(
-            "uq_users_email_normalized",
-            email_normalized,
-            unique=True,
-            sqlite_where=deleted_at.is_(None),
-            postgresql_where=deleted_at.is_(None),
-            info={"conflict": "Email already registered"},
-        ),
-    )

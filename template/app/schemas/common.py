@@ -29,7 +29,7 @@ class Input(BaseModel):
 
 
 class Patch(Input):
-    """A partial update: what is left out stays. Its fields are `X | None = None`, yet refuse null."""
+    """A partial update: a field left out stays. All default to None, yet null is refused."""
 
     @model_validator(mode="before")
     @classmethod
@@ -43,7 +43,7 @@ class Patch(Input):
 
 
 def _printable(value: str) -> str:
-    """Refuses NUL, which PostgreSQL cannot store, and what else would garble a terminal."""
+    """Refuses NUL, which databases cannot store, and what else would garble a terminal."""
     if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in value):
         raise ValueError("Control characters are not allowed")
     return unicodedata.normalize("NFC", value)

@@ -9,9 +9,7 @@ from app.schemas.common import Email, Input, Name, Patch, Schema
 
 PASSWORD_EXAMPLE = "Correct-Horse-7!"
 
-NewPassword = Annotated[
-    SecretStr, Field(min_length=8, max_length=128, examples=[PASSWORD_EXAMPLE])
-]
+NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=128, examples=[PASSWORD_EXAMPLE])]
 """Only its length is judged here; `PASSWORD_POLICY` says what else it needs."""
 
 

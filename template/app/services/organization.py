@@ -36,7 +36,8 @@ async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Mem
 async def details(session: AsyncSession, membership: Membership) -> Row[Any]:
     """The columns of an OrganizationResponse."""
     query = _details(membership.user_id).where(Organization.id == membership.organization_id)
-    return (await session.execute(query)).one()
+    row: Row[Any] = (await session.execute(query)).one()
+    return row
 
 
 async def list_for_user(
@@ -62,9 +63,7 @@ async def create(session: AsyncSession, user: User, body: OrganizationCreate) ->
     organization = Organization(name=body.name, slug=body.slug)
     session.add(organization)
     await session.flush()
-    membership = Membership(
-        user_id=user.id, organization_id=organization.id, role=MemberRole.OWNER
-    )
+    membership = Membership(user_id=user.id, organization_id=organization.id, role=MemberRole.OWNER)
     session.add(membership)
     await session.flush()
     return await details(session, membership)

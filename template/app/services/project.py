@@ -36,9 +36,7 @@ async def list_projects(
 
 async def get(session: AsyncSession, organization_id: UUID, project_id: UUID) -> Project:
     project = await session.scalar(
-        select(Project).where(
-            Project.id == project_id, Project.organization_id == organization_id
-        )
+        select(Project).where(Project.id == project_id, Project.organization_id == organization_id)
     )
     if project is None:
         raise NotFound("Project not found")

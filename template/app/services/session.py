@@ -1,4 +1,4 @@
-"""Sessions: one row a login, and the chain of refresh tokens that keeps it alive (RFC 9700, 4.14)."""
+"""Sessions: a row for each login, and the chain of refresh tokens that prolongs it (RFC 9700)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,8 +39,9 @@ async def refresh(session: AsyncSession, settings: Settings, presented: str) -> 
         update(RefreshToken)
         .where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
         .values(used_at=utc_now())
+        .returning(RefreshToken.id)
     )
-    spent = (await session.execute(spend)).rowcount == 1
+    spent = await session.scalar(spend) is not None
     query = (
         select(RefreshToken)
         .options(joinedload(RefreshToken.session).joinedload(UserSession.user))
@@ -79,9 +80,7 @@ def _check_alive(token: RefreshToken) -> None:
         raise InvalidToken
 
 
-async def _repeated_in_time(
-    session: AsyncSession, settings: Settings, token: RefreshToken
-) -> bool:
+async def _repeated_in_time(session: AsyncSession, settings: Settings, token: RefreshToken) -> bool:
     """Whether a client that lost the answer may ask again: soon, and before the child was used."""
     grace = timedelta(seconds=settings.REFRESH_TOKEN_GRACE_SECONDS)
     if token.used_at is None or token.used_at + grace <= utc_now():

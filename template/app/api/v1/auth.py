@@ -47,9 +47,7 @@ async def login(
     return await session.start(db, settings, user)
 
 
-@router.post(
-    "/refresh", summary="Refresh", response_model=TokenResponse, responses=problems(401)
-)
+@router.post("/refresh", summary="Refresh", response_model=TokenResponse, responses=problems(401))
 async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenPair:
     """Exchanges a refresh token for a new pair; it can be spent once.
 

@@ -31,7 +31,7 @@ async def list_members(
     responses=problems(409),
 )
 async def add_member(db: DB, access: AdminAccess, body: MemberCreate) -> MemberResponse:
-    """Somebody who has an account, with a role that is not above the caller's. Admins and owners."""
+    """Somebody with an account, in a role not above the caller's. Admins and owners only."""
     return _response(await memberships.add(db, access, body))
 
 

@@ -54,9 +54,7 @@ async def update_project(
     return await projects.update(db, access.organization_id, project_id, body)
 
 
-@router.delete(
-    "/{project_id}", summary="Delete a project", status_code=status.HTTP_204_NO_CONTENT
-)
+@router.delete("/{project_id}", summary="Delete a project", status_code=status.HTTP_204_NO_CONTENT)
 async def delete_project(db: DB, access: AdminAccess, project_id: UUID) -> None:
     """For good. Admins and owners only."""
     await projects.delete(db, access.organization_id, project_id)

@@ -6,13 +6,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from app.core.config import Settings
-{% if database == "sqlite" %}
-from app.db.sqlite import READ_OPTIONS, create_engine, create_migration_engine
-{% else %}
-from app.db.postgres import READ_OPTIONS, create_engine, create_migration_engine
-{% endif %}
-
-__all__ = ["Database", "create_migration_engine", "open_database"]
+from app.db.dialect import READ_OPTIONS, create_engine
 
 
 class Database:
@@ -26,7 +20,7 @@ class Database:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncGenerator[Database]:
-    """Connects on first use, so that the service starts, and says so, while the database is down."""
+    """Connects on first use, so the service starts while the database is down, and says so."""
     database = Database(create_engine(settings))
     try:
         yield database
