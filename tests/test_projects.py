@@ -37,7 +37,7 @@ def run(
     environment = os.environ | {
         "PATH": f"{virtual_environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "UV_PROJECT_ENVIRONMENT": str(virtual_environment),
-        "UV_PYTHON": ".".join(map(str, sys.version_info[:2])),
+        "UV_PYTHON": sys.executable,
     }
 
     def run(*command: str) -> str:
@@ -97,9 +97,11 @@ def test_its_own_tests_pass_and_none_is_skipped(
     """A test that skips because a server is missing has not passed."""
     report = tmp_path / "report.xml"
     record_property("files", len(files_of(rendering)))
-    output = run("pytest", "--cov", f"--junitxml={report}")
-    suite = ElementTree.parse(report).find("testsuite")
-    assert suite is not None
-    record_property("tests", suite.attrib["tests"])
-    assert int(suite.attrib["tests"]) > 0, output
-    assert int(suite.attrib["skipped"]) == 0, output
+    try:
+        output = run("pytest", "--cov", f"--junitxml={report}")
+    finally:
+        suite = ElementTree.parse(report).find("testsuite") if report.exists() else None
+        counts = {} if suite is None else suite.attrib
+        record_property("tests", counts.get("tests", 0))
+    assert int(counts["tests"]) > 0, output
+    assert int(counts["skipped"]) == 0, output

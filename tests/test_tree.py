@@ -1,10 +1,12 @@
 """Which files each combination has; `uv run pytest --update-trees` writes the lists anew."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.combinations import VALID, Combination
+from tests.conftest import ROOT
 from tests.files import files_of
 
 TREES = Path(__file__).parent / "trees"
@@ -23,3 +25,13 @@ def test_a_combination_has_the_files_on_its_list(
 
 def test_every_list_is_of_a_combination() -> None:
     assert {path.stem for path in TREES.iterdir()} == {combination.id for combination in VALID}
+
+
+def test_every_file_that_a_part_claims_is_there() -> None:
+    """A file that was renamed, but not in the manifest, would appear in every project."""
+    for manifest in (ROOT / "extensions").glob("*.yml"):
+        claimed = re.findall(r"^ *(/\S+)$", manifest.read_text(encoding="utf-8"), re.MULTILINE)
+        assert claimed, manifest.name
+        for path in claimed:
+            found = list((ROOT / "template").glob(f"{path[1:]}*"))
+            assert found, f"{manifest.name}: {path}"

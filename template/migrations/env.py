@@ -1,18 +1,22 @@
 """How Alembic reaches the database: by the service's own settings, one migrator at a time."""
 
 import asyncio
+import re
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.rewriter import Rewriter
+from alembic.operations.ops import DropColumnOp, DropConstraintOp, MigrateOperation
+from sqlalchemy import CheckConstraint, Connection
+
 from app.core.config import load_settings
 from app.db.dialect import RENDER_AS_BATCH, create_migration_engine
-from sqlalchemy import Connection
-
 from app.db.types import UtcDateTime
 from app.models import User
 
 metadata = User.metadata
+rewriter = Rewriter()
 
 
 def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
@@ -22,10 +26,28 @@ def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]
     return False
 
 
+@rewriter.rewrites(DropColumnOp)
+def drop_checks_first(_: Any, __: Any, drop: DropColumnOp) -> list[MigrateOperation]:
+    """A table cannot be rebuilt with a check of the column that it loses."""
+    column = drop.to_column()
+    checks = [
+        DropConstraintOp.from_constraint(constraint)
+        for constraint in column.table.constraints
+        if isinstance(constraint, CheckConstraint) and concerns(constraint, column.name)
+    ]
+    return [*checks, drop]
+
+
+def concerns(check: CheckConstraint, column: str) -> bool:
+    condition = re.sub("'[^']*'", "", str(check.sqltext))
+    return re.search(rf"\b{re.escape(column)}\b", condition) is not None
+
+
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
+        process_revision_directives=rewriter,
         render_as_batch=RENDER_AS_BATCH,
         render_item=render_item,
         transactional_ddl=True,

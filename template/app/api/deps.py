@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.background import BackgroundTasks
 
 from app.core.config import Settings
 from app.core.errors import Forbidden
@@ -16,6 +17,7 @@ from app.db.session import Database
 from app.models import User, UserSession
 from app.schemas.common import PaginationParams
 from app.services import auth
+from app.tasks.queue import TaskQueue
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -40,6 +42,13 @@ def get_database(request: Request) -> Database:
 AppSettings = Annotated[Settings, Depends(get_settings)]
 AppPasswords = Annotated[Passwords, Depends(get_passwords)]
 AppDatabase = Annotated[Database, Depends(get_database)]
+
+
+def get_queue(background: BackgroundTasks, settings: AppSettings) -> TaskQueue:
+    return TaskQueue(background, settings)
+
+
+Tasks = Annotated[TaskQueue, Depends(get_queue)]
 
 
 async def get_db(request: Request, database: AppDatabase) -> AsyncGenerator[AsyncSession]:

@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from app.core.errors import AppError, Invalid, InvalidToken
 from app.db.conflicts import conflict_sentence
-from app.db.dialect import is_outage
+from app.db.dialect import is_conflict, is_outage
 from app.schemas.common import FieldProblem, Problem
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -78,7 +78,7 @@ async def _answer(request: Request, error: Exception) -> Response:
             return problem_response(scope, error.status_code, detail, headers=error.headers)
         case RequestValidationError():
             return _invalid_request(scope, error)
-        case IntegrityError():
+        case IntegrityError() if is_conflict(error):
             return problem_response(scope, HTTPStatus.CONFLICT, conflict_sentence(error))
         case _ if is_outage(error):
             logger.error("database_unavailable", error=type(error).__name__)

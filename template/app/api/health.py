@@ -5,11 +5,11 @@ from typing import Literal
 
 from fastapi import APIRouter
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.deps import AppDatabase
 from app.api.errors import problems
 from app.core.errors import Unavailable
-from app.db.dialect import is_outage
 from app.schemas.common import Schema
 
 CHECK_SECONDS = 2
@@ -29,12 +29,12 @@ async def health() -> Health:
 
 @router.get("/ready", summary="Readiness", responses=problems(503))
 async def readiness(database: AppDatabase) -> Health:
-    """Whether requests can be served: the database answers within two seconds."""
+    """Whether requests can be served: the database answers in time and has been migrated."""
     try:
         async with asyncio.timeout(CHECK_SECONDS), database.read() as session:
-            await session.execute(text("SELECT 1"))
-    except Exception as error:
-        if is_outage(error):
-            raise Unavailable("The database does not answer.") from error
-        raise
+            migrated = await session.scalar(text("SELECT 1 FROM alembic_version"))
+    except (SQLAlchemyError, TimeoutError) as error:
+        raise Unavailable("The database does not answer, or has not been migrated.") from error
+    if not migrated:
+        raise Unavailable("The database has not been migrated.")
     return Health()

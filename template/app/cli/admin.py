@@ -31,7 +31,7 @@ def create_admin(
 
 
 def _new_admin(email: str, name: str) -> "UserCreate":
-    from pydantic import SecretStr, ValidationError
+    from pydantic import ValidationError
 
     from app.core.roles import UserRole
     from app.schemas.user import UserCreate
@@ -39,8 +39,9 @@ def _new_admin(email: str, name: str) -> "UserCreate":
     password = os.environ.get("ADMIN_PASSWORD") or typer.prompt(
         "Password", hide_input=True, confirmation_prompt=True
     )
+    admin = {"email": email, "name": name, "password": password, "role": UserRole.ADMIN}
     try:
-        return UserCreate(email=email, name=name, password=SecretStr(password), role=UserRole.ADMIN)
+        return UserCreate.model_validate(admin)
     except ValidationError as error:
         wrong = [f"{problem['loc'][0]}: {problem['msg']}." for problem in error.errors()]
         raise SystemExit("\n".join(wrong)) from None

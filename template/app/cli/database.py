@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -72,7 +73,9 @@ def current() -> None:
     from alembic import command
 
     with migrations() as config:
+        config.stdout = found = StringIO()
         command.current(config)
+        typer.echo(found.getvalue().strip() or "No migration has been applied: run `db upgrade`.")
 
 
 @commands.command()

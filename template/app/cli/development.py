@@ -17,15 +17,15 @@ SECRET_KEY={key}
 
 def dev(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Develop: prepare settings and database, then serve, with a reload after each change."""
-    from app.cli.database import migrate
-    from app.cli.declared import ROOT
-    from app.cli.project import project
-
-    require_development()
-    require_free(host, port)
-    write_env_file(ROOT / ".env")
     # Ctrl-C may come while something still starts: then what already runs is stopped as well.
     with suppress(KeyboardInterrupt), ExitStack() as running:
+        from app.cli.database import migrate
+        from app.cli.declared import ROOT
+        from app.cli.project import project
+
+        require_development()
+        require_free(host, port)
+        write_env_file(ROOT / ".env")
         settings = running.enter_context(project())
         migrate(settings)
         welcome(f"http://{host}:{port}{settings.API_V1_PREFIX}", context.find_root().info_name)

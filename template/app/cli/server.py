@@ -1,5 +1,6 @@
 """`serve`: the service in production."""
 
+import os
 import socket
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def require_free(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        reason = error.strerror or error
+        reason = os.strerror(error.errno) if error.errno else error
         raise SystemExit(
             f"Cannot listen on {host}, port {port}: {reason}. Choose another with --port."
         ) from None

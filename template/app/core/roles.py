@@ -27,19 +27,14 @@ _RANKS = {
 }
 
 
-def may_manage(actor: MemberRole, member: MemberRole, new_role: MemberRole | None = None) -> bool:
-    """Whether `actor` may remove `member`, or give him `new_role`.
-
-    Owners manage everyone. Admins manage those who rank below them, and grant no more than their
-    own role. Nobody else manages anyone.
-    """
+def may_manage(actor: MemberRole, member: MemberRole) -> bool:
+    """Whether `actor` may remove `member` or change his role: owners everybody, admins those below
+    them, nobody else anybody."""
     if actor is MemberRole.OWNER:
         return True
-    if actor is not MemberRole.ADMIN or member.rank >= actor.rank:
-        return False
-    return new_role is None or new_role.rank <= actor.rank
+    return actor is MemberRole.ADMIN and member.rank < actor.rank
 
 
 def may_grant(actor: MemberRole, role: MemberRole) -> bool:
-    """Whether `actor` may bring a newcomer into the organization with `role`."""
+    """Whether `actor` may give `role` to somebody: owners and admins, up to their own."""
     return actor.rank >= MemberRole.ADMIN.rank and role.rank <= actor.rank

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.db.types import UtcDateTime, utc_now
@@ -24,7 +24,8 @@ class Base(DeclarativeBase):
 
     def __repr__(self) -> str:
         """The key only: a row in a log line must not carry personal data or hashes."""
-        return f"<{type(self).__name__} {getattr(self, 'id', '')}>"
+        key = ", ".join(map(str, inspect(self).identity or ["not stored"]))
+        return f"<{type(self).__name__} {key}>"
 
 
 class Identified:

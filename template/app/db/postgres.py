@@ -3,20 +3,27 @@
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Connection, Index, UniqueConstraint, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
+import structlog
+from sqlalchemy import Connection, ExceptionContext, Index, UniqueConstraint, event, make_url, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.core.config import Settings
 from app.core.errors import Unavailable
 
+logger = structlog.stdlib.get_logger(__name__)
+
 CONNECT_TIMEOUT_SECONDS = 5
-COMMAND_TIMEOUT_SECONDS = 30
+STATEMENT_TIMEOUT_SECONDS = 15
+"""The server's own limit. Ours is longer: it only ends the wait for a server that hangs."""
+COMMAND_TIMEOUT_SECONDS = 20
 LOCK_TIMEOUT_SECONDS = 10
 MIGRATION_LOCK = 20_010
 """Any number that nothing else takes for an advisory lock in this database."""
 
+# SQLSTATE: foreign key, unique, exclusion.
+CONFLICTS = {"23503", "23505", "23P01"}
 # Classes of SQLSTATE: connection, transaction rolled back, resources, operator's intervention.
 OUTAGES = {"08", "40", "53", "57"}
 
@@ -29,7 +36,7 @@ RENDER_AS_BATCH = False
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(settings.DATABASE_URL),
         echo=settings.DEBUG,
         hide_parameters=True,
@@ -44,10 +51,12 @@ def create_engine(settings: Settings) -> AsyncEngine:
             "server_settings": {
                 "application_name": settings.JWT_ISSUER,
                 "idle_in_transaction_session_timeout": "60s",
-                "statement_timeout": f"{COMMAND_TIMEOUT_SECONDS}s",
+                "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
             },
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _tidy)
+    return engine
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
@@ -71,14 +80,31 @@ def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
     return getattr(cause, "constraint_name", None) == rule.name
 
 
+def is_conflict(error: IntegrityError) -> bool:
+    """Whether other rows are in the way, in contrast to a row that no state could accept."""
+    return _state(error) in CONFLICTS
+
+
 def is_outage(error: Exception) -> bool:
     """Whether the database cannot answer now, in contrast to a statement that is wrong."""
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, PoolTimeoutError | TimeoutError)
-    if error.connection_invalidated or isinstance(error, InterfaceError):
-        return True
-    state: str = getattr(error.orig, "sqlstate", None) or ""
-    return state[:2] in OUTAGES
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _state(error)[:2] in OUTAGES
+    return isinstance(error, PoolTimeoutError | TimeoutError)
+
+
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _tidy(context: ExceptionContext) -> None:
+    error = context.original_exception
+    if isinstance(error, TimeoutError):
+        # It waits for an answer that may never come: it must not wait for ROLLBACK as well.
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
+    if isinstance(error.__cause__, asyncpg.PostgresError):
+        # It quotes the refused row, with its e-mail and its hash: that must not reach a log.
+        error.__cause__.detail = None
 
 
 def _take_turn(connection: Connection) -> None:
@@ -92,4 +118,5 @@ async def _connect(*args: Any, **kwargs: Any) -> asyncpg.Connection:
         return await asyncpg.connect(*args, **kwargs)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         # SQLAlchemy does not translate what goes wrong before there is a connection.
+        logger.error("database_unreachable", error=repr(error))
         raise Unavailable("The database does not answer; try again shortly.") from error

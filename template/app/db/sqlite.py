@@ -1,10 +1,11 @@
 """sqlite as a server's database: real transactions, foreign keys, readers beside one writer."""
 
+import sqlite3
 from typing import Any
 
 from sqlalchemy import Connection, Index, UniqueConstraint, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -13,6 +14,23 @@ from app.core.config import Settings
 
 BUSY_TIMEOUT_SECONDS = 5
 MIGRATION_TIMEOUT_SECONDS = 60
+
+CONFLICTS = {
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+}
+OUTAGES = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_READONLY,
+}
 
 READ_OPTIONS = {"sqlite_begin": "DEFERRED"}
 """Execution options of a session that only reads: it neither waits for the writer nor stops him."""
@@ -41,14 +59,28 @@ def partial(condition: str) -> dict[str, Any]:
 
 
 def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
-    """sqlite tells the columns of a violated rule, not its name."""
+    """sqlite tells the columns of a violated rule, or the name of an index over expressions."""
     columns = ", ".join(f"{column.table.name}.{column.name}" for column in rule.columns)
-    return str(error.orig) == f"UNIQUE constraint failed: {columns}"
+    return str(error.orig) in {
+        f"UNIQUE constraint failed: {columns}",
+        f"UNIQUE constraint failed: index '{rule.name}'",
+    }
+
+
+def is_conflict(error: IntegrityError) -> bool:
+    """Whether other rows are in the way, in contrast to a row that no state could accept."""
+    return _code(error) in CONFLICTS
 
 
 def is_outage(error: Exception) -> bool:
     """Whether the database cannot answer now: locked, unreadable, or on a full disk."""
-    return isinstance(error, OperationalError | PoolTimeoutError | TimeoutError)
+    if isinstance(error, DBAPIError):
+        return _code(error) & 0xFF in OUTAGES  # the lowest byte is the kind, the others say more
+    return isinstance(error, PoolTimeoutError | TimeoutError)
+
+
+def _code(error: DBAPIError) -> int:
+    return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
 
 def _engine(settings: Settings, *, busy_timeout: int) -> AsyncEngine:

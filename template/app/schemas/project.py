@@ -1,18 +1,34 @@
+import re
+import unicodedata
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.schemas.common import Input, Name, Patch, SafeStr, Schema, Slug
 
 Description = Annotated[SafeStr, Field(max_length=2000)]
 
 
+def make_slug(name: str) -> str:
+    """The Latin letters and digits of a name: `Été 2026!` makes `ete-2026`."""
+    latin = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return "-".join(re.findall("[a-z0-9]+", latin.lower()))
+
+
 class ProjectCreate(Input):
     name: Name
-    slug: Slug
+    slug: Slug | None = Field(default=None, description="Made from the name if left out")
     description: Description = ""
+
+    @model_validator(mode="after")
+    def _fill_slug(self) -> "ProjectCreate":
+        if self.slug is None:
+            self.slug = make_slug(self.name)
+            if not 2 <= len(self.slug) <= 100:
+                raise ValueError("No slug can be made from this name: give one")
+        return self
 
 
 class ProjectUpdate(Patch):

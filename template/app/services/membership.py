@@ -7,13 +7,14 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy.orm import joinedload
 
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.roles import MemberRole, may_grant, may_manage
 from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams, normalize_email
 from app.schemas.organization import MemberCreate
+from app.services import organization as organizations
 
 NOT_ALLOWED = "Insufficient permissions"
 LAST_OWNER = "An organization needs an owner: transfer the ownership first"
@@ -37,15 +38,10 @@ async def list_members(
 
 
 async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> Membership:
+    user = await _find_user(session, body)
     actor = await _lock(session, actor)
     if not may_grant(actor.role, body.role):
         raise Forbidden(NOT_ALLOWED)
-    query = select(User).where(User.deleted_at.is_(None), User.is_active)
-    if body.email:
-        query = query.where(User.email_normalized == normalize_email(body.email))
-    else:
-        query = query.where(User.id == body.user_id)
-    user = await session.scalar(query)
     if user is None:
         raise NotFound("User not found")
     member = Membership(user=user, organization_id=actor.organization_id, role=body.role)
@@ -59,7 +55,7 @@ async def change_role(
 ) -> Membership:
     actor = await _lock(session, actor)
     member = await _get(session, actor.organization_id, user_id)
-    if not may_manage(actor.role, member.role, role):
+    if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):
         raise Forbidden(NOT_ALLOWED)
     if role is not MemberRole.OWNER:
         await _keep_an_owner(session, member)
@@ -82,9 +78,9 @@ async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> Non
 async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: UUID) -> Membership:
     """The member becomes owner and the caller admin; returns the caller's membership."""
     actor = await _lock(session, actor)
-    member = await _get(session, actor.organization_id, user_id)
     if actor.role is not MemberRole.OWNER:
         raise Forbidden(NOT_ALLOWED)
+    member = await _get(session, actor.organization_id, user_id)
     if member is actor:
         raise Conflict("You own this organization already")
     member.role = MemberRole.OWNER
@@ -95,50 +91,53 @@ async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: 
 
 async def leave_all(session: AsyncSession, user_id: UUID) -> None:
     """Raises Conflict, with their slugs, if organizations would be left without an owner."""
-    owned = await session.scalars(
-        select(Organization)
-        .join(Organization.memberships)
-        .where(
-            Membership.user_id == user_id,
-            Membership.role == MemberRole.OWNER,
-            Organization.deleted_at.is_(None),
-        )
+    await session.execute(select(User.id).where(User.id == user_id).with_for_update())
+    mine = select(Membership.organization_id).where(Membership.user_id == user_id)
+    await session.execute(
+        select(Organization.id)
+        .where(Organization.id.in_(mine))
         .order_by(Organization.id)
-        .with_for_update(of=Organization)
+        .with_for_update()
     )
-    organizations = {organization.id: organization.slug for organization in owned}
-    other = aliased(Membership)
-    shared = await session.scalars(
-        select(other.organization_id).where(
-            other.organization_id.in_(organizations),
-            other.role == MemberRole.OWNER,
-            other.user_id != user_id,
-        )
-    )
-    alone = sorted(organizations[key] for key in organizations.keys() - set(shared))
-    if alone:
-        raise Conflict(f"The user is the only owner of: {', '.join(alone)}")
+    if alone := await organizations.owned_alone(session, user_id):
+        raise Conflict(f"The user is the only owner of: {', '.join(alone.values())}")
     await session.execute(delete(Membership).where(Membership.user_id == user_id))
+
+
+async def _find_user(session: AsyncSession, body: MemberCreate) -> User | None:
+    """Locked, so that he is not deleted before he has become a member.
+
+    `leave_all` locks in the same order, first the user and then his organizations: no deadlock.
+    """
+    if body.email:
+        who = User.email_normalized == normalize_email(body.email)
+    else:
+        who = User.id == body.user_id
+    return await session.scalar(
+        select(User)
+        .where(who, User.is_active, User.deleted_at.is_(None))
+        .with_for_update(read=True)
+    )
 
 
 async def _lock(session: AsyncSession, actor: Membership) -> Membership:
     """The actor's membership as it is once the organization is locked."""
-    await session.execute(
-        select(Organization.id).where(Organization.id == actor.organization_id).with_for_update()
+    locked = await session.scalar(
+        select(Organization.id)
+        .where(Organization.id == actor.organization_id, Organization.deleted_at.is_(None))
+        .with_for_update()
     )
+    if locked is None:
+        raise NotFound("Organization not found")
     return await _get(session, actor.organization_id, actor.user_id)
 
 
 async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> Membership:
+    """With the user; what an earlier query has read, from before the lock, is read anew."""
     member = await session.scalar(
         select(Membership)
-        .join(Membership.organization)
         .options(joinedload(Membership.user))
-        .where(
-            Membership.organization_id == organization_id,
-            Membership.user_id == user_id,
-            Organization.deleted_at.is_(None),
-        )
+        .where(Membership.organization_id == organization_id, Membership.user_id == user_id)
         .execution_options(populate_existing=True)
     )
     if member is None:
@@ -147,15 +146,5 @@ async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> M
 
 
 async def _keep_an_owner(session: AsyncSession, member: Membership) -> None:
-    """Raises Conflict if nobody but `member` owns the organization."""
-    if member.role is not MemberRole.OWNER:
-        return
-    others = await session.scalar(
-        select(func.count(Membership.id)).where(
-            Membership.organization_id == member.organization_id,
-            Membership.role == MemberRole.OWNER,
-            Membership.id != member.id,
-        )
-    )
-    if not others:
+    if member.organization_id in await organizations.owned_alone(session, member.user_id):
         raise Conflict(LAST_OWNER)

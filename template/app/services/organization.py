@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
@@ -12,7 +12,11 @@ from app.core.roles import MemberRole
 from app.db.types import utc_now
 from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams
-from app.schemas.organization import OrganizationCreate, OrganizationUpdate
+from app.schemas.organization import (
+    OrganizationCreate,
+    OrganizationResponse,
+    OrganizationUpdate,
+)
 
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
@@ -33,17 +37,19 @@ async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Mem
     return membership
 
 
-async def details(session: AsyncSession, membership: Membership) -> Row[Any]:
-    """The columns of an OrganizationResponse."""
+async def details(session: AsyncSession, membership: Membership) -> OrganizationResponse:
+    """NotFound, too, if it was deleted or the member left while this request went on."""
     query = _details(membership.user_id).where(Organization.id == membership.organization_id)
-    row: Row[Any] = (await session.execute(query)).one()
-    return row
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("Organization not found")
+    return OrganizationResponse.model_validate(row)
 
 
 async def list_for_user(
     session: AsyncSession, user_id: UUID, pagination: PaginationParams
-) -> tuple[list[Row[Any]], int]:
-    """One page of the columns of an OrganizationResponse, the newest first, and the total."""
+) -> tuple[list[OrganizationResponse], int]:
+    """One page, the newest first, and the total."""
     total = await session.scalar(
         select(func.count(Membership.id))
         .join(Membership.organization)
@@ -55,24 +61,24 @@ async def list_for_user(
         .offset(pagination.offset)
         .limit(pagination.limit)
     )
-    return list(rows), total or 0
+    return [OrganizationResponse.model_validate(row) for row in rows], total or 0
 
 
-async def create(session: AsyncSession, user: User, body: OrganizationCreate) -> Row[Any]:
+async def create(
+    session: AsyncSession, user: User, body: OrganizationCreate
+) -> OrganizationResponse:
     """The creator becomes its owner in the same transaction."""
     organization = Organization(name=body.name, slug=body.slug)
-    session.add(organization)
+    owner = Membership(user_id=user.id, organization=organization, role=MemberRole.OWNER)
+    session.add(owner)
     await session.flush()
-    membership = Membership(user_id=user.id, organization_id=organization.id, role=MemberRole.OWNER)
-    session.add(membership)
-    await session.flush()
-    return await details(session, membership)
+    return await details(session, owner)
 
 
 async def update(
-    session: AsyncSession, membership: Membership, changes: OrganizationUpdate
-) -> Row[Any]:
-    for field, value in changes.changes().items():
+    session: AsyncSession, membership: Membership, body: OrganizationUpdate
+) -> OrganizationResponse:
+    for field, value in body.changes().items():
         setattr(membership.organization, field, value)
     await session.flush()
     return await details(session, membership)
@@ -84,7 +90,30 @@ async def delete(session: AsyncSession, organization: Organization) -> None:
     await session.flush()
 
 
+async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
+    """The slugs of the organizations that nobody else owns, by id."""
+    other = aliased(Membership)
+    shared = select(other.id).where(
+        other.organization_id == Organization.id,
+        other.role == MemberRole.OWNER,
+        other.user_id != user_id,
+    )
+    rows = await session.execute(
+        select(Organization.id, Organization.slug)
+        .join(Organization.memberships)
+        .where(
+            Membership.user_id == user_id,
+            Membership.role == MemberRole.OWNER,
+            Organization.deleted_at.is_(None),
+            ~shared.exists(),
+        )
+        .order_by(Organization.slug)
+    )
+    return {row.id: row.slug for row in rows}
+
+
 def _details(user_id: UUID) -> Select[Any]:
+    """The columns of an OrganizationResponse, for each organization of the user."""
     member = aliased(Membership)
     members = select(func.count(member.id)).where(member.organization_id == Organization.id)
     owner = (

@@ -22,7 +22,8 @@ async def list_projects(
     """One page, the newest first, and the total."""
     conditions = [Project.organization_id == organization_id]
     if archived is not None:
-        conditions.append(Project.archived_at.is_not(None) == archived)
+        is_archived = Project.archived_at.is_not(None)
+        conditions.append(is_archived if archived else ~is_archived)
     total = await session.scalar(select(func.count(Project.id)).where(*conditions))
     rows = await session.scalars(
         select(Project)
@@ -34,10 +35,14 @@ async def list_projects(
     return list(rows), total or 0
 
 
-async def get(session: AsyncSession, organization_id: UUID, project_id: UUID) -> Project:
-    project = await session.scalar(
-        select(Project).where(Project.id == project_id, Project.organization_id == organization_id)
+async def get(
+    session: AsyncSession, organization_id: UUID, project_id: UUID, *, lock: bool = False
+) -> Project:
+    """Whoever is going to change it takes the `lock`: two requests then go one after the other."""
+    query = select(Project).where(
+        Project.id == project_id, Project.organization_id == organization_id
     )
+    project = await session.scalar(query.with_for_update() if lock else query)
     if project is None:
         raise NotFound("Project not found")
     return project
@@ -60,7 +65,7 @@ async def update(
     session: AsyncSession, organization_id: UUID, project_id: UUID, body: ProjectUpdate
 ) -> Project:
     """Archiving an archived project again keeps the moment of the first time."""
-    project = await get(session, organization_id, project_id)
+    project = await get(session, organization_id, project_id, lock=True)
     changes = body.changes()
     if (archived := changes.pop("archived", None)) is not None:
         project.archived_at = (project.archived_at or utc_now()) if archived else None
@@ -71,5 +76,6 @@ async def update(
 
 
 async def delete(session: AsyncSession, organization_id: UUID, project_id: UUID) -> None:
-    await session.delete(await get(session, organization_id, project_id))
+    project = await get(session, organization_id, project_id, lock=True)
+    await session.delete(project)
     await session.flush()

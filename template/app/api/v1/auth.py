@@ -1,6 +1,6 @@
 from fastapi import APIRouter, status
 
-from app.api.deps import DB, AppPasswords, AppSettings, CurrentSession
+from app.api.deps import DB, AppPasswords, AppSettings, CurrentSession, Tasks
 from app.api.errors import problems
 from app.models import User
 from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
@@ -8,6 +8,7 @@ from app.schemas.user import UserResponse
 from app.services import auth, session
 from app.services import user as users
 from app.services.session import TokenPair
+from app.tasks.email import send_welcome_email
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -19,15 +20,19 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     response_model=UserResponse,
     responses=problems(409),
 )
-async def register(db: DB, passwords: AppPasswords, body: RegisterRequest) -> User:
+async def register(
+    db: DB, passwords: AppPasswords, queue: Tasks, body: RegisterRequest
+) -> User:
     """Creates an account of one's own. Nobody becomes an administrator here."""
-    return await users.create(
+    user = await users.create(
         db,
         passwords,
         email=body.email,
         name=body.name,
         password=body.password.get_secret_value(),
     )
+    queue.enqueue(send_welcome_email, to=user.email, name=user.name)
+    return user
 
 
 @router.post(

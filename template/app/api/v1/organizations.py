@@ -1,7 +1,4 @@
-from typing import Any
-
 from fastapi import APIRouter, status
-from sqlalchemy import Row
 
 from app.api.deps import DB, CurrentUser, Pagination
 from app.api.errors import problems
@@ -23,10 +20,11 @@ router = APIRouter(prefix="/organizations", tags=["organizations"], responses=pr
     "/",
     summary="Create an organization",
     status_code=status.HTTP_201_CREATED,
-    response_model=OrganizationResponse,
     responses=problems(409),
 )
-async def create_organization(db: DB, user: CurrentUser, body: OrganizationCreate) -> Row[Any]:
+async def create_organization(
+    db: DB, user: CurrentUser, body: OrganizationCreate
+) -> OrganizationResponse:
     """The caller becomes its owner. The slug names it in URLs and never changes."""
     return await organizations.create(db, user, body)
 
@@ -37,18 +35,15 @@ async def list_organizations(
 ) -> PaginatedResponse[OrganizationResponse]:
     """Those that the caller is a member of, the newest first."""
     rows, total = await organizations.list_for_user(db, user.id, pagination)
-    return PaginatedResponse.create(
-        [OrganizationResponse.model_validate(row) for row in rows], total, pagination
-    )
+    return PaginatedResponse.create(rows, total, pagination)
 
 
 @router.get(
     "/{slug}",
     summary="Read an organization",
-    response_model=OrganizationResponse,
     responses=problems(404),
 )
-async def read_organization(db: DB, access: ViewerAccess) -> Row[Any]:
+async def read_organization(db: DB, access: ViewerAccess) -> OrganizationResponse:
     """Members only: to everybody else it does not exist."""
     return await organizations.details(db, access)
 
@@ -56,10 +51,11 @@ async def read_organization(db: DB, access: ViewerAccess) -> Row[Any]:
 @router.patch(
     "/{slug}",
     summary="Change an organization",
-    response_model=OrganizationResponse,
     responses=problems(404),
 )
-async def update_organization(db: DB, access: AdminAccess, body: OrganizationUpdate) -> Row[Any]:
+async def update_organization(
+    db: DB, access: AdminAccess, body: OrganizationUpdate
+) -> OrganizationResponse:
     """Admins and owners only."""
     return await organizations.update(db, access, body)
 
@@ -89,10 +85,11 @@ async def leave_organization(db: DB, access: ViewerAccess) -> None:
 @router.post(
     "/{slug}/transfer",
     summary="Transfer the ownership",
-    response_model=OrganizationResponse,
     responses=problems(404, 409),
 )
-async def transfer_ownership(db: DB, access: OwnerAccess, body: OwnershipTransfer) -> Row[Any]:
+async def transfer_ownership(
+    db: DB, access: OwnerAccess, body: OwnershipTransfer
+) -> OrganizationResponse:
     """A member becomes owner and the caller admin, both or neither. Owners only."""
     membership = await memberships.transfer_ownership(db, access, body.user_id)
     return await organizations.details(db, membership)

@@ -36,7 +36,10 @@ async def list_projects(
     responses=problems(409),
 )
 async def create_project(db: DB, access: MemberAccess, body: ProjectCreate) -> Project:
-    """The slug is unique in the organization and never changes. Members and above."""
+    """The slug is unique in the organization and never changes; left out, the name makes one.
+
+    Members and above.
+    """
     return await projects.create(db, access, body)
 
 

@@ -1,0 +1,1 @@
+"""The service's own tests: on its real database, through its real API."""

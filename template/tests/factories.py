@@ -1,0 +1,78 @@
+"""Rows for tests to start from: each one valid, and unlike the others where it must be."""
+
+from itertools import count
+from typing import Any, TypeVar
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.roles import MemberRole, UserRole
+from app.models import Membership, Organization, Project, User
+from app.schemas.common import normalize_email
+
+PASSWORD = "Correct-Horse-7!"
+HASHED_PASSWORD = PasswordHash(
+    (Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),)
+).hash(PASSWORD)
+
+Row = TypeVar("Row")
+
+_numbers = count(1)
+
+
+async def make_user(session: AsyncSession, **columns: Any) -> User:
+    """Logs in with PASSWORD."""
+    number = next(_numbers)
+    email = columns.pop("email", f"user{number}@example.com")
+    user = User(
+        email=email,
+        email_normalized=normalize_email(email),
+        **{"name": f"User {number}", "hashed_password": HASHED_PASSWORD} | columns,
+    )
+    return await _save(session, user)
+
+
+async def make_admin(session: AsyncSession, **columns: Any) -> User:
+    return await make_user(session, role=UserRole.ADMIN, **columns)
+
+
+async def make_organization(session: AsyncSession, owner: User, **columns: Any) -> Organization:
+    number = next(_numbers)
+    names = {"name": f"Organization {number}", "slug": f"organization-{number}"}
+    organization = await _save(session, Organization(**names | columns))
+    await add_member(session, organization, owner, MemberRole.OWNER)
+    return organization
+
+
+async def add_member(
+    session: AsyncSession,
+    organization: Organization,
+    user: User,
+    role: MemberRole = MemberRole.MEMBER,
+) -> Membership:
+    membership = Membership(organization_id=organization.id, user_id=user.id, role=role)
+    return await _save(session, membership)
+
+
+async def make_member(
+    session: AsyncSession, organization: Organization, role: MemberRole = MemberRole.MEMBER
+) -> User:
+    """A new user who belongs to the organization."""
+    user = await make_user(session)
+    await add_member(session, organization, user, role)
+    return user
+
+
+async def make_project(
+    session: AsyncSession, organization: Organization, **columns: Any
+) -> Project:
+    number = next(_numbers)
+    names = {"name": f"Project {number}", "slug": f"project-{number}"}
+    return await _save(session, Project(organization_id=organization.id, **names | columns))
+
+
+async def _save(session: AsyncSession, row: Row) -> Row:
+    session.add(row)
+    await session.commit()
+    return row

@@ -1,0 +1,71 @@
+"""The service under test, and the clients that call it."""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+
+from app.core.config import Settings
+from app.db.session import Database
+from app.models import User
+from app.services import session as sessions
+
+
+@dataclass
+class Service:
+    app: FastAPI
+
+    @property
+    def settings(self) -> Settings:
+        settings: Settings = self.app.state.settings
+        return settings
+
+    @property
+    def database(self) -> Database:
+        database: Database = self.app.state.database
+        return database
+
+    def client(self, token: str | None = None) -> AsyncClient:
+        """Every answer it gets must be one that the OpenAPI document announces."""
+        return AsyncClient(
+            transport=ASGITransport(self.app, raise_app_exceptions=False),
+            base_url="http://test",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            event_hooks={"response": [self._check_announced]},
+        )
+
+    async def sign_in(self, user: User) -> AsyncClient:
+        """A client with an access token, from a login without the detour over the password."""
+        async with self.database.write() as session:
+            pair = await sessions.start(session, self.settings, await session.merge(user))
+            await session.commit()
+        return self.client(pair.access_token)
+
+    async def _check_announced(self, response: Response) -> None:
+        path = response.request.url.path.rstrip("/")
+        for pattern, operations in self._announced:
+            operation = operations.get(response.request.method.lower())
+            if operation and pattern.fullmatch(path):
+                assert str(response.status_code) in operation["responses"], (
+                    f"{response.request.method} {path} answered {response.status_code}: announce it"
+                )
+                return
+
+    @cached_property
+    def _announced(self) -> list[tuple[re.Pattern[str], dict[str, dict[str, object]]]]:
+        paths = self.app.openapi()["paths"]
+        fixed_first = sorted(paths, key=lambda path: path.count("{"))
+        return [
+            (re.compile(re.sub(r"{\w+}", "[^/]+", path.rstrip("/"))), paths[path])
+            for path in fixed_first
+        ]
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncGenerator[Service]:
+    async with app.router.lifespan_context(app):
+        yield Service(app)

@@ -1,0 +1,108 @@
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from starlette.background import BackgroundTasks
+
+from app.core.config import Settings
+from app.tasks import queue as module
+from app.tasks.queue import TRIES, Job, TaskQueue
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds between the tries, which no test waits for."""
+    pauses: list[float] = []
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(module, "sleep", note)
+    return pauses
+
+
+class Work:
+    """A task that fails as often as it is told to, and notes its calls."""
+
+    __name__ = "work"
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.calls: list[tuple[str, Any]] = []
+
+    async def __call__(self, job: Job, value: object) -> None:
+        self.calls.append((job.id, value))
+        if len(self.calls) <= self.failures:
+            raise ConnectionError("not now")
+
+
+async def do(settings: Settings, work: Work, *values: object) -> None:
+    background = BackgroundTasks()
+    queue = TaskQueue(background, settings)
+    for value in values:
+        queue.enqueue(work, value)
+    await background()
+
+
+async def test_a_task_gets_its_values(settings: Settings) -> None:
+    work = Work()
+
+    await do(settings, work, {"name": "Ada", "tags": [1, None]})
+
+    [(_, value)] = work.calls
+    assert value == {"name": "Ada", "tags": [1, None]}
+
+
+async def test_work_waits_for_the_response(settings: Settings) -> None:
+    work = Work()
+
+    TaskQueue(BackgroundTasks(), settings).enqueue(work, "value")
+
+    assert work.calls == []
+
+
+async def test_what_json_cannot_carry_is_refused_at_once(settings: Settings) -> None:
+    queue = TaskQueue(BackgroundTasks(), settings)
+
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        queue.enqueue(Work(), uuid4())
+
+
+async def test_a_failed_task_is_tried_again_as_the_same_job(
+    settings: Settings, pauses: list[float]
+) -> None:
+    work = Work(failures=2)
+
+    await do(settings, work, "value")
+
+    assert len(pauses) == 2
+    assert len(work.calls) == 3
+    assert len(set(work.calls)) == 1
+
+
+async def test_two_jobs_have_two_ids(settings: Settings) -> None:
+    work = Work()
+
+    await do(settings, work, "value", "value")
+
+    assert len(set(work.calls)) == 2
+
+
+async def test_the_pauses_double_and_differ(settings: Settings, pauses: list[float]) -> None:
+    await do(settings, Work(failures=TRIES), "value")
+
+    assert [0.75 * 2**n <= pause <= 1.25 * 2**n for n, pause in enumerate(pauses)] == [True] * 4
+    assert pauses != [1, 2, 4, 8]
+
+
+async def test_a_task_that_keeps_failing_is_logged_and_does_not_stop_the_next(
+    settings: Settings, pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    work = Work(failures=TRIES)
+
+    await do(settings, work, "first", "second")
+
+    assert [value for _, value in work.calls] == ["first"] * TRIES + ["second"]
+    [failure] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "task_failed" in failure.getMessage()
+    assert "work" in failure.getMessage()

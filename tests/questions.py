@@ -1,0 +1,64 @@
+"""The page docs/questions.md, made from the questions: `python -m tests.questions` writes it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "questions.md"
+
+INTRODUCTION = """\
+# Questions
+
+Made from `copier.yml` and `extensions/` by `python -m tests.questions`; edit those.
+
+A wrong answer is refused with one sentence and nothing is written. With `-d name=value` on the command line Copier prints that sentence as the last line of a traceback.
+An answer whose name is mistyped is ignored by Copier: look at `.copier-answers.yml` after the copy.
+"""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the documents that `!include` names."""
+
+
+def _include(_: yaml.SafeLoader, node: yaml.ScalarNode) -> dict[str, Any]:
+    return _read(ROOT / node.value)
+
+
+_Loader.add_constructor("!include", _include)
+
+
+def page() -> str:
+    return "\n".join([INTRODUCTION, *map(_section, _questions())])
+
+
+def _questions() -> list[tuple[str, dict[str, Any]]]:
+    everything = _read(ROOT / "copier.yml")
+    return [(name, asked) for name, asked in everything.items() if not name.startswith("_")]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    documents = yaml.load_all(path.read_text(encoding="utf-8"), Loader=_Loader)
+    return {key: value for document in documents for key, value in document.items()}
+
+
+def _section(question: tuple[str, dict[str, Any]]) -> str:
+    name, asked = question
+    lines = [f"## {name}", "", asked["help"], ""]
+    lines += [f"- `{value}`: {label.partition(': ')[2]}" for label, value in _choices(asked)]
+    lines += [f"- Default: {_default(asked['default'])}", ""]
+    return "\n".join(lines)
+
+
+def _choices(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    return list(asked.get("choices", {}).items())
+
+
+def _default(value: object) -> str:
+    text = str(value)
+    return "derived from the answers before it" if "{%" in text else f"`{text}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,36 @@
+"""The documents: what they repeat is up to date, and what they point to is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.questions import PAGE, page
+
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").glob("*.md")]
+
+
+def test_the_page_of_questions_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `uv run python -m tests.questions`"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8"))
+    dead = [link for link in links if not (document.parent / link).exists()]
+    assert not dead
+
+
+def test_every_decision_is_in_the_list() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = set(re.findall(r"\]\((.+?)\)", (folder / "README.md").read_text(encoding="utf-8")))
+    assert listed == {path.name for path in folder.glob("0*.md")}
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    """The README's command, with `uv` called through Python so that PATH does not matter."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "uv run pytest" in script
+    assert "uv run pytest" in readme
