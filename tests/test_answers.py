@@ -88,3 +88,34 @@ def test_the_message_after_the_copy_says_what_works(
     assert test == ["uv", "run", "pytest"]
     assert git[:2] == ["git", "init"]
     assert [dev] == [["uv", "run", name, "dev"] for name in scripts]
+
+
+LONG = {
+    "latin": ("N" * 40, "D" * 200, "A" * 80),
+    "wide": ("名" * 40, "説" * 200, "著" * 80),
+    "look-alike": ("Аррlе – οne", "It’s O'Brien's – ‘ours’!", "Κώστας O'Brien"),
+}
+
+
+@pytest.mark.parametrize("answers", LONG.values(), ids=LONG)
+def test_code_stays_clean_however_long_and_foreign_an_answer_is(
+    render: Render, tmp_path: Path, answers: tuple[str, str, str]
+) -> None:
+    name, description, author = answers
+    project = render(
+        tmp_path / "myapp",
+        project_name=name,
+        project_slug="s" * 40,
+        project_description=description,
+        author_name=author,
+    )
+    for command in ("check", "format --check"):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command.split()],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout

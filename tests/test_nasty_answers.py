@@ -4,8 +4,6 @@ import ast
 import json
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import tomllib
 from collections.abc import Callable
@@ -138,34 +136,3 @@ def test_a_nasty_answer_is_refused_or_harms_nothing(
             assert not project.exists()
         else:
             assert_unharmed(project, plain, dict([nasty]))
-
-
-LONG = {
-    "latin": ("N" * 40, "D" * 200, "A" * 80),
-    "wide": ("名" * 40, "説" * 200, "著" * 80),
-    "look-alike": ("Аррlе – οne", "It’s O'Brien's – ‘ours’!", "Κώστας O'Brien"),
-}
-
-
-@pytest.mark.parametrize("answers", LONG.values(), ids=LONG)
-def test_code_stays_clean_however_long_and_foreign_an_answer_is(
-    render: Render, tmp_path: Path, answers: tuple[str, str, str]
-) -> None:
-    name, description, author = answers
-    project = render(
-        tmp_path / "myapp",
-        project_name=name,
-        project_slug="s" * 40,
-        project_description=description,
-        author_name=author,
-    )
-    for command in ("check", "format --check"):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command.split()],
-            cwd=project,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout

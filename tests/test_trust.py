@@ -45,3 +45,12 @@ def test_each_part_is_included_by_name() -> None:
     text = (ROOT / "copier.yml").read_text(encoding="utf-8")
     included = re.findall(r"^!include extensions/(.+)$", text, re.MULTILINE)
     assert sorted(included) == [path.name for path in DECLARATIONS[1:]]
+
+
+def test_the_lock_names_only_the_public_registry() -> None:
+    lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
+    assert set(re.findall(r'registry = "(.+?)"', lock)) == {"https://pypi.org/simple"}
+    assert set(re.findall(r"https?://[^/]+/", lock)) == {
+        "https://files.pythonhosted.org/",
+        "https://pypi.org/",
+    }

@@ -21,16 +21,19 @@ Row = TypeVar("Row")
 _numbers = count(1)
 
 
-async def make_user(session: AsyncSession, **columns: Any) -> User:
-    """Logs in with PASSWORD."""
+def new_user(**columns: Any) -> User:
+    """Not stored yet. Logs in with PASSWORD."""
     number = next(_numbers)
     email = columns.pop("email", f"user{number}@example.com")
-    user = User(
+    return User(
         email=email,
         email_normalized=normalize_email(email),
         **{"name": f"User {number}", "hashed_password": HASHED_PASSWORD} | columns,
     )
-    return await _save(session, user)
+
+
+async def make_user(session: AsyncSession, **columns: Any) -> User:
+    return await _save(session, new_user(**columns))
 
 
 async def make_admin(session: AsyncSession, **columns: Any) -> User:

@@ -66,7 +66,7 @@ class Mailbox(AsyncMessage):
         assert isinstance(credentials, LoginPassword)
         self.logins.append(credentials.login.decode())
         known = credentials == LoginPassword(USERNAME.encode(), PASSWORD.encode())
-        return AuthResult(success=known)
+        return AuthResult(success=known, handled=False)
 
 
 @asynccontextmanager

@@ -96,7 +96,7 @@ async def test_no_value_adds_a_header_or_a_recipient(
 ) -> None:
     valid = {"to": "ada@example.com", "subject": "Hello", "message_id": "1", "name": "Ada"}
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"linefeed|invalid characters"):
         email.compose(settings_with(), "welcome", **valid | header)
 
 

@@ -21,7 +21,9 @@ from app.tasks.queue import TaskQueue
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
-bearer = HTTPBearer(description="The `access_token` that `POST /auth/login` answers with.")
+bearer = HTTPBearer(
+    description="Log in with `POST /auth/login` below, then paste the `access_token` of its answer."
+)
 
 
 def get_settings(request: Request) -> Settings:

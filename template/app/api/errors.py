@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app.core.errors import AppError, Invalid, InvalidToken
+from app.core.errors import AppError, Invalid, InvalidToken, TooManyRequests
 from app.db.conflicts import conflict_sentence
 from app.db.dialect import is_conflict, is_outage
 from app.schemas.common import FieldProblem, Problem
@@ -91,11 +91,22 @@ async def _answer(request: Request, error: Exception) -> Response:
 def _headers(error: AppError) -> dict[str, str]:
     if isinstance(error, InvalidToken):
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    if isinstance(error, TooManyRequests):
+        return _spent(error)
     if error.status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"Retry-After": RETRY_AFTER_SECONDS}
     return {}
+
+
+def _spent(error: TooManyRequests) -> dict[str, str]:
+    """In the form of draft-ietf-httpapi-ratelimit-headers-11."""
+    return {
+        "RateLimit": f'"{error.policy}";r=0;t={error.retry_after}',
+        "RateLimit-Policy": f'"{error.policy}";q={error.quota};w={error.window}',
+        "Retry-After": str(error.retry_after),
+    }
 
 
 def _invalid_request(scope: Scope, error: RequestValidationError) -> Response:

@@ -2,12 +2,14 @@
 
 import re
 import time
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import problem_response
@@ -15,6 +17,7 @@ from app.api.errors import problem_response
 logger = structlog.stdlib.get_logger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PORT = re.compile(r":\d*$")
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -82,7 +85,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
-                if scope["path"] in self.documentation:
+                if scope["path"].rstrip("/") in self.documentation:
                     del headers["Content-Security-Policy"]
             await send(message)
 
@@ -90,41 +93,48 @@ class SecurityHeaders:
 
 
 class RequestGuard:
-    """Refuses what no route could use: a NUL or broken UTF-8 in the URL, a body that is too long.
+    """Refuses what no route could use: a foreign host, NUL or broken UTF-8 in the URL, a long body.
 
-    FastAPI's own `max_body_size` counts a body that comes without its length.
+    Probes address a container by its IP, so health answers to every host name.
     """
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, allowed_hosts: Sequence[str], max_body_bytes: int) -> None:
         self.app = app
+        self.allowed_hosts = allowed_hosts
         self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refuse(scope) if scope["type"] == "http" else None
         if refusal:
-            response = problem_response(scope, *refusal)
+            response = problem_response(scope, 400, refusal)
             await response(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            await self.app(scope, self._limited(receive), send)
 
-    def _refuse(self, scope: Scope) -> tuple[int, str] | None:
+    def _refuse(self, scope: Scope) -> str | None:
+        path: str = scope["path"]
         query: bytes = scope["query_string"]
-        if "\0" in scope["path"] or "\ufffd" in scope["path"] or b"%00" in query or b"\0" in query:
-            return 400, "The URL contains characters that are not allowed."
-        length = Headers(scope=scope).get("content-length", "0")
-        if length.isdecimal() and int(length) > self.max_body_bytes:
-            return 413, f"The body may have at most {self.max_body_bytes} bytes."
+        if "\0" in path or "\ufffd" in path or b"%00" in query or b"\0" in query:
+            return "The URL contains characters that are not allowed."
+        host = PORT.sub("", Headers(scope=scope).get("host", "")).lower()
+        known = any(fnmatchcase(host, pattern) for pattern in self.allowed_hosts)
+        if not known and not path.startswith("/health"):
+            return "This service does not answer to that host name."
         return None
 
+    def _limited(self, receive: Receive) -> Receive:
+        """Counts what arrives, whatever the Content-Length says."""
+        received = 0
 
-class TrustedHosts(TrustedHostMiddleware):
-    """Probes address a container by its IP, so health answers to every host name."""
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_body_bytes:
+                raise HTTPException(413, f"The body may have at most {self.max_body_bytes} bytes.")
+            return message
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("path", "").startswith("/health"):
-            await self.app(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        return receive_limited
 
 
 class Compression(GZipMiddleware):

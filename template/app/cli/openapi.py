@@ -12,12 +12,12 @@ def openapi(
     output: Annotated[Path | None, typer.Option(help="A file instead of the terminal.")] = None,
 ) -> None:
     """Print the OpenAPI document as JSON; it needs neither a database nor secrets."""
-    from app.core.config import DATABASE, load_settings
+    from app.core.config import DATABASE_EXAMPLE, load_settings
     from app.main import create_app
 
     settings = load_settings(
         ENVIRONMENT="development",
-        DATABASE_URL=f"{DATABASE}:///unused",
+        DATABASE_URL=DATABASE_EXAMPLE,
         SECRET_KEY=secrets.token_urlsafe(48),
     )
     document = json.dumps(create_app(settings).openapi(), indent=2, sort_keys=True)

@@ -18,11 +18,9 @@ def serve(host: Host = "0.0.0.0", port: Port = 8000) -> None:
     import uvicorn
 
     from app.cli.project import project
-    from app.core.logging import setup_logging
 
     with project() as settings:
         require_free(host, port)
-        setup_logging(settings)
         uvicorn.run(
             APP,
             factory=True,

@@ -48,6 +48,19 @@ class Invalid(AppError):
         self.field = field
 
 
+class TooManyRequests(AppError):
+    """The `quota` of a `window` is spent; both the window and `retry_after` are in seconds."""
+
+    status = 429
+
+    def __init__(self, policy: str, *, quota: int, window: int, retry_after: int) -> None:
+        super().__init__(f"Too many requests; try again in {retry_after} s.")
+        self.policy = policy
+        self.quota = quota
+        self.window = window
+        self.retry_after = retry_after
+
+
 class Unavailable(AppError):
     """Not now, by no fault of the client, who may try again shortly."""
 

@@ -15,6 +15,17 @@ from app.core.errors import Invalid, Unavailable
 MAX_WAITING = 200
 LONG_ENOUGH = 15
 SPECIAL = "!@#$%^&*"
+MIN_CHARACTERS = 5
+
+DIGITS = "1234567890" * 13
+# What is left of the passwords that lead every list of leaked ones, once all but letters is gone.
+COMMON = """
+    a aa ab abc abcd abcdef abcdefgh ad admin administrator asdf asdfgh asdfghjkl azerty baseball
+    changeme default dragon football guest iloveyou letmein login master monkey p pass passw passwd
+    passwort password passwordpassword passwrd psswd psswrd pssword princess q qaz qazwsx qwe qwer
+    qwert qwerty qwertyui qwertyuiop qwertz root secret shadow summer sunshine superman test testing
+    trustno user welcome winter zaq zxcvbn zxcvbnm
+"""
 
 T = TypeVar("T")
 
@@ -34,6 +45,7 @@ class Passwords:
             )
         )
         self._limiter = CapacityLimiter(os.cpu_count() or 1)
+        self._waiting = 0
         self._dummy = self._argon2.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:
@@ -55,7 +67,11 @@ class Passwords:
             raise Invalid(sentence, field="password")
 
     def _weakness(self, password: str, email: str) -> str | None:
-        if _letters(password) == _letters(email.partition("@")[0]):
+        letters = _letters(password)
+        few = len(set(password)) < MIN_CHARACTERS
+        if few or letters in COMMON.split() or password in DIGITS:
+            return "Password is too easy to guess"
+        if letters and letters == _letters(email.partition("@")[0]):
             return "Password must not be the name in the e-mail"
         if self._policy == "length":
             too_short = len(password) < LONG_ENOUGH
@@ -69,9 +85,13 @@ class Passwords:
         return None
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        if self._limiter.statistics().tasks_waiting >= MAX_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise Unavailable("Too many people are logging in; try again in a moment.")
-        return await to_thread.run_sync(work, limiter=self._limiter)
+        self._waiting += 1
+        try:
+            return await to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._waiting -= 1
 
 
 def _letters(text: str) -> str:

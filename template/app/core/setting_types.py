@@ -1,15 +1,19 @@
 """The types of single settings: how a variable's text is read, and what is refused."""
 
 import json
+import re
 from ipaddress import ip_network
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 MIN_KEY_BYTES = 32
 MIN_KEY_CHARACTERS = 10
+HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+HOST_PATTERN = re.compile(rf"\*|(\*\.)?{HOST.pattern}")
+ORIGIN = re.compile(rf"https?://({HOST.pattern}|\[[0-9a-f:.]+\])(:[1-9][0-9]{{0,4}})?")
+RATE_LIMIT = re.compile(r"[1-9][0-9]{0,6}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?")
 PLACEHOLDERS = ("change", "default", "example", "insecure", "password", "placeholder", "secret")
 
 
@@ -28,34 +32,31 @@ def _split(value: object) -> object:
 def _origin(value: str) -> str:
     if value == "*":
         raise ValueError("'*' is refused: answers carry credentials, so name each origin")
-    try:
-        parts = urlsplit(value)
-        valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or value != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+    if not ORIGIN.fullmatch(value):
         raise ValueError(
-            "Write each origin as scheme://host[:port], without a path or a final slash"
+            "Write each origin as browsers do, scheme://host[:port]: "
+            "in lower case, without a path or a final slash"
         )
     return value
 
 
 def _host(value: str) -> str:
-    if any(mark in value for mark in "/:@ "):
-        raise ValueError("Write each host as a bare name, without scheme, port or path")
-    return value
+    if not HOST_PATTERN.fullmatch(value.lower()):
+        raise ValueError("Write each host as api.example.com or *.example.com, without a port")
+    return value.lower()
 
 
 def _network(value: str) -> str:
     try:
-        ip_network(value)
+        network = ip_network(value)
     except ValueError:
         raise ValueError("Write each trusted proxy as an IP address or a network (CIDR)") from None
+    if network.prefixlen == 0:
+        raise ValueError("Name the proxies: whoever is trusted may claim any client address")
     return value
 
 
 def _secret_key(value: SecretStr) -> SecretStr:
-    """RFC 7518, section 3.2: an HMAC key is at least as long as the hash, 32 bytes for HS256."""
     key = value.get_secret_value()
     if not key:
         return value
@@ -69,6 +70,15 @@ def _secret_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _rate_limit(value: str) -> str:
+    if not RATE_LIMIT.fullmatch(value):
+        raise ValueError(
+            "Write it as 10/minute or 10/15 minutes: a number, then second, minute, hour or day"
+        )
+    return value
+
+
+RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = Annotated[tuple[SecretKey, ...], NoDecode, BeforeValidator(_split)]
 Origins = Annotated[

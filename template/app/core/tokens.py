@@ -47,7 +47,7 @@ def read_access_token(settings: Settings, token: str) -> AccessClaims:
             return _claims(_decode(settings, token, key.get_secret_value()))
         except jwt.InvalidSignatureError:
             continue
-        except (jwt.InvalidTokenError, ValueError):
+        except (jwt.InvalidTokenError, ArithmeticError, OSError, ValueError):
             break
     raise InvalidToken
 
@@ -70,8 +70,8 @@ def _decode(settings: Settings, token: str, key: str) -> dict[str, Any]:
 
 def _claims(payload: dict[str, Any]) -> AccessClaims:
     return AccessClaims(
-        user_id=UUID(payload["sub"]),
-        session_id=UUID(payload["sid"]),
+        user_id=UUID(str(payload["sub"])),
+        session_id=UUID(str(payload["sid"])),
         expires_at=datetime.fromtimestamp(payload["exp"], UTC),
     )
 

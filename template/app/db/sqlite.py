@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import Connection, Index, UniqueConstraint, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -14,6 +14,7 @@ from app.core.config import Settings
 
 BUSY_TIMEOUT_SECONDS = 5
 MIGRATION_TIMEOUT_SECONDS = 60
+ATTEMPTS = 10
 
 CONFLICTS = {
     sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
@@ -102,9 +103,21 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # Python's driver would begin and commit at moments of its own choosing: SAVEPOINT breaks then.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
+
+
+def _use_write_ahead_log(cursor: DBAPICursor) -> None:
+    """When several processes open a new file at once, sqlite lets one switch and fails the rest."""
+    for _ in range(ATTEMPTS):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            # Unlike the switch, this waits for its turn.
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("COMMIT")
 
 
 def _enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

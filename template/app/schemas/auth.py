@@ -1,8 +1,8 @@
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from app.schemas.common import Email, Input, Name, Schema
+from app.schemas.common import Email, Input, Name, Schema, Secret
 from app.schemas.user import PASSWORD_EXAMPLE, NewPassword, UserResponse
 
 
@@ -14,11 +14,11 @@ class RegisterRequest(Input):
 
 class LoginRequest(Input):
     email: Email
-    password: Annotated[SecretStr, Field(min_length=1, max_length=128, examples=[PASSWORD_EXAMPLE])]
+    password: Annotated[Secret, Field(min_length=1, max_length=128, examples=[PASSWORD_EXAMPLE])]
 
 
 class RefreshRequest(Input):
-    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200)]
+    refresh_token: Annotated[Secret, Field(min_length=1, max_length=200)]
 
 
 class TokenResponse(Schema):

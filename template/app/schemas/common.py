@@ -6,11 +6,15 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     EmailStr,
+    Field,
+    SecretStr,
     StringConstraints,
-    model_validator,
+    field_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
 
 T = TypeVar("T")
 
@@ -28,37 +32,62 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _without_null(schema: JsonSchemaValue) -> None:
+    for field in schema["properties"].values():
+        field |= field.pop("anyOf")[0]
+        del field["default"]
+
+
 class Patch(Input):
     """A partial update: a field left out stays. All default to None, yet null is refused."""
 
-    @model_validator(mode="before")
+    model_config = ConfigDict(json_schema_extra=_without_null)
+
+    @field_validator("*", mode="before")
     @classmethod
-    def _refuse_null(cls, data: object) -> object:
-        if isinstance(data, dict) and None in data.values():
-            raise ValueError("Leave a field out to keep it; null is not a value")
-        return data
+    def _refuse_null(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("Leave the field out to keep it; null is not a value")
+        return value
 
     def changes(self) -> dict[str, Any]:
         return self.model_dump(exclude_unset=True)
+
+
+def _composed(value: object) -> object:
+    """One form for what looks the same; before the length is judged, because it may change it."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def _printable(value: str) -> str:
     """Refuses NUL, which databases cannot store, and what else would garble a terminal."""
     if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in value):
         raise ValueError("Control characters are not allowed")
-    return unicodedata.normalize("NFC", value)
+    return value
 
 
 def _one_line(value: str) -> str:
     if "\n" in value or "\t" in value:
         raise ValueError("Line breaks and tabs are not allowed")
-    return value
+    return _printable(value)
 
 
-SafeStr = Annotated[str, AfterValidator(_printable)]
-Line = Annotated[SafeStr, AfterValidator(_one_line)]
-Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=2, max_length=100)]
-LongName = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=2, max_length=255)]
+Composed = BeforeValidator(_composed)
+OneLine = AfterValidator(_one_line)
+
+SafeStr = Annotated[str, Composed, AfterValidator(_printable)]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=100),
+    Composed,
+    OneLine,
+]
+LongName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=255),
+    Composed,
+    OneLine,
+]
 Slug = Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=SLUG_PATTERN)]
 
 
@@ -67,13 +96,36 @@ def normalize_email(email: str) -> str:
     return unicodedata.normalize("NFKC", email).strip().lower()
 
 
+def _bare(email: object) -> object:
+    if isinstance(email, str) and "<" in email:
+        raise ValueError("Write the address alone, without a name")
+    return email
+
+
 def _storable(email: str) -> str:
     if len(normalize_email(email)) > MAX_EMAIL:
         raise ValueError(f"An e-mail has at most {MAX_EMAIL} characters")
     return email
 
 
-Email = Annotated[EmailStr, AfterValidator(_storable)]
+Email = Annotated[
+    EmailStr,
+    BeforeValidator(_bare),
+    AfterValidator(_storable),
+    Field(examples=["ada@example.com"]),
+]
+
+
+def _encodable(secret: SecretStr) -> SecretStr:
+    """Pydantic looks for lone surrogates in every string but these."""
+    try:
+        secret.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise ValueError("Lone surrogates are not allowed") from None
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_encodable)]
 
 
 class PaginationParams(BaseModel):

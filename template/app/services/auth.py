@@ -17,10 +17,14 @@ async def authenticate(
 ) -> User:
     """Raises Unauthorized, after the same time for a wrong password and an unknown e-mail."""
     user = await users.find_by_email(session, email)
-    matches, rehashed = await passwords.verify(password, user.hashed_password if user else None)
+    hashed_password = user.hashed_password if user else None
+    # Hashing takes long: no connection and no lock waits for it.
+    await session.rollback()
+    matches, rehashed = await passwords.verify(password, hashed_password)
     if user is None or not matches:
         raise Unauthorized("Incorrect email or password")
-    if not user.is_active:
+    await session.refresh(user)
+    if not user.is_active or user.deleted_at is not None:
         raise Forbidden("Inactive account")
     if rehashed:
         user.hashed_password = rehashed

@@ -43,7 +43,7 @@ def compose(
 
 
 async def send(settings: Settings, message: EmailMessage) -> None:
-    """Without SMTP_HOST a developer reads the mail in the log; a deployed service only warns there."""
+    """Without SMTP_HOST a developer reads it in the log, where a deployed service only warns."""
     if settings.SMTP_HOST:
         await _deliver(settings, message)
     elif settings.deployed:

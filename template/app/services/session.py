@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, joinedload
 
@@ -33,7 +33,7 @@ async def start(session: AsyncSession, settings: Settings, user: User) -> TokenP
 
 
 async def refresh(session: AsyncSession, settings: Settings, presented: str) -> TokenPair:
-    """Spends the token and issues its child; a spent one ends the session for whoever holds it."""
+    """Spends the token and issues its child; a stolen one ends the session for whoever holds it."""
     token_hash = hash_token(presented)
     spend = (
         update(RefreshToken)
@@ -41,16 +41,17 @@ async def refresh(session: AsyncSession, settings: Settings, presented: str) -> 
         .values(used_at=utc_now())
         .returning(RefreshToken.id)
     )
-    spent = await session.scalar(spend) is not None
+    first_use = await session.scalar(spend) is not None
     query = (
         select(RefreshToken)
         .options(joinedload(RefreshToken.session).joinedload(UserSession.user))
         .where(RefreshToken.token_hash == token_hash)
+        .with_for_update(of=UserSession, key_share=True)
     )
     token = await session.scalar(query)
     if token is None:
         raise InvalidToken
-    if not spent and not await _repeated_in_time(session, settings, token):
+    if await _is_stolen(session, settings, token, first_use=first_use):
         await revoke(session, token.session)
         # The error below would undo it: a thief must stay out even though this request fails.
         await session.commit()
@@ -80,14 +81,25 @@ def _check_alive(token: RefreshToken) -> None:
         raise InvalidToken
 
 
-async def _repeated_in_time(session: AsyncSession, settings: Settings, token: RefreshToken) -> bool:
-    """Whether a client that lost the answer may ask again: soon, and before the child was used."""
+async def _is_stolen(
+    session: AsyncSession, settings: Settings, token: RefreshToken, *, first_use: bool
+) -> bool:
+    """Whether two must hold tokens of this session.
+
+    A client that lost the answer may ask again, soon, and so get several tokens for the same one;
+    but it uses only one of them.
+    """
     grace = timedelta(seconds=settings.REFRESH_TOKEN_GRACE_SECONDS)
-    if token.used_at is None or token.used_at + grace <= utc_now():
-        return False
-    child = aliased(RefreshToken)
-    used_child = exists().where(child.parent_id == token.id, child.used_at.is_not(None))
-    return not await session.scalar(select(used_child))
+    if not first_use and (token.used_at is None or token.used_at + grace <= utc_now()):
+        return True
+    other = aliased(RefreshToken)
+    used_instead = exists().where(
+        other.session_id == token.session_id,
+        other.id != token.id,
+        or_(other.parent_id == token.id, other.parent_id == token.parent_id),
+        other.used_at.is_not(None),
+    )
+    return bool(await session.scalar(select(used_instead)))
 
 
 async def _issue(

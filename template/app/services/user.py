@@ -110,14 +110,15 @@ async def update_me(session: AsyncSession, user: User, changes: UserUpdateMe) ->
 
 
 async def update(session: AsyncSession, user_id: UUID, changes: UserUpdate) -> User:
-    """Every change ends the user's sessions: a lost right must not outlive its loss."""
+    """A change ends the user's sessions: a lost right must not outlive its loss."""
     admins = await _lock_admins(session)
     user = await get(session, user_id)
     for field, value in changes.changes().items():
         setattr(user, field, value)
     _keep_an_admin(admins)
+    if session.is_modified(user):
+        await sessions.revoke_all(session, user.id)
     await session.flush()
-    await sessions.revoke_all(session, user.id)
     return user
 
 
@@ -139,7 +140,7 @@ async def _lock_admins(session: AsyncSession) -> list[User]:
         select(User)
         .where(User.role == UserRole.ADMIN, User.is_active, User.deleted_at.is_(None))
         .order_by(User.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return list(rows)

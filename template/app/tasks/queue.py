@@ -39,7 +39,10 @@ class TaskQueue:
         self._settings = settings
 
     def enqueue(
-        self, task: Callable[Concatenate[Job, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
+        self,
+        task: Callable[Concatenate[Job, P], Awaitable[None]],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> None:
         """Takes only values that JSON can carry to another process: ids and strings, never rows."""
         job = Job(str(uuid4()), self._settings)

@@ -1,7 +1,9 @@
 """Version 1 of the API: every router, mounted under `API_V1_PREFIX`."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
+from app.api.errors import problems
+from app.api.rate_limit import limit_caller
 from app.api.v1.auth import router as auth
 from app.api.v1.members import router as members
 from app.api.v1.organizations import router as organizations
@@ -10,7 +12,7 @@ from app.api.v1.users import router as users
 
 # Your own routers go below this line.
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(limit_caller)], responses=problems(429))
 router.include_router(auth)
 router.include_router(members)
 router.include_router(organizations)

@@ -1,9 +1,11 @@
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Depends, status
 
 from app.api.deps import DB, AppPasswords, AppSettings, CurrentSession, Tasks
 from app.api.errors import problems
+from app.api.rate_limit import Limiter, Policy, limit_address
 from app.models import User
 from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
+from app.schemas.common import normalize_email
 from app.schemas.user import UserResponse
 from app.services import auth, session
 from app.services import user as users
@@ -19,10 +21,9 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     status_code=status.HTTP_201_CREATED,
     response_model=UserResponse,
     responses=problems(409),
+    dependencies=[Depends(limit_address(Policy.REGISTER))],
 )
-async def register(
-    db: DB, passwords: AppPasswords, queue: Tasks, body: RegisterRequest
-) -> User:
+async def register(db: DB, passwords: AppPasswords, queue: Tasks, body: RegisterRequest) -> User:
     """Creates an account of one's own. Nobody becomes an administrator here."""
     user = await users.create(
         db,
@@ -36,23 +37,37 @@ async def register(
 
 
 @router.post(
-    "/login", summary="Log in", response_model=TokenResponse, responses=problems(401, 403, 503)
+    "/login",
+    summary="Log in",
+    response_model=TokenResponse,
+    responses=problems(401, 403, 503),
+    dependencies=[Depends(limit_address(Policy.LOGIN))],
 )
 async def login(
-    db: DB, passwords: AppPasswords, settings: AppSettings, body: LoginRequest
+    db: DB, passwords: AppPasswords, settings: AppSettings, limiter: Limiter, body: LoginRequest
 ) -> TokenPair:
     """Starts a session: an access token for the calls, a refresh token for the next pair.
 
     The answer does not tell an unknown e-mail from a wrong password; 403 comes only after the right
-    password of an account that has been deactivated.
+    password of an account that has been deactivated. After too many failures an account takes no
+    login for a while (429); sessions that it has go on.
     """
+    account = normalize_email(body.email)
+    await limiter.count(Policy.LOGIN_FAILURES, account)
     user = await auth.authenticate(
         db, passwords, email=body.email, password=body.password.get_secret_value()
     )
+    await limiter.forget(Policy.LOGIN_FAILURES, account)
     return await session.start(db, settings, user)
 
 
-@router.post("/refresh", summary="Refresh", response_model=TokenResponse, responses=problems(401))
+@router.post(
+    "/refresh",
+    summary="Refresh",
+    response_model=TokenResponse,
+    responses=problems(401),
+    dependencies=[Depends(limit_address(Policy.REFRESH))],
+)
 async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenPair:
     """Exchanges a refresh token for a new pair; it can be spent once.
 

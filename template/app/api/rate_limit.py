@@ -1,0 +1,94 @@
+"""How often somebody may ask: counted before the work is done, in a window that slides.
+
+The counters are those of this process: each of several workers grants the whole quota.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security.utils import get_authorization_scheme_param
+from limits import parse
+from limits.aio.storage import Storage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from starlette.requests import HTTPConnection
+
+from app.core.config import Settings
+from app.core.errors import InvalidToken, TooManyRequests
+from app.core.tokens import read_access_token
+
+
+class Policy(StrEnum):
+    """Each has its quota in the setting RATE_LIMIT_<name>."""
+
+    CALLER = "caller"
+    LOGIN = "login"
+    LOGIN_FAILURES = "login-failures"
+    REFRESH = "refresh"
+    REGISTER = "register"
+
+
+class RateLimiter:
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._enabled = settings.RATE_LIMIT_ENABLED
+        self._windows = SlidingWindowCounterRateLimiter(storage)
+        self._quotas = {
+            policy: parse(getattr(settings, f"RATE_LIMIT_{policy.name}")) for policy in Policy
+        }
+
+    async def count(self, policy: Policy, key: str) -> None:
+        """Raises TooManyRequests once the quota is spent; what is refused is not counted."""
+        quota = self._quotas[policy]
+        if not self._enabled or await self._windows.hit(quota, policy, key):
+            return
+        free_again, _ = await self._windows.get_window_stats(quota, policy, key)
+        raise TooManyRequests(
+            policy,
+            quota=quota.amount,
+            window=quota.get_expiry(),
+            retry_after=max(1, ceil(free_again - time.time())),
+        )
+
+    async def forget(self, policy: Policy, key: str) -> None:
+        await self._windows.clear(self._quotas[policy], policy, key)
+
+
+def get_rate_limiter(connection: HTTPConnection) -> RateLimiter:
+    limiter: RateLimiter = connection.app.state.rate_limiter
+    return limiter
+
+
+Limiter = Annotated[RateLimiter, Depends(get_rate_limiter)]
+
+
+def limit_address(policy: Policy) -> Callable[..., Awaitable[None]]:
+    async def count(connection: HTTPConnection, limiter: Limiter) -> None:
+        await limiter.count(policy, _address(connection))
+
+    return count
+
+
+async def limit_caller(connection: HTTPConnection, limiter: Limiter) -> None:
+    """A user, wherever he calls from; whoever shows no valid token counts by address."""
+    _, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
+    try:
+        caller = str(read_access_token(connection.app.state.settings, token).user_id)
+    except InvalidToken:
+        caller = _address(connection)
+    await limiter.count(Policy.CALLER, caller)
+
+
+def _address(connection: HTTPConnection) -> str:
+    """IPv6 by its /64, the least that one subscriber gets: he could change the rest at will."""
+    host = connection.client.host if connection.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return host
+    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))

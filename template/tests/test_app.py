@@ -1,0 +1,108 @@
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import text
+
+import app.main
+from app.core.config import Settings
+from app.main import create_app
+from tests.conftest import settings_for
+from tests.service import Service, running
+
+IMPORT_EVERYTHING = """
+import importlib, pkgutil, app
+for module in pkgutil.walk_packages(app.__path__, "app."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+async def test_importing_needs_no_settings(tmp_path: Path) -> None:
+    root = Path(app.main.__file__).parents[1]
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        IMPORT_EVERYTHING,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(root), "ENVIRONMENT": "production"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+    _, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+
+
+def test_a_server_finds_the_app_by_its_name(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", settings.DATABASE_URL)
+    monkeypatch.setenv("SECRET_KEY", settings.SECRET_KEY.get_secret_value())
+
+    found = app.main.app
+
+    assert found.state.settings.DATABASE_URL == settings.DATABASE_URL
+    assert app.main.app is found
+
+
+def test_the_module_has_no_other_name() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'application'"):
+        _ = app.main.application
+
+
+def test_each_app_has_its_own_settings(settings: Settings) -> None:
+    other = settings.model_copy(update={"PROJECT_NAME": "Another", "API_V1_PREFIX": "/v9"})
+
+    one, two = create_app(settings), create_app(other)
+
+    assert one.title == settings.PROJECT_NAME
+    assert two.title == "Another"
+    assert "/v9/users/me" in two.openapi()["paths"]
+    assert "/v9/users/me" not in one.openapi()["paths"]
+
+
+async def test_the_app_connects_at_start_and_disconnects_at_the_end(own_url: str) -> None:
+    async with running(create_app(settings_for(own_url))) as service:
+        engine = service.database.engine
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SELECT 1")) == 1
+        pool = engine.pool
+
+    assert engine.pool is not pool
+
+
+async def test_the_document_of_the_api_is_where_the_reference_puts_it(client: AsyncClient) -> None:
+    for path in ("openapi.json", "docs", "redoc"):
+        assert (await client.get(f"/api/v1/{path}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("environment", "docs_enabled", "status"),
+    [
+        ("development", None, 200),
+        ("development", False, 404),
+        ("production", None, 404),
+        ("production", True, 200),
+    ],
+)
+async def test_a_deployed_service_hides_its_documentation(
+    settings: Settings, environment: str, docs_enabled: bool | None, status: int
+) -> None:
+    changes = {"ENVIRONMENT": environment, "DOCS_ENABLED": docs_enabled}
+    service = Service(create_app(settings.model_copy(update=changes)))
+
+    async with service.client() as client:
+        for path in ("openapi.json", "docs", "redoc"):
+            assert (await client.get(f"/api/v1/{path}")).status_code == status
+
+
+def test_the_documentation_tells_how_to_log_in(settings: Settings) -> None:
+    document = create_app(settings).openapi()
+
+    (scheme,) = document["components"]["securitySchemes"].values()
+    assert scheme["scheme"] == "bearer"
+    assert "POST /auth/login" in scheme["description"]
+    assert "access_token" in scheme["description"]

@@ -1,0 +1,126 @@
+"""`dev` and `serve` as their users see them: processes that answer, and end when told to."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from httpx import AsyncClient, ConnectError, ReadError, RemoteProtocolError
+
+from app.cli.declared import ROOT
+from tests.service import Service
+
+KEY = "only-the-tests-use-this-key-0123456789"
+USER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
+
+
+@pytest.fixture
+def project() -> Iterator[Path]:
+    """A copy of the project, for what a command writes into it."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # a server may run as another account
+        for name in ("app", "migrations"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, Path(folder) / name, ignore=ignored)
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        yield Path(folder)
+
+
+@asynccontextmanager
+async def running(
+    project: Path, *arguments: str, **environment: str
+) -> AsyncGenerator[tuple[Process, AsyncClient]]:
+    """The command and a client for it, as soon as it answers."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", *arguments, "--host", "127.0.0.1", "--port", str(port)),
+        cwd=project,
+        env=os.environ | environment,
+        stdout=PIPE,
+        stderr=STDOUT,
+        process_group=0,
+    )
+    try:
+        async with AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            async with asyncio.timeout(30):
+                await answering(process, client)
+            yield process, client
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+async def answering(process: Process, client: AsyncClient, status: str = "") -> None:
+    """Until it does with this status, be it just started or in the middle of a reload."""
+    while process.returncode is None:
+        with suppress(ConnectError, ReadError, RemoteProtocolError):
+            if status in (await client.get("/health")).text:
+                return
+        await asyncio.sleep(0.05)
+    assert process.stdout
+    pytest.fail((await process.stdout.read()).decode())
+
+
+async def output_after(process: Process, sent: signal.Signals) -> str:
+    """What it printed, once it has ended: the whole group gets the signal, as from a terminal."""
+    os.killpg(process.pid, sent)
+    async with asyncio.timeout(20):
+        output, _ = await process.communicate()
+    return output.decode()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def test_dev_serves_a_migrated_service_until_ctrl_c(project: Path) -> None:
+    async with running(project, "dev") as (process, client):
+        registered = await client.post("/api/v1/auth/register", json=USER)
+        assert registered.status_code == 201
+        assert (await client.get("/api/v1/docs")).status_code == 200
+        assert "SECRET_KEY=" in (project / ".env").read_text()
+        output = await output_after(process, signal.SIGINT)
+    assert process.returncode == 0
+    assert f"{client.base_url}/api/v1/docs" in output
+    assert "create-admin you@example.com" in output
+    assert "Traceback" not in output
+
+
+async def test_dev_serves_what_was_just_changed(project: Path, committed_service: Service) -> None:
+    url = committed_service.settings.DATABASE_URL
+    async with running(project, "dev", DATABASE_URL=url) as (process, client):
+        health = project / "app" / "api" / "health.py"
+        health.write_text(health.read_text().replace('"healthy"', '"mended"'))
+        async with asyncio.timeout(20):
+            await answering(process, client, "mended")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_serve_ends_in_order_when_it_is_told_to(
+    project: Path, committed_service: Service, workers: str
+) -> None:
+    environment = {
+        "ENVIRONMENT": "production",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "DATABASE_URL": committed_service.settings.DATABASE_URL,
+        "SECRET_KEY": KEY,
+        "WORKERS": workers,
+    }
+    async with running(project, "serve", **environment) as (process, client):
+        answer = await client.get("/health/ready")
+        assert answer.status_code == 200
+        assert "server" not in answer.headers
+        output = await output_after(process, signal.SIGTERM)
+    assert output.count("Application shutdown complete.") == int(workers)
+    assert "Traceback" not in output

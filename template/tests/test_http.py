@@ -1,0 +1,160 @@
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.config import Settings
+from app.main import create_app
+from tests.factories import make_admin, make_user
+from tests.service import Service
+
+ORIGIN = "http://localhost:3000"
+LOGIN = "/api/v1/auth/login"
+
+
+def service_with(settings: Settings, **changes: object) -> Service:
+    """An app of its own with other settings, for requests that need no database."""
+    return Service(create_app(settings.model_copy(update=changes)))
+
+
+async def test_every_answer_carries_the_security_headers(client: AsyncClient) -> None:
+    for path in ("/health", "/nowhere", "/api/v1/users/me"):
+        headers = (await client.get(path)).headers
+
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "server" not in headers
+
+
+@pytest.mark.parametrize(("environment", "strict"), [("development", False), ("production", True)])
+async def test_a_deployed_service_insists_on_https(
+    settings: Settings, environment: str, strict: bool
+) -> None:
+    async with service_with(settings, ENVIRONMENT=environment).client() as client:
+        response = await client.get("/health")
+
+    assert ("strict-transport-security" in response.headers) is strict
+
+
+@pytest.mark.parametrize("path", ["docs", "docs/", "redoc"])
+async def test_the_documentation_may_load_its_scripts(client: AsyncClient, path: str) -> None:
+    response = await client.get(f"/api/v1/{path}")
+
+    assert response.status_code == 200
+    assert "content-security-policy" not in response.headers
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_request_keeps_the_id_it_came_with(client: AsyncClient) -> None:
+    response = await client.get("/nowhere", headers={"X-Request-ID": "call-7.a_B"})
+
+    assert response.headers["x-request-id"] == "call-7.a_B"
+    assert response.json()["request_id"] == "call-7.a_B"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a\tb", "x" * 65, "<script>", "é"])
+async def test_a_strange_request_id_is_replaced(client: AsyncClient, given: str) -> None:
+    response = await client.get("/health", headers={"X-Request-ID": given.encode()})
+
+    assert response.headers["x-request-id"] != given
+    assert len(response.headers["x-request-id"]) == 36
+
+
+async def test_a_page_of_an_allowed_origin_may_call(client: AsyncClient) -> None:
+    response = await client.options(
+        "/api/v1/users/me",
+        headers={
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        },
+    )
+
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert response.headers["access-control-allow-credentials"] == "true"
+
+
+async def test_a_page_of_another_origin_may_not(client: AsyncClient) -> None:
+    response = await client.get("/health", headers={"Origin": "https://evil.example"})
+
+    assert "access-control-allow-origin" not in response.headers
+
+
+async def test_a_page_may_read_an_error_too(client: AsyncClient) -> None:
+    response = await client.get("/api/v1/users/me", headers={"Origin": ORIGIN})
+
+    assert response.status_code == 401
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert "X-Request-ID" in response.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("api.example.com", 404),
+        ("API.Example.com:8443", 404),
+        ("eu.example.org", 404),
+        ("evil.example", 400),
+        ("example.org", 400),
+        ("api.example.com.evil.example", 400),
+        ("api.example.com@evil.example", 400),
+        ("", 400),
+    ],
+)
+async def test_only_its_own_host_names_are_answered(
+    settings: Settings, host: str, status: int
+) -> None:
+    service = service_with(settings, ALLOWED_HOSTS=("api.example.com", "*.example.org"))
+    async with service.client() as client:
+        response = await client.get("/nowhere", headers={"Host": host})
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_health_answers_a_probe_that_knows_only_the_address(settings: Settings) -> None:
+    async with service_with(settings, ALLOWED_HOSTS=("api.example.com",)).client() as client:
+        response = await client.get("/health", headers={"Host": "10.0.0.7:8000"})
+
+    assert response.status_code == 200
+
+
+async def test_both_spellings_of_a_path_are_served(service: Service, session: AsyncSession) -> None:
+    admin = await service.sign_in(await make_admin(session))
+
+    for path in ("/api/v1/users", "/api/v1/users/", "/api/v1/users/me", "/api/v1/users/me/"):
+        response = await admin.get(path, headers={"Host": "evil.example"})
+
+        assert response.status_code == 200
+        assert not response.history
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/", "//evil.example/", "/api/v1/users//"])
+async def test_no_path_is_redirected(client: AsyncClient, path: str) -> None:
+    response = await client.get(f"http://test{path}")
+
+    assert response.status_code in {401, 404}
+    assert "location" not in response.headers
+
+
+async def test_a_long_answer_is_compressed(service: Service, session: AsyncSession) -> None:
+    for _ in range(10):
+        await make_user(session)
+    admin = await service.sign_in(await make_admin(session))
+
+    response = await admin.get("/api/v1/users/")
+
+    assert response.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in response.headers["vary"]
+
+
+async def test_an_answer_that_may_hold_tokens_is_not_compressed(client: AsyncClient) -> None:
+    long = {"email": "a@example.com", "password": "x"} | {f"field{n}": n for n in range(50)}
+
+    response = await client.post(LOGIN, json=long)
+
+    assert len(response.content) > 1000
+    assert "content-encoding" not in response.headers

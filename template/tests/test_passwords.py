@@ -1,0 +1,130 @@
+import asyncio
+import re
+from typing import Any
+
+import pytest
+
+from app.core.config import Settings
+from app.core.errors import Invalid, Unavailable
+from app.core.passwords import MAX_WAITING, Passwords
+
+EMAIL = "grace.hopper@example.com"
+
+
+def passwords_with(settings: Settings, **changes: Any) -> Passwords:
+    return Passwords(settings.model_copy(update=changes))
+
+
+@pytest.fixture
+def passwords(settings: Settings) -> Passwords:
+    return Passwords(settings)
+
+
+async def test_a_password_matches_its_own_hash_only(passwords: Passwords) -> None:
+    hashed = await passwords.hash("Correct-Horse-7!")
+
+    assert await passwords.verify("Correct-Horse-7!", hashed) == (True, None)
+    assert await passwords.verify("correct-horse-7!", hashed) == (False, None)
+
+
+async def test_a_hash_is_argon2id_and_salted(passwords: Passwords) -> None:
+    hashes = {await passwords.hash("Correct-Horse-7!") for _ in range(2)}
+
+    assert len(hashes) == 2
+    assert all(hashed.startswith("$argon2id$") for hashed in hashes)
+
+
+async def test_no_character_of_a_long_password_is_ignored(passwords: Passwords) -> None:
+    hashed = await passwords.hash("A1!" + "x" * 124 + "y")
+
+    assert not (await passwords.verify("A1!" + "x" * 125, hashed))[0]
+
+
+async def test_nobodys_password_never_matches(passwords: Passwords) -> None:
+    assert await passwords.verify("Correct-Horse-7!", None) == (False, None)
+
+
+async def test_a_hash_with_other_parameters_is_renewed(settings: Settings) -> None:
+    old = await passwords_with(settings).hash("Correct-Horse-7!")
+    stronger = passwords_with(settings, PASSWORD_HASH_TIME_COST=2)
+
+    matches, renewed = await stronger.verify("Correct-Horse-7!", old)
+
+    assert matches
+    assert renewed is not None
+    assert ",t=2," in renewed
+    assert await stronger.verify("Correct-Horse-7!", renewed) == (True, None)
+
+
+async def test_hashing_lets_other_work_go_on(settings: Settings) -> None:
+    slow = passwords_with(settings, PASSWORD_HASH_TIME_COST=20, PASSWORD_HASH_MEMORY_KIB=4096)
+    turns = 0
+    hashing = asyncio.create_task(slow.hash("Correct-Horse-7!"))
+
+    while not hashing.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert turns > 10
+
+
+async def test_those_beyond_the_queue_are_sent_away(settings: Settings) -> None:
+    slow = passwords_with(settings, PASSWORD_HASH_MEMORY_KIB=256)
+    logins = [slow.hash("Correct-Horse-7!") for _ in range(MAX_WAITING + 50)]
+
+    outcomes = await asyncio.gather(*logins, return_exceptions=True)
+
+    assert any(isinstance(outcome, Unavailable) for outcome in outcomes)
+    assert any(isinstance(outcome, str) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("password", "complaint"),
+    [
+        ("lower-case-7!", "an uppercase letter"),
+        ("No-Digit-Here!", "a digit"),
+        ("NoSpecial7seven", "one of !@#$%^&*"),
+        ("No-Special-7-of-those", "one of !@#$%^&*"),
+        ("P@ssw0rd123!", "too easy"),
+        ("Qwerty123!", "too easy"),
+        ("A1!A1!A1!", "too easy"),
+        ("Grace.Hopper7!", "name in the e-mail"),
+    ],
+)
+def test_the_composition_policy_refuses(
+    passwords: Passwords, password: str, complaint: str
+) -> None:
+    with pytest.raises(Invalid, match=re.escape(complaint)) as refusal:
+        passwords.check_new(password, email=EMAIL)
+
+    assert refusal.value.field == "password"
+
+
+@pytest.mark.parametrize(
+    ("password", "complaint"),
+    [
+        ("Short-Horse-7!", "at least 15 characters"),
+        ("123456789012345", "too easy"),
+        ("passwordpassword", "too easy"),
+        ("aaaaaaaaaaaaaaaaaaaa", "too easy"),
+        ("grace.hopper.1234567", "name in the e-mail"),
+    ],
+)
+def test_the_length_policy_refuses(settings: Settings, password: str, complaint: str) -> None:
+    with pytest.raises(Invalid, match=complaint):
+        passwords_with(settings, PASSWORD_POLICY="length").check_new(password, email=EMAIL)
+
+
+@pytest.mark.parametrize(
+    ("policy", "password", "email"),
+    [
+        ("composition", "Correct-Horse-7!", EMAIL),
+        ("composition", "Ünïcödé-7!", EMAIL),
+        ("length", "correct horse battery staple", EMAIL),
+        ("length", "847362514095837", "1234@example.com"),
+    ],
+)
+def test_a_good_password_is_accepted(
+    settings: Settings, policy: str, password: str, email: str
+) -> None:
+    passwords_with(settings, PASSWORD_POLICY=policy).check_new(password, email=email)

@@ -1,0 +1,179 @@
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import make_url, text
+
+from app.api import health
+from app.api.deps import DB
+from app.db import postgres
+from app.main import create_app
+from tests.conftest import settings_for
+from tests.factories import new_user
+from tests.service import Service, add_route, running
+
+NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
+
+
+class Line:
+    """The wire between the service and its database: it can be cut, and it can fall silent."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._far_end = (host, port)
+        self._flowing = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def open(self) -> None:
+        """At the same port as the last time."""
+        self._flowing.set()
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def silence(self) -> None:
+        self._flowing.clear()
+
+    def resume(self) -> None:
+        self._flowing.set()
+
+    def cut(self) -> None:
+        """Closes what is connected and refuses what is not."""
+        if self._server:
+            self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(*self._far_end)
+        self._writers |= {writer, far_writer}
+        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def line(own_url: str) -> AsyncGenerator[Line]:
+    url = make_url(own_url)
+    line = Line(url.host or "", url.port or 5432)
+    await line.open()
+    yield line
+    line.resume()
+    line.cut()
+
+
+@pytest.fixture
+async def wired_service(
+    own_url: str, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Service]:
+    """Less patient than usual, so that its tests are quick."""
+    monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
+    monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(postgres, "COMMAND_TIMEOUT_SECONDS", 0.5)
+    url = make_url(own_url).set(host="127.0.0.1", port=line.port)
+    settings = settings_for(url.render_as_string(hide_password=False))
+    async with running(create_app(settings)) as service:
+        yield service
+
+
+async def test_a_slow_statement_is_ended_by_the_server(service: Service) -> None:
+    async with service.database.read() as session:
+        assert await session.scalar(text("SHOW statement_timeout")) == "15s"
+        assert await session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+
+
+async def test_a_database_that_is_down_at_start_is_503_until_it_is_up(
+    wired_service: Service, line: Line
+) -> None:
+    client = wired_service.client()
+    line.cut()
+
+    assert (await client.get("/health")).status_code == 200
+    assert (await client.get("/health/ready")).status_code == 503
+    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+
+    await line.open()
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_a_database_that_goes_down_is_503_until_it_is_back(
+    wired_service: Service, line: Line
+) -> None:
+    client = wired_service.client()
+    await asyncio.gather(*(client.get("/health/ready") for _ in range(5)))
+    line.cut()
+
+    assert {(await client.get("/health/ready")).status_code for _ in range(5)} == {503}
+    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 503
+
+    await line.open()
+    assert {(await client.get("/health/ready")).status_code for _ in range(5)} == {200}
+    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 201
+
+
+async def test_a_transaction_that_the_server_ends_is_503(committed_service: Service) -> None:
+    async def lose_the_connection(db: DB) -> None:
+        process = await db.scalar(text("SELECT pg_backend_pid()"))
+        async with committed_service.database.read() as other:
+            await other.execute(text("SELECT pg_terminate_backend(:process)"), {"process": process})
+        db.add(new_user())
+        await db.flush()
+
+    path = add_route(committed_service, lose_the_connection)
+    response = await committed_service.client().post(path)
+
+    assert response.status_code == 503
+
+
+async def test_a_database_that_hangs_is_503_in_bounded_time(
+    wired_service: Service, line: Line
+) -> None:
+    client = wired_service.client()
+    await client.get("/health/ready")
+    line.silence()
+
+    async with asyncio.timeout(4):
+        responses = await asyncio.gather(
+            client.get("/health/ready"), client.post("/api/v1/auth/register", json=NEWCOMER)
+        )
+
+    assert {response.status_code for response in responses} == {503}
+    line.resume()
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_cancelled_requests_leave_no_transaction_open(committed_service: Service) -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def write_and_wait(db: DB) -> None:
+        db.add(new_user())
+        await db.flush()
+        begun.release()
+        await asyncio.Event().wait()
+
+    path = add_route(committed_service, write_and_wait)
+    requests = [asyncio.create_task(committed_service.client().post(path)) for _ in range(10)]
+    for _ in requests:
+        await begun.acquire()
+    for request in requests:
+        request.cancel()
+    await asyncio.wait(requests)
+
+    async with committed_service.database.read() as session:
+        idle = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND state LIKE 'idle in transaction%'"
+        )
+        assert await session.scalar(idle) == 0

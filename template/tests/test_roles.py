@@ -1,0 +1,39 @@
+"""Who may do what to whom in an organization: every case of the two rules."""
+
+from itertools import product
+
+import pytest
+
+from app.core.roles import MemberRole, may_grant, may_manage
+
+OWNER, ADMIN, MEMBER, VIEWER = MemberRole
+
+MANAGES = {
+    OWNER: {OWNER, ADMIN, MEMBER, VIEWER},
+    ADMIN: {MEMBER, VIEWER},
+    MEMBER: set(),
+    VIEWER: set(),
+}
+GRANTS = {
+    OWNER: {OWNER, ADMIN, MEMBER, VIEWER},
+    ADMIN: {ADMIN, MEMBER, VIEWER},
+    MEMBER: set(),
+    VIEWER: set(),
+}
+PAIRS = list(product(MemberRole, repeat=2))
+
+
+def test_the_roles_have_an_order() -> None:
+    assert sorted(MemberRole, key=lambda role: role.rank) == [VIEWER, MEMBER, ADMIN, OWNER]
+
+
+@pytest.mark.parametrize(("actor", "member"), PAIRS)
+def test_owners_manage_all_and_admins_those_below_them(
+    actor: MemberRole, member: MemberRole
+) -> None:
+    assert may_manage(actor, member) == (member in MANAGES[actor])
+
+
+@pytest.mark.parametrize(("actor", "role"), PAIRS)
+def test_nobody_grants_more_than_his_own_role(actor: MemberRole, role: MemberRole) -> None:
+    assert may_grant(actor, role) == (role in GRANTS[actor])

@@ -1,0 +1,123 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+
+from app.db import sqlite
+from app.main import create_app
+from tests.conftest import settings_for
+from tests.factories import make_user
+from tests.service import Service, running
+
+NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
+ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 5000)]
+)
+async def test_every_connection_is_prepared_for_a_server(
+    service: Service, pragma: str, value: str | int
+) -> None:
+    async with service.database.read() as session:
+        assert await session.scalar(text(f"PRAGMA {pragma}")) == value
+
+
+async def test_keys_and_moments_are_stored_as_text(service: Service) -> None:
+    async with service.database.write() as session:
+        await make_user(session)
+        query = text("SELECT typeof(id), typeof(created_at), length(id) FROM users")
+
+        assert (await session.execute(query)).one() == ("text", "text", 32)
+
+
+async def test_a_lock_that_lasts_is_503_until_it_ends(
+    own_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.1)
+    async with running(create_app(settings_for(own_url))) as service:
+        client = service.client()
+        async with service.database.write() as writer:
+            await writer.execute(text("SELECT 1"))
+
+            response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+
+            assert response.status_code == 503
+            assert response.headers["Retry-After"] == "5"
+            assert (await client.get("/health/ready")).status_code == 200
+
+        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        assert response.status_code == 201
+
+
+async def test_a_request_cancelled_while_it_waits_for_the_lock_does_not_keep_it(
+    committed_service: Service,
+) -> None:
+    client = committed_service.client()
+    async with committed_service.database.write() as writer:
+        await writer.execute(text("SELECT 1"))
+        request = asyncio.create_task(client.post("/api/v1/auth/register", json=NEWCOMER))
+        answered, _ = await asyncio.wait([request], timeout=0.2)
+        assert not answered
+        request.cancel()
+    await asyncio.wait([request])
+
+    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 201
+
+
+async def test_on_a_full_disk_reads_work_and_writes_are_503_until_there_is_room(
+    own_url: str,
+) -> None:
+    async with running(create_app(settings_for(own_url, **ONE_CONNECTION))) as service:
+        client = service.client()
+        await limit_pages(service, 1)
+
+        for number in range(200):
+            body = NEWCOMER | {"email": f"{number}@example.com"}
+            response = await client.post("/api/v1/auth/register", json=body)
+            if response.status_code != 201:
+                break
+
+        assert response.status_code == 503
+        assert (await client.get("/health/ready")).status_code == 200
+
+        await limit_pages(service, 1_000_000)
+        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        assert response.status_code == 201
+
+
+async def test_without_its_folder_the_service_starts_and_answers_503_until_it_is_there(
+    own_url: str, tmp_path: Path
+) -> None:
+    missing = tmp_path / "volume"
+    url = make_url(own_url).set(database=f"{missing}/app.db")
+    async with running(create_app(settings_for(str(url)))) as service:
+        client = service.client()
+
+        assert (await client.get("/health")).status_code == 200
+        assert (await client.get("/health/ready")).status_code == 503
+        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        assert response.status_code == 503
+
+        missing.mkdir()
+        Path(make_url(own_url).database or "").rename(missing / "app.db")
+        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        assert response.status_code == 201
+
+
+async def test_a_file_that_is_no_database_is_an_outage(own_url: str) -> None:
+    Path(make_url(own_url).database or "").write_text("Not a database. " * 100)
+    async with running(create_app(settings_for(own_url))) as service:
+        client = service.client()
+
+        assert (await client.get("/health/ready")).status_code == 503
+        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        assert response.status_code == 503
+
+
+async def limit_pages(service: Service, pages: int) -> None:
+    """Beyond them sqlite reports a full disk; those in use stay."""
+    async with service.database.read() as session:
+        await session.execute(text(f"PRAGMA max_page_count = {pages}"))
