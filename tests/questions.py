@@ -13,8 +13,9 @@ INTRODUCTION = """\
 
 Made from `copier.yml` and `extensions/` by `python -m tests.questions`; edit those.
 
-A wrong answer is refused with one sentence and nothing is written. With `-d name=value` on the command line Copier prints that sentence as the last line of a traceback.
-An answer whose name is mistyped is ignored by Copier: look at `.copier-answers.yml` after the copy.
+A wrong answer is refused with one sentence and nothing is written. When it was given as
+`-d name=value`, Copier prints that sentence as the last line of a traceback. An answer whose name
+is mistyped is ignored by Copier: look at `.copier-answers.yml` after the copy.
 """
 
 
@@ -57,6 +58,8 @@ def _choices(asked: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _default(value: object) -> str:
     text = str(value)
+    if "_folder_name" in text:
+        return "the name of the folder that it is copied to"
     return "derived from the answers before it" if "{%" in text else f"`{text}`"
 
 

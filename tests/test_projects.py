@@ -50,6 +50,7 @@ def run(
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=900,
         )
         if done.returncode:
             pytest.fail(f"$ {' '.join(command)}\n{done.stdout}", pytrace=False)

@@ -12,9 +12,8 @@ from app.models import Membership, Organization, Project, User
 from app.schemas.common import normalize_email
 
 PASSWORD = "Correct-Horse-7!"
-HASHED_PASSWORD = PasswordHash(
-    (Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),)
-).hash(PASSWORD)
+_hasher = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+HASHED_PASSWORD = PasswordHash((_hasher,)).hash(PASSWORD)
 
 Row = TypeVar("Row")
 

@@ -25,7 +25,7 @@ class Databases:
         return url.render_as_string(hide_password=False)
 
     async def copy(self, url: str) -> str:
-        """The URL of a new database with the same content; nobody may be connected to the old one."""
+        """The URL of a new database with the same content; the old one must have no connection."""
         return await self.create(template=make_url(url).database or "")
 
     async def drop_all(self) -> None:

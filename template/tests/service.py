@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
@@ -41,7 +42,8 @@ class Service:
     async def sign_in(self, user: User) -> AsyncClient:
         """A client with an access token, from a login without the detour over the password."""
         async with self.database.write() as session:
-            pair = await sessions.start(session, self.settings, await session.get_one(User, user.id))
+            stored = await session.get_one(User, user.id)
+            pair = await sessions.start(session, self.settings, stored)
             await session.commit()
         return self.client(pair.access_token)
 
@@ -56,7 +58,7 @@ class Service:
                 return
 
     @cached_property
-    def _announced(self) -> list[tuple[re.Pattern[str], dict[str, dict[str, object]]]]:
+    def _announced(self) -> list[tuple[re.Pattern[str], dict[str, dict[str, dict[str, Any]]]]]:
         paths = self.app.openapi()["paths"]
         fixed_first = sorted(paths, key=lambda path: path.count("{"))
         return [

@@ -18,7 +18,7 @@ class Databases:
         return f"sqlite+aiosqlite:///{self._folder}/{next(self._numbers)}.db"
 
     async def copy(self, url: str) -> str:
-        """The URL of a new database with the same content; nobody may be connected to the old one."""
+        """The URL of a new database with the same content; the old one must have no connection."""
         new = await self.create()
         shutil.copyfile(*(each.removeprefix("sqlite+aiosqlite:///") for each in (url, new)))
         return new

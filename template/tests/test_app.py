@@ -5,28 +5,22 @@ from pathlib import Path
 import pytest
 from httpx import AsyncClient
 from sqlalchemy import text
+from starlette.types import Message
 
-import app.main
+from app import main
 from app.core.config import Settings
 from app.main import create_app
 from tests.conftest import settings_for
-from tests.service import Service, running
-
-IMPORT_EVERYTHING = """
-import importlib, pkgutil, app
-for module in pkgutil.walk_packages(app.__path__, "app."):
-    if not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
-"""
+from tests.service import Service
 
 
 async def test_importing_needs_no_settings(tmp_path: Path) -> None:
-    root = Path(app.main.__file__).parents[1]
+    root = Path(main.__file__).parents[1]
 
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        IMPORT_EVERYTHING,
+        "import app.main, app.cli",
         cwd=tmp_path,
         env={"PYTHONPATH": str(root), "ENVIRONMENT": "production"},
         stderr=asyncio.subprocess.PIPE,
@@ -42,15 +36,15 @@ def test_a_server_finds_the_app_by_its_name(
     monkeypatch.setenv("DATABASE_URL", settings.DATABASE_URL)
     monkeypatch.setenv("SECRET_KEY", settings.SECRET_KEY.get_secret_value())
 
-    found = app.main.app
+    found = main.app
 
     assert found.state.settings.DATABASE_URL == settings.DATABASE_URL
-    assert app.main.app is found
+    assert main.app is found
 
 
 def test_the_module_has_no_other_name() -> None:
     with pytest.raises(AttributeError, match="no attribute 'application'"):
-        _ = app.main.application
+        _ = main.application
 
 
 def test_each_app_has_its_own_settings(settings: Settings) -> None:
@@ -64,14 +58,24 @@ def test_each_app_has_its_own_settings(settings: Settings) -> None:
     assert "/v9/users/me" not in one.openapi()["paths"]
 
 
-async def test_the_app_connects_at_start_and_disconnects_at_the_end(own_url: str) -> None:
-    async with running(create_app(settings_for(own_url))) as service:
-        engine = service.database.engine
-        async with engine.connect() as connection:
-            assert await connection.scalar(text("SELECT 1")) == 1
-        pool = engine.pool
+async def test_a_server_starts_and_stops_it(own_url: str) -> None:
+    app = create_app(settings_for(own_url))
+    commands = iter(["lifespan.startup", "lifespan.shutdown"])
+    answers: list[str] = []
 
-    assert engine.pool is not pool
+    async def receive() -> Message:
+        if answers:
+            async with Service(app).database.read() as session:
+                assert await session.scalar(text("SELECT 1")) == 1
+        return {"type": next(commands)}
+
+    async def send(message: Message) -> None:
+        answers.append(message["type"])
+
+    await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+
+    assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert "Connections in pool: 0" in app.state.database.engine.pool.status()
 
 
 async def test_the_document_of_the_api_is_where_the_reference_puts_it(client: AsyncClient) -> None:

@@ -6,6 +6,7 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
+from app.core.errors import Unauthorized
 from app.core.passwords import Passwords
 from app.core.roles import UserRole
 from app.db.types import utc_now
@@ -175,7 +176,7 @@ async def test_a_login_verifies_a_hash_and_no_transaction_waits_for_it(
 
     await make_user(session, email="ada@example.com")
 
-    with pytest.raises(auth.Unauthorized):
+    with pytest.raises(Unauthorized):
         await auth.authenticate(session, Watched(settings), email=email, password="Wrong-Horse-7!")
 
     assert waiting == [False]

@@ -25,7 +25,9 @@ from tests.service import Service, add_route
 
 
 @pytest.fixture
-def read_log(committed_service: Service, capsys: pytest.CaptureFixture[str]) -> Generator[Callable[[], str]]:
+def read_log(
+    committed_service: Service, capsys: pytest.CaptureFixture[str]
+) -> Generator[Callable[[], str]]:
     handlers = logging.root.handlers
     setup_logging(committed_service.settings)
     yield lambda: capsys.readouterr().err

@@ -16,9 +16,9 @@ import pytest
 from httpx import AsyncClient, ConnectError, ReadError, RemoteProtocolError
 
 from app.cli.declared import ROOT
+from tests.command_line import KEY
 from tests.service import Service
 
-KEY = "only-the-tests-use-this-key-0123456789"
 USER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 
 
@@ -49,7 +49,7 @@ async def running(
         process_group=0,
     )
     try:
-        async with AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             async with asyncio.timeout(30):
                 await answering(process, client)
             yield process, client
@@ -102,7 +102,7 @@ async def test_dev_serves_what_was_just_changed(project: Path, committed_service
     async with running(project, "dev", DATABASE_URL=url) as (process, client):
         health = project / "app" / "api" / "health.py"
         health.write_text(health.read_text().replace('"healthy"', '"mended"'))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await answering(process, client, "mended")
 
 

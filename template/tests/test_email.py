@@ -1,4 +1,5 @@
-from collections.abc import AsyncGenerator, Callable
+import logging
+from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,14 @@ def settings_with(settings: Settings) -> Callable[..., Settings]:
         return settings_for(settings.DATABASE_URL, PROJECT_NAME="Acme & Co", **overrides)
 
     return build
+
+
+@pytest.fixture
+def read_log(capsys: pytest.CaptureFixture[str]) -> Generator[Callable[[], str]]:
+    """What is logged from now on; the handler that writes it ends with the test."""
+    handlers = logging.root.handlers
+    yield lambda: capsys.readouterr().err
+    logging.root.handlers = handlers
 
 
 async def welcome(settings: Settings, *, to: str = "ada@example.com", name: str = "Ada") -> None:
@@ -123,26 +132,25 @@ async def test_no_mail_goes_in_the_clear_where_encryption_is_asked_for(
 
 
 async def test_without_a_mail_server_a_developer_reads_the_mail_in_the_log(
-    settings_with: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+    settings_with: Callable[..., Settings], read_log: Callable[[], str]
 ) -> None:
     settings = settings_with()
     setup_logging(settings)
 
     await welcome(settings)
 
-    log = capsys.readouterr().err
-    assert "To: ada@example.com\nSubject: Welcome to Acme & Co\n\nHello Ada,\n" in log
+    assert "To: ada@example.com\nSubject: Welcome to Acme & Co\n\nHello Ada,\n" in read_log()
 
 
 async def test_without_a_mail_server_a_deployed_service_warns_and_shows_no_mail(
-    settings_with: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+    settings_with: Callable[..., Settings], read_log: Callable[[], str]
 ) -> None:
     settings = settings_with(**DEPLOYED)
     setup_logging(settings)
 
     await welcome(settings)
 
-    [line] = capsys.readouterr().err.splitlines()
+    [line] = read_log().splitlines()
     assert "SMTP_HOST is not set" in line
     assert "ada@example.com" not in line
     assert "Hello" not in line

@@ -56,7 +56,7 @@ async def test_a_request_keeps_the_id_it_came_with(client: AsyncClient) -> None:
 
 @pytest.mark.parametrize("given", ["", "a b", "a\tb", "x" * 65, "<script>", "é"])
 async def test_a_strange_request_id_is_replaced(client: AsyncClient, given: str) -> None:
-    response = await client.get("/health", headers={"X-Request-ID": given.encode()})
+    response = await client.get("/health", headers={b"X-Request-ID": given.encode()})
 
     assert response.headers["x-request-id"] != given
     assert len(response.headers["x-request-id"]) == 36

@@ -90,6 +90,16 @@ async def test_a_slow_statement_is_ended_by_the_server(service: Service) -> None
         assert await session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
 
 
+async def test_a_statement_that_takes_too_long_is_503(committed_service: Service) -> None:
+    async def dawdle(db: DB) -> None:
+        await db.execute(text("SET LOCAL statement_timeout = '50ms'"))
+        await db.execute(text("SELECT pg_sleep(10)"))
+
+    response = await committed_service.client().post(add_route(committed_service, dawdle))
+
+    assert response.status_code == 503
+
+
 async def test_a_database_that_is_down_at_start_is_503_until_it_is_up(
     wired_service: Service, line: Line
 ) -> None:
@@ -150,6 +160,25 @@ async def test_a_database_that_hangs_is_503_in_bounded_time(
         )
 
     assert {response.status_code for response in responses} == {503}
+    line.resume()
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_a_database_that_hangs_in_a_transaction_is_503_in_bounded_time(
+    wired_service: Service, line: Line
+) -> None:
+    async def hang_halfway(db: DB) -> None:
+        db.add(new_user())
+        await db.flush()
+        line.silence()
+        await db.execute(text("SELECT 1"))
+
+    client = wired_service.client()
+    path = add_route(wired_service, hang_halfway)
+    async with asyncio.timeout(4):
+        response = await client.post(path)
+
+    assert response.status_code == 503
     line.resume()
     assert (await client.get("/health/ready")).status_code == 200
 

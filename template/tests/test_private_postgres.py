@@ -43,7 +43,7 @@ async def another_process(directory: Path) -> AsyncGenerator[tuple[Process, str]
     assert process.stdout
     url = await process.stdout.readline()
     yield process, url.decode().strip()
-    await process.communicate()
+    await process.communicate(b"")
 
 
 async def execute(url: str, statement: str) -> object:
@@ -83,7 +83,7 @@ async def test_two_processes_share_a_server_until_the_last_one_leaves(directory:
 async def test_who_starts_the_server_may_leave_first(directory: Path) -> None:
     async with another_process(directory) as (starter, url):
         with private_postgres(directory):
-            await starter.communicate()
+            await starter.communicate(b"")
             assert await execute(url, "SELECT 1") == 1
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,26 @@ async def test_every_connection_is_prepared_for_a_server(
 ) -> None:
     async with service.database.read() as session:
         assert await session.scalar(text(f"PRAGMA {pragma}")) == value
+
+
+async def test_a_new_file_that_somebody_else_just_writes_is_prepared_as_soon_as_he_is_done(
+    empty_url: str,
+) -> None:
+    engine = sqlite.create_engine(settings_for(empty_url))
+    other = sqlite3.connect(file_of(empty_url), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE numbers (number INTEGER)")
+
+    connecting = asyncio.create_task(engine.connect().start())
+    connected, _ = await asyncio.wait([connecting], timeout=0.2)
+    assert not connected
+    other.execute("COMMIT")
+    other.close()
+
+    connection = await connecting
+    assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
+    await connection.close()
+    await engine.dispose()
 
 
 async def test_keys_and_moments_are_stored_as_text(service: Service) -> None:
@@ -92,7 +113,7 @@ async def test_without_its_folder_the_service_starts_and_answers_503_until_it_is
     own_url: str, tmp_path: Path
 ) -> None:
     missing = tmp_path / "volume"
-    url = make_url(own_url).set(database=f"{missing}/app.db")
+    url = make_url(own_url).set(database=f"{missing}/{file_of(own_url).name}")
     async with running(create_app(settings_for(str(url)))) as service:
         client = service.client()
 
@@ -101,20 +122,28 @@ async def test_without_its_folder_the_service_starts_and_answers_503_until_it_is
         response = await client.post("/api/v1/auth/register", json=NEWCOMER)
         assert response.status_code == 503
 
-        missing.mkdir()
-        Path(make_url(own_url).database or "").rename(missing / "app.db")
+        move(file_of(own_url), missing)
         response = await client.post("/api/v1/auth/register", json=NEWCOMER)
         assert response.status_code == 201
 
 
 async def test_a_file_that_is_no_database_is_an_outage(own_url: str) -> None:
-    Path(make_url(own_url).database or "").write_text("Not a database. " * 100)
+    file_of(own_url).write_text("Not a database. " * 100)
     async with running(create_app(settings_for(own_url))) as service:
         client = service.client()
 
         assert (await client.get("/health/ready")).status_code == 503
         response = await client.post("/api/v1/auth/register", json=NEWCOMER)
         assert response.status_code == 503
+
+
+def file_of(url: str) -> Path:
+    return Path(make_url(url).database or "")
+
+
+def move(file: Path, folder: Path) -> None:
+    folder.mkdir()
+    file.rename(folder / file.name)
 
 
 async def limit_pages(service: Service, pages: int) -> None:

@@ -119,7 +119,7 @@ def test_another_algorithm_of_the_same_key_is_refused(settings: Settings, forge:
 async def test_garbage_for_a_token_is_a_401(service: Service, garbage: str) -> None:
     async with service.client() as client:
         response = await client.get(
-            "/api/v1/users/me", headers={"Authorization": f"Bearer {garbage}".encode()}
+            "/api/v1/users/me", headers={b"Authorization": f"Bearer {garbage}".encode()}
         )
 
     assert response.status_code == 401

@@ -64,12 +64,13 @@ async def test_pages_of_users_of_the_same_moment_neither_repeat_nor_lose_one(
     admin: AsyncClient, session: AsyncSession
 ) -> None:
     now = utc_now()
-    names = {(await make_user(session, created_at=now)).name for _ in range(7)}
+    users = [await make_user(session, created_at=now) for _ in range(7)]
 
     pages = [await found(admin, page=page, limit=3, role="user") for page in (1, 2, 3)]
 
     assert [len(page) for page in pages] == [3, 3, 1]
-    assert {name for page in pages for name in page} == names
+    by_id = sorted(users, key=lambda user: user.id, reverse=True)
+    assert [name for page in pages for name in page] == [user.name for user in by_id]
 
 
 async def test_a_page_says_where_it_stands(admin: AsyncClient, session: AsyncSession) -> None:

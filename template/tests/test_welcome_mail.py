@@ -1,4 +1,5 @@
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Callable, Generator
 
 import pytest
 from httpx import AsyncClient
@@ -39,6 +40,14 @@ async def mailing_service(committed_service: Service, mailbox: Mailbox) -> Async
 async def client(mailing_service: Service) -> AsyncGenerator[AsyncClient]:
     async with mailing_service.client() as client:
         yield client
+
+
+@pytest.fixture
+def read_log(capsys: pytest.CaptureFixture[str]) -> Generator[Callable[[], str]]:
+    """What is logged from now on; the handler that writes it ends with the test."""
+    handlers = logging.root.handlers
+    yield lambda: capsys.readouterr().err
+    logging.root.handlers = handlers
 
 
 async def test_whoever_reads_the_welcome_mail_can_log_in(
@@ -120,7 +129,7 @@ async def test_a_refused_login_at_the_mail_server_does_not_betray_its_password(
     committed_service: Service,
     mailbox: Mailbox,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    read_log: Callable[[], str],
     environment: str,
 ) -> None:
     async def no_pause(seconds: float) -> None:
@@ -140,7 +149,7 @@ async def test_a_refused_login_at_the_mail_server_does_not_betray_its_password(
     async with running(create_app(settings)) as service, service.client() as client:
         await client.post(REGISTER, json=ADA)
 
-    log = capsys.readouterr().err
+    log = read_log()
     assert server.USERNAME in mailbox.logins
     assert mailbox.mails == []
     assert "task_failed" in log

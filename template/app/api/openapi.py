@@ -1,16 +1,34 @@
 """The OpenAPI document: every error answer is a problem document, under its own media type."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.errors import MEDIA_TYPE, problems
-from app.schemas.common import Problem
+from app.api.errors import MEDIA_TYPE, RETRY_AFTER_SECONDS, problems
+from app.schemas.common import FieldProblem, Problem
 
-ALWAYS = {400, 500, 503}
+ALWAYS = {400, 500}
 WITH_BODY = {413}
 REF = "#/components/schemas/{model}"
+DETAILS = {
+    400: "The body is not valid JSON.",
+    401: "Could not validate credentials",
+    403: "Insufficient permissions",
+    404: "Project not found",
+    409: "Slug already taken",
+    413: "The body may have at most 1048576 bytes.",
+    422: "body.name: Field required",
+    429: "Too many requests; try again in 5 s.",
+    500: "Something went wrong on our side.",
+    503: "The database does not answer; try again shortly.",
+}
+HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": RETRY_AFTER_SECONDS},
+    503: {"Retry-After": RETRY_AFTER_SECONDS},
+}
 
 
 class DocumentedAPI(FastAPI):
@@ -29,18 +47,39 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     problem = Problem.model_json_schema(ref_template=REF)
     schemas |= {"Problem": problem} | problem.pop("$defs", {})
-    for path in document["paths"].values():
-        for operation in path.values():
-            _describe_errors(operation)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _describe_errors(operation, path)
     return document
 
 
-def _describe_errors(operation: dict[str, Any]) -> None:
+def _describe_errors(operation: dict[str, Any], path: str) -> None:
     answers = operation["responses"]
     usual = ALWAYS | (WITH_BODY if "requestBody" in operation else set())
     for status, answer in problems(*usual).items():
         answers.setdefault(str(status), answer)
     for status, answer in answers.items():
         if status >= "400":
-            answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}}
+            answer |= _describe_error(HTTPStatus(int(status)), path)
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _describe_error(status: HTTPStatus, path: str) -> dict[str, Any]:
+    detail = DETAILS.get(status, status.phrase)
+    field, _, fault = detail.partition(": ")
+    example = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        instance=path,
+        request_id="5f0c9c9a-3c1e-4f0e-9d5b-0b8f4f9a4c11",
+        errors=[FieldProblem(field=field, detail=fault)] if status == 422 else None,
+    )
+    schema = {"$ref": REF.format(model="Problem")}
+    content = {"schema": schema, "example": example.model_dump(exclude_none=True)}
+    headers = {
+        name: {"schema": {"type": "string"}, "example": value}
+        for name, value in HEADERS.get(status, {}).items()
+    }
+    return {"content": {MEDIA_TYPE: content}} | ({"headers": headers} if headers else {})

@@ -11,11 +11,11 @@ def serve_both_spellings(app: FastAPI) -> None:
 
     async def other_spelling(scope: Scope, receive: Receive, send: Send) -> None:
         """What the router calls when no route matches: tries once more, with the other ending."""
-        if scope["type"] != "http" or scope.get(RESPELLED):
+        if scope["type"] == "http" and RESPELLED not in scope:
+            path: str = scope["path"]
+            other = path[:-1] if path.endswith("/") else f"{path}/"
+            await app.router({**scope, "path": other, RESPELLED: True}, receive, send)
+        else:
             await not_found(scope, receive, send)
-            return
-        path: str = scope["path"]
-        other = path[:-1] if path.endswith("/") else f"{path}/"
-        await app.router({**scope, "path": other, RESPELLED: True}, receive, send)
 
     app.router.default = other_spelling

@@ -17,9 +17,10 @@ def told_plainly() -> Generator[None]:
     except AppError as error:
         raise SystemExit(error.detail) from None
     except CommandError as error:
-        raise SystemExit(f"{error}") from None
+        raise SystemExit(str(error)) from None
     except DBAPIError as error:
-        raise SystemExit(f"The database refused: {_first_line(error.orig)}") from None
+        reason = _first_line(error.orig)
+        raise SystemExit(f"The database refused: {reason}. Is it migrated? (db upgrade)") from None
     except (OSError, SQLAlchemyError) as error:
         raise SystemExit(f"The database cannot be reached: {_first_line(error)}") from None
 

@@ -55,7 +55,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
             },
         },
     )
-    event.listen(engine.sync_engine, "handle_error", _tidy)
+    event.listen(engine.sync_engine, "handle_error", _forget_row)
     return engine
 
 
@@ -96,15 +96,11 @@ def _state(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _tidy(context: ExceptionContext) -> None:
-    error = context.original_exception
-    if isinstance(error, TimeoutError):
-        # It waits for an answer that may never come: it must not wait for ROLLBACK as well.
-        context.is_disconnect = True
-        context.invalidate_pool_on_disconnect = False
-    if isinstance(error.__cause__, asyncpg.PostgresError):
-        # It quotes the refused row, with its e-mail and its hash: that must not reach a log.
-        error.__cause__.detail = None
+def _forget_row(context: ExceptionContext) -> None:
+    """The detail quotes a refused row, with its e-mail and its hash: it must not reach a log."""
+    cause = context.original_exception.__cause__
+    if isinstance(cause, asyncpg.PostgresError):
+        cause.detail = None
 
 
 def _take_turn(connection: Connection) -> None:

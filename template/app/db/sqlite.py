@@ -14,7 +14,6 @@ from app.core.config import Settings
 
 BUSY_TIMEOUT_SECONDS = 5
 MIGRATION_TIMEOUT_SECONDS = 60
-ATTEMPTS = 10
 
 CONFLICTS = {
     sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
@@ -108,16 +107,17 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
-def _use_write_ahead_log(cursor: DBAPICursor) -> None:
+def _use_write_ahead_log(cursor: DBAPICursor, attempts: int = 10) -> None:
     """When several processes open a new file at once, sqlite lets one switch and fails the rest."""
-    for _ in range(ATTEMPTS):
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError:
-            # Unlike the switch, this waits for its turn.
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute("COMMIT")
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError:
+        if attempts == 1:
+            raise
+        # Unlike the switch, this waits for its turn.
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("COMMIT")
+        _use_write_ahead_log(cursor, attempts - 1)
 
 
 def _enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

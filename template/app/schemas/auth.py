@@ -5,6 +5,8 @@ from pydantic import Field
 from app.schemas.common import Email, Input, Name, Schema, Secret
 from app.schemas.user import PASSWORD_EXAMPLE, NewPassword, UserResponse
 
+REFRESH_TOKEN_EXAMPLE = "the-refresh-token-of-the-last-answer"
+
 
 class RegisterRequest(Input):
     email: Email
@@ -18,11 +20,13 @@ class LoginRequest(Input):
 
 
 class RefreshRequest(Input):
-    refresh_token: Annotated[Secret, Field(min_length=1, max_length=200)]
+    refresh_token: Annotated[
+        Secret, Field(min_length=1, max_length=200, examples=[REFRESH_TOKEN_EXAMPLE])
+    ]
 
 
 class TokenResponse(Schema):
-    access_token: str
-    refresh_token: str
+    access_token: str = Field(examples=["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"])
+    refresh_token: str = Field(examples=[REFRESH_TOKEN_EXAMPLE])
     token_type: Literal["bearer"] = "bearer"
     user: UserResponse

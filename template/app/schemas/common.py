@@ -81,14 +81,20 @@ Name = Annotated[
     StringConstraints(strip_whitespace=True, min_length=2, max_length=100),
     Composed,
     OneLine,
+    Field(examples=["Ada Lovelace"]),
 ]
 LongName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=2, max_length=255),
     Composed,
     OneLine,
+    Field(examples=["Acme Corporation"]),
 ]
-Slug = Annotated[str, StringConstraints(min_length=2, max_length=100, pattern=SLUG_PATTERN)]
+Slug = Annotated[
+    str,
+    StringConstraints(min_length=2, max_length=100, pattern=SLUG_PATTERN),
+    Field(examples=["acme"]),
+]
 
 
 def normalize_email(email: str) -> str:

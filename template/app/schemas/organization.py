@@ -27,8 +27,8 @@ class OrganizationUpdate(Patch):
 
 class OrganizationSummary(Schema):
     id: UUID
-    name: str
-    slug: str
+    name: str = Field(examples=["Acme Corporation"])
+    slug: str = Field(examples=["acme"])
 
 
 class OrganizationResponse(OrganizationSummary):
@@ -69,5 +69,5 @@ class MembershipResponse(Schema):
 
 
 class MemberResponse(MembershipResponse):
-    name: str
-    email: str
+    name: str = Field(examples=["Ada Lovelace"])
+    email: str = Field(examples=["ada@example.com"])

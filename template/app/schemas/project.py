@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from app.schemas.common import Input, Name, Patch, SafeStr, Schema, Slug
 
-Description = Annotated[SafeStr, Field(max_length=2000)]
+Description = Annotated[SafeStr, Field(max_length=2000, examples=["To the moon and back."])]
 
 
 def make_slug(name: str) -> str:
@@ -18,8 +18,10 @@ def make_slug(name: str) -> str:
 
 
 class ProjectCreate(Input):
-    name: Name
-    slug: Slug | None = Field(default=None, description="Made from the name if left out")
+    name: Name = Field(examples=["Apollo"])
+    slug: Slug | None = Field(
+        default=None, description="Made from the name if left out", examples=["apollo"]
+    )
     description: Description = ""
 
     @model_validator(mode="after")
@@ -32,7 +34,7 @@ class ProjectCreate(Input):
 
 
 class ProjectUpdate(Patch):
-    name: Name | None = None
+    name: Name | None = Field(default=None, examples=["Apollo"])
     description: Description | None = None
     archived: bool | None = None
 
@@ -40,9 +42,9 @@ class ProjectUpdate(Patch):
 class ProjectResponse(Schema):
     id: UUID
     organization_id: UUID
-    name: str
-    slug: str
-    description: str
+    name: str = Field(examples=["Apollo"])
+    slug: str = Field(examples=["apollo"])
+    description: str = Field(examples=["To the moon and back."])
     archived_at: datetime | None
     created_by: UUID | None
     created_at: datetime

@@ -34,8 +34,8 @@ class UserUpdate(Patch):
 
 class UserResponse(Schema):
     id: UUID
-    email: str
-    name: str
+    email: str = Field(examples=["ada@example.com"])
+    name: str = Field(examples=["Ada Lovelace"])
     role: UserRole
     is_active: bool
     created_at: datetime
@@ -46,8 +46,8 @@ class UserOrganization(Schema):
     """An organization as one of its members sees it in his own profile."""
 
     id: UUID
-    name: str
-    slug: str
+    name: str = Field(examples=["Acme Corporation"])
+    slug: str = Field(examples=["acme"])
     role: MemberRole
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy.orm import aliased, contains_eager
 
 from app.core.config import Settings
 from app.core.errors import InvalidToken
@@ -44,7 +44,9 @@ async def refresh(session: AsyncSession, settings: Settings, presented: str) -> 
     first_use = await session.scalar(spend) is not None
     query = (
         select(RefreshToken)
-        .options(joinedload(RefreshToken.session).joinedload(UserSession.user))
+        .join(RefreshToken.session)
+        .join(UserSession.user)
+        .options(contains_eager(RefreshToken.session).contains_eager(UserSession.user))
         .where(RefreshToken.token_hash == token_hash)
         .with_for_update(of=UserSession, key_share=True)
     )
@@ -76,8 +78,9 @@ async def revoke_all(session: AsyncSession, user_id: UUID) -> None:
 def _check_alive(token: RefreshToken) -> None:
     now = utc_now()
     login = token.session
-    ended = login.revoked_at is not None or login.expires_at <= now or token.expires_at <= now
-    if ended or login.user.deleted_at is not None or not login.user.is_active:
+    if token.expires_at <= now or login.revoked_at is not None:
+        raise InvalidToken
+    if login.user.deleted_at is not None or not login.user.is_active:
         raise InvalidToken
 
 

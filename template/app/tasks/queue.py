@@ -31,6 +31,9 @@ class Job:
     settings: Settings
 
 
+Task = Callable[Concatenate[Job, P], Awaitable[None]]
+
+
 class TaskQueue:
     """Drops what a request has enqueued if that request fails."""
 
@@ -38,12 +41,7 @@ class TaskQueue:
         self._background = background
         self._settings = settings
 
-    def enqueue(
-        self,
-        task: Callable[Concatenate[Job, P], Awaitable[None]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> None:
+    def enqueue(self, task: Task[P], *args: P.args, **kwargs: P.kwargs) -> None:
         """Takes only values that JSON can carry to another process: ids and strings, never rows."""
         job = Job(str(uuid4()), self._settings)
         self._background.add_task(_run, task, job, json.dumps([args, kwargs]))
@@ -58,7 +56,6 @@ async def _run(task: Callable[..., Awaitable[None]], job: Job, values: str) -> N
             return await task(job, *args, **kwargs)
         except Exception as error:
             if failures == TRIES:
-                log.exception("task_failed", tries=TRIES)
-            else:
-                log.warning("task_retried", failures=failures, error=repr(error))
-                await sleep(2 ** (failures - 1) * SystemRandom().uniform(0.75, 1.25))
+                return log.exception("task_failed", tries=TRIES)
+            log.warning("task_retried", failures=failures, error=repr(error))
+        await sleep(2 ** (failures - 1) * SystemRandom().uniform(0.75, 1.25))

@@ -12,7 +12,7 @@ from app.api.v1.users import router as users
 
 # Your own routers go below this line.
 
-router = APIRouter(dependencies=[Depends(limit_caller)], responses=problems(429))
+router = APIRouter(dependencies=[Depends(limit_caller)], responses=problems(429, 503))
 router.include_router(auth)
 router.include_router(members)
 router.include_router(organizations)

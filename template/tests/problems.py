@@ -1,0 +1,15 @@
+"""What every error looks like."""
+
+from httpx import Response
+
+
+def assert_problem(response: Response, status: int) -> None:
+    """RFC 9457."""
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["status"] == status
+    assert problem["instance"] == response.request.url.path
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert isinstance(problem["detail"], str)
+    assert isinstance(problem["title"], str)

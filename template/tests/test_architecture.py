@@ -1,0 +1,64 @@
+"""The rules that a new file breaks most easily, each with a reason that a failure can show."""
+
+import ast
+import asyncio
+import os
+import pkgutil
+import sys
+from pathlib import Path
+
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+from sqlalchemy.orm import configure_mappers
+
+import app
+from app import models
+from app.db.base import Base
+
+APP = Path(app.__file__).parent
+
+
+def test_the_layers_hold() -> None:
+    assert lint_imports(no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_every_model_is_imported_with_the_package() -> None:
+    """Otherwise Alembic does not see its table."""
+    tree = ast.parse(Path(models.__file__).read_text())
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+    assert {f"app.models.{each.name}" for each in pkgutil.iter_modules(models.__path__)} <= imported
+
+
+def test_no_relationship_is_loaded_by_accident() -> None:
+    """A query for each row is slow, and without `await` it is an error."""
+    configure_mappers()
+    accidental = [
+        str(relationship)
+        for mapper in Base.registry.mappers
+        for relationship in mapper.relationships
+        if relationship.lazy not in {"raise", "write_only"}
+    ]
+
+    assert accidental == []
+
+
+def test_services_leave_the_commit_to_the_request() -> None:
+    """Or half of what a request did would outlive its failure."""
+    committing = {
+        path.name for path in (APP / "services").glob("*.py") if ".commit()" in path.read_text()
+    }
+
+    assert committing <= {"session.py"}  # where reuse of a refresh token must end the session
+
+
+async def test_importing_the_service_needs_no_settings(tmp_path: Path) -> None:
+    """Settings are read when the service starts: a module that reads them earlier breaks tools."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "import app.main, app.cli"),
+        cwd=tmp_path,
+        env=os.environ | {"ENVIRONMENT": "production", "PYTHONPATH": str(APP.parent)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+
+    assert process.returncode == 0, errors.decode()
