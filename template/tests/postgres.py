@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import asyncpg
@@ -43,11 +43,13 @@ class Databases:
 
 @asynccontextmanager
 async def open_databases() -> AsyncGenerator[Databases]:
-    with ExitStack() as stack:
-        given = os.environ.get("TEST_DATABASE_URL")
-        server = given or stack.enter_context(temporary_postgres())
-        databases = Databases(make_url(server))
-        try:
-            yield databases
-        finally:
-            await databases.drop_all()
+    given = os.environ.get("TEST_DATABASE_URL")
+    if not given:
+        with temporary_postgres() as server:
+            yield Databases(make_url(server))  # they vanish with it
+        return
+    databases = Databases(make_url(given))
+    try:
+        yield databases
+    finally:
+        await databases.drop_all()

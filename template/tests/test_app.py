@@ -1,9 +1,5 @@
-import asyncio
-import sys
-from pathlib import Path
-
 import pytest
-from httpx import AsyncClient
+from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 from starlette.types import Message
 
@@ -12,22 +8,6 @@ from app.core.config import Settings
 from app.main import create_app
 from tests.conftest import settings_for
 from tests.service import Service
-
-
-async def test_importing_needs_no_settings(tmp_path: Path) -> None:
-    root = Path(main.__file__).parents[1]
-
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "import app.main, app.cli",
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(root), "ENVIRONMENT": "production"},
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-    _, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
 
 
 def test_a_server_finds_the_app_by_its_name(
@@ -96,9 +76,9 @@ async def test_a_deployed_service_hides_its_documentation(
     settings: Settings, environment: str, docs_enabled: bool | None, status: int
 ) -> None:
     changes = {"ENVIRONMENT": environment, "DOCS_ENABLED": docs_enabled}
-    service = Service(create_app(settings.model_copy(update=changes)))
+    transport = ASGITransport(create_app(settings.model_copy(update=changes)))
 
-    async with service.client() as client:
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
         for path in ("openapi.json", "docs", "redoc"):
             assert (await client.get(f"/api/v1/{path}")).status_code == status
 

@@ -1,5 +1,5 @@
 import pytest
-from httpx import AsyncClient
+from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
@@ -11,9 +11,10 @@ ORIGIN = "http://localhost:3000"
 LOGIN = "/api/v1/auth/login"
 
 
-def service_with(settings: Settings, **changes: object) -> Service:
-    """An app of its own with other settings, for requests that need no database."""
-    return Service(create_app(settings.model_copy(update=changes)))
+def client_of_another(settings: Settings, **changes: object) -> AsyncClient:
+    """Of an app with other settings, for requests that need no database."""
+    app = create_app(settings.model_copy(update=changes))
+    return AsyncClient(transport=ASGITransport(app), base_url="http://test")
 
 
 async def test_every_answer_carries_the_security_headers(client: AsyncClient) -> None:
@@ -32,7 +33,7 @@ async def test_every_answer_carries_the_security_headers(client: AsyncClient) ->
 async def test_a_deployed_service_insists_on_https(
     settings: Settings, environment: str, strict: bool
 ) -> None:
-    async with service_with(settings, ENVIRONMENT=environment).client() as client:
+    async with client_of_another(settings, ENVIRONMENT=environment) as client:
         response = await client.get("/health")
 
     assert ("strict-transport-security" in response.headers) is strict
@@ -107,8 +108,8 @@ async def test_a_page_may_read_an_error_too(client: AsyncClient) -> None:
 async def test_only_its_own_host_names_are_answered(
     settings: Settings, host: str, status: int
 ) -> None:
-    service = service_with(settings, ALLOWED_HOSTS=("api.example.com", "*.example.org"))
-    async with service.client() as client:
+    hosts = ("api.example.com", "*.example.org")
+    async with client_of_another(settings, ALLOWED_HOSTS=hosts) as client:
         response = await client.get("/nowhere", headers={"Host": host})
 
     assert response.status_code == status
@@ -116,7 +117,7 @@ async def test_only_its_own_host_names_are_answered(
 
 
 async def test_health_answers_a_probe_that_knows_only_the_address(settings: Settings) -> None:
-    async with service_with(settings, ALLOWED_HOSTS=("api.example.com",)).client() as client:
+    async with client_of_another(settings, ALLOWED_HOSTS=("api.example.com",)) as client:
         response = await client.get("/health", headers={"Host": "10.0.0.7:8000"})
 
     assert response.status_code == 200

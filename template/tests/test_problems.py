@@ -1,7 +1,6 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.exc import ProgrammingError
@@ -10,7 +9,7 @@ from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.main import create_app
 from tests.problems import assert_problem
-from tests.service import Service, running
+from tests.service import running
 
 ORIGIN = "http://localhost:3000"
 LOGIN = "/api/v1/auth/login"
@@ -54,7 +53,7 @@ async def test_a_wrong_field_is_named_and_its_value_is_not_echoed(client: AsyncC
 
 
 @pytest.fixture
-async def broken_app(settings: Settings) -> AsyncGenerator[FastAPI]:
+async def broken(settings: Settings) -> AsyncGenerator[AsyncClient]:
     """An app with routes that fail."""
 
     async def crash(secret: str) -> None:
@@ -78,14 +77,9 @@ async def broken_app(settings: Settings) -> AsyncGenerator[FastAPI]:
 
     app = create_app(settings)
     for route in (crash, busy, late, wrong_sql, interrupted):
-        app.add_api_route(f"/{route.__name__}", route, include_in_schema=False)
-    async with running(app):
-        yield app
-
-
-@pytest.fixture
-async def broken(broken_app: FastAPI) -> AsyncGenerator[AsyncClient]:
-    async with Service(broken_app).client() as client:
+        app.add_api_route(f"/{route.__name__}", route)
+    transport = ASGITransport(app)
+    async with running(app), AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
 
@@ -136,12 +130,9 @@ async def test_each_request_is_logged_once_without_its_query(
 
 
 async def test_an_answer_that_breaks_off_is_logged_and_not_completed(
-    broken_app: FastAPI, caplog: pytest.LogCaptureFixture
+    broken: AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    transport = ASGITransport(broken_app)
-
-    async with AsyncClient(transport=transport, base_url="http://test") as client:
-        with pytest.raises(RuntimeError, match="before the second"):
-            await client.get("/interrupted")
+    with pytest.raises(RuntimeError, match="before the second"):
+        await broken.get("/interrupted")
 
     assert "unhandled_error" in caplog.text

@@ -109,7 +109,7 @@ async def test_another_organization_may_use_the_same_slug(
         {},
         [],
         {"name": None},
-        {"name": "x"},
+        {"name": "  x  "},
         {"name": "x" * 101},
         {"name": "Apo\u0000llo"},
         {"name": "Apo\nllo"},
@@ -122,6 +122,7 @@ async def test_another_organization_may_use_the_same_slug(
         {"name": "Apollo", "slug": "x" * 101},
         {"name": "Apollo", "description": None},
         {"name": "Apollo", "description": "x" * 2001},
+        {"name": "Apollo", "description": "\u0000"},
         {"name": "Apollo", "created_by": "somebody"},
     ],
 )

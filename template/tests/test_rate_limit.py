@@ -17,6 +17,7 @@ REFRESH = "/api/v1/auth/refresh"
 REGISTER = "/api/v1/auth/register"
 SMALL = {
     "RATE_LIMIT_ENABLED": True,
+    "RATE_LIMIT_ADDRESSES": True,
     "RATE_LIMIT_CALLER": "12/minute",
     "RATE_LIMIT_LOGIN": "8/minute",
     "RATE_LIMIT_REFRESH": "4/minute",
@@ -139,6 +140,18 @@ async def test_limits_can_be_switched_off(own_url: str) -> None:
 
     async with running(create_app(settings)) as service, service.client() as client:
         assert await statuses(client, REGISTER, 13) == [422] * 13
+
+
+@pytest.mark.parametrize(
+    ("chosen", "last"), [({}, 422), ({"RATE_LIMIT_ADDRESSES": True}, 429)]
+)
+async def test_the_address_of_a_developer_has_no_quota_unless_he_wants_it(
+    own_url: str, chosen: dict[str, bool], last: int
+) -> None:
+    settings = settings_for(own_url, RATE_LIMIT_ENABLED=True, RATE_LIMIT_REGISTER="2/hour", **chosen)
+
+    async with running(create_app(settings)) as service, service.client() as client:
+        assert (await statuses(client, REGISTER, 3))[-1] == last
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,20 @@ from tests.factories import add_member, make_member, make_organization, make_use
 
 Action = Callable[[AsyncSession, Membership, UUID], Awaitable[object]]
 
-ON_MEMBERS: list[Action] = [
-    lambda session, actor, user_id: memberships.add(session, actor, MemberCreate(user_id=user_id)),
-    lambda session, actor, user_id: memberships.change_role(
-        session, actor, user_id, MemberRole.VIEWER
-    ),
-    memberships.remove,
-    memberships.transfer_ownership,
-]
+
+async def add(session: AsyncSession, actor: Membership, user_id: UUID) -> None:
+    await memberships.add(session, actor, MemberCreate(user_id=user_id))
+
+
+async def demote(session: AsyncSession, actor: Membership, user_id: UUID) -> None:
+    await memberships.change_role(session, actor, user_id, MemberRole.VIEWER)
 
 
 async def rename(session: AsyncSession, actor: Membership, _: UUID) -> None:
     await organizations.update(session, actor, OrganizationUpdate(name="Renamed"))
+
+
+ON_MEMBERS: list[Action] = [add, demote, memberships.remove, memberships.transfer_ownership]
 
 
 @pytest.fixture

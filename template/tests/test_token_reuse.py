@@ -91,6 +91,18 @@ async def test_of_two_successors_only_one_can_be_used(client: AsyncClient, pair:
     assert (await refresh(client, newest)).status_code == 401
 
 
+async def test_of_two_successors_at_once_only_one_can_be_used(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        user = await make_user(session)
+    async with committed_service.client() as client:
+        pair = await log_in(client, user)
+        successors = await asyncio.gather(refresh(client, pair), refresh(client, pair))
+
+        responses = await asyncio.gather(*(refresh(client, each.json()) for each in successors))
+
+    assert sorted(response.status_code for response in responses) == [200, 401]
+
+
 async def test_a_token_sent_twice_at_once_is_spent_once(own_url: str) -> None:
     strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
     async with running(create_app(strict)) as service, service.client() as client:

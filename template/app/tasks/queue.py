@@ -56,6 +56,7 @@ async def _run(task: Callable[..., Awaitable[None]], job: Job, values: str) -> N
             return await task(job, *args, **kwargs)
         except Exception as error:
             if failures == TRIES:
-                return log.exception("task_failed", tries=TRIES)
-            log.warning("task_retried", failures=failures, error=repr(error))
-        await sleep(2 ** (failures - 1) * SystemRandom().uniform(0.75, 1.25))
+                log.exception("task_failed", tries=TRIES)
+            else:
+                log.warning("task_retried", failures=failures, error=repr(error))
+                await sleep(2 ** (failures - 1) * SystemRandom().uniform(0.75, 1.25))
