@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole, UserRole
 from app.models import Membership, Organization, Project, User
-from app.schemas.common import normalize_email
+from app.schemas.strings import normalize_email
 
 PASSWORD = "Correct-Horse-7!"
 _hasher = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)

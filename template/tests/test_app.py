@@ -4,10 +4,10 @@ from sqlalchemy import text
 from starlette.types import Message
 
 from app import main
-from app.core.config import Settings
+from app.core.config import Settings, load_settings
 from app.main import create_app
 from tests.conftest import settings_for
-from tests.service import Service
+from tests.service import Service, running
 
 
 def test_a_server_finds_the_app_by_its_name(
@@ -38,6 +38,13 @@ def test_each_app_has_its_own_settings(settings: Settings) -> None:
     assert "/v9/users/me" not in one.openapi()["paths"]
 
 
+async def test_without_a_key_it_warns_that_a_restart_logs_everybody_out(
+    own_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(create_app(load_settings(_env_file=None, DATABASE_URL=own_url))):
+        assert "SECRET_KEY is not set" in capsys.readouterr().err
+
+
 async def test_a_server_starts_and_stops_it(own_url: str) -> None:
     app = create_app(settings_for(own_url))
     commands = iter(["lifespan.startup", "lifespan.shutdown"])
@@ -58,7 +65,7 @@ async def test_a_server_starts_and_stops_it(own_url: str) -> None:
     assert "Connections in pool: 0" in app.state.database.engine.pool.status()
 
 
-async def test_the_document_of_the_api_is_where_the_reference_puts_it(client: AsyncClient) -> None:
+async def test_the_document_of_the_api_is_under_the_prefix(client: AsyncClient) -> None:
     for path in ("openapi.json", "docs", "redoc"):
         assert (await client.get(f"/api/v1/{path}")).status_code == 200
 

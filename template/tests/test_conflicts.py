@@ -1,5 +1,4 @@
-import logging
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -9,7 +8,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import DB
-from app.core.logging import setup_logging
 from app.db.conflicts import UNKNOWN, conflict_sentence
 from app.db.types import utc_now
 from app.models import Project, RefreshToken, UserSession
@@ -22,16 +20,6 @@ from tests.factories import (
     new_user,
 )
 from tests.service import Service, add_route
-
-
-@pytest.fixture
-def read_log(
-    committed_service: Service, capsys: pytest.CaptureFixture[str]
-) -> Generator[Callable[[], str]]:
-    handlers = logging.root.handlers
-    setup_logging(committed_service.settings)
-    yield lambda: capsys.readouterr().err
-    logging.root.handlers = handlers
 
 
 async def same_email(session: AsyncSession) -> None:

@@ -1,5 +1,4 @@
-import logging
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -31,14 +30,6 @@ def settings_with(settings: Settings) -> Callable[..., Settings]:
         return settings_for(settings.DATABASE_URL, PROJECT_NAME="Acme & Co", **overrides)
 
     return build
-
-
-@pytest.fixture
-def read_log(capsys: pytest.CaptureFixture[str]) -> Generator[Callable[[], str]]:
-    """What is logged from now on; the handler that writes it ends with the test."""
-    handlers = logging.root.handlers
-    yield lambda: capsys.readouterr().err
-    logging.root.handlers = handlers
 
 
 async def welcome(settings: Settings, *, to: str = "ada@example.com", name: str = "Ada") -> None:

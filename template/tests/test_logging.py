@@ -1,22 +1,12 @@
 import json
 import logging
 import re
-from collections.abc import Generator
 
 import pytest
 import structlog
 
 from app.core.config import Settings
 from app.core.logging import setup_logging
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Generator[None]:
-    """The root logger as it was: the handler under test writes to a terminal that ends with it."""
-    handlers, level = logging.root.handlers, logging.root.level
-    yield
-    logging.root.handlers = handlers
-    logging.root.setLevel(level)
 
 
 def fail(password: str) -> None:

@@ -142,13 +142,13 @@ async def test_limits_can_be_switched_off(own_url: str) -> None:
         assert await statuses(client, REGISTER, 13) == [422] * 13
 
 
-@pytest.mark.parametrize(
-    ("chosen", "last"), [({}, 422), ({"RATE_LIMIT_ADDRESSES": True}, 429)]
-)
+@pytest.mark.parametrize(("chosen", "last"), [({}, 422), ({"RATE_LIMIT_ADDRESSES": True}, 429)])
 async def test_the_address_of_a_developer_has_no_quota_unless_he_wants_it(
     own_url: str, chosen: dict[str, bool], last: int
 ) -> None:
-    settings = settings_for(own_url, RATE_LIMIT_ENABLED=True, RATE_LIMIT_REGISTER="2/hour", **chosen)
+    settings = settings_for(
+        own_url, RATE_LIMIT_ENABLED=True, RATE_LIMIT_REGISTER="2/hour", **chosen
+    )
 
     async with running(create_app(settings)) as service, service.client() as client:
         assert (await statuses(client, REGISTER, 3))[-1] == last

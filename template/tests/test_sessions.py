@@ -153,5 +153,13 @@ async def test_logout_ends_no_other_session(
     assert await status_of_me(service, elsewhere) == 200
 
 
+async def test_logging_out_twice_is_no_error(service: Service, pair: Pair) -> None:
+    await service.client(pair["access_token"]).post(LOGOUT)
+
+    again = await service.client(pair["access_token"]).post(LOGOUT)
+
+    assert again.status_code == 204
+
+
 async def test_logout_needs_a_session(client: AsyncClient) -> None:
     assert (await client.post(LOGOUT)).status_code == 401

@@ -96,6 +96,7 @@ async def test_a_page_says_where_it_stands(admin: AsyncClient, session: AsyncSes
         ("__", []),
         ("\\%", []),
         ("nobody", []),
+        ("ÉLISE", ["Élise"]),
     ],
 )
 async def test_search_takes_every_character_for_itself(
@@ -105,6 +106,7 @@ async def test_search_takes_every_character_for_itself(
     await make_user(session, name="100% Grace")
     await make_user(session, name="a_b")
     await make_user(session, name="aab")
+    await make_user(session, name="Élise")
 
     assert await found(admin, search=search) == names
 

@@ -1,5 +1,4 @@
-import logging
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 from httpx import AsyncClient
@@ -42,14 +41,6 @@ async def client(mailing_service: Service) -> AsyncGenerator[AsyncClient]:
         yield client
 
 
-@pytest.fixture
-def read_log(capsys: pytest.CaptureFixture[str]) -> Generator[Callable[[], str]]:
-    """What is logged from now on; the handler that writes it ends with the test."""
-    handlers = logging.root.handlers
-    yield lambda: capsys.readouterr().err
-    logging.root.handlers = handlers
-
-
 async def test_whoever_reads_the_welcome_mail_can_log_in(
     client: AsyncClient, mailbox: Mailbox
 ) -> None:
@@ -77,6 +68,22 @@ async def test_a_refused_registration_sends_nothing(client: AsyncClient, mailbox
 
     assert response.status_code == 409
     assert len(mailbox.mails) == 1
+
+
+async def test_a_request_is_logged_when_it_is_answered_and_not_when_its_mail_is_sent(
+    client: AsyncClient, mailbox: Mailbox, read_log: Callable[[], str]
+) -> None:
+    logged: list[str] = []
+
+    async def look() -> None:
+        logged.append(read_log())
+
+    mailbox.on_arrival = look
+    await mailbox.start()
+
+    await client.post(REGISTER, json=ADA)
+
+    assert REGISTER in logged[0]
 
 
 async def test_a_request_that_fails_after_enqueuing_sends_nothing(

@@ -12,9 +12,9 @@ from app.core.config import Settings
 from app.core.errors import Forbidden
 from app.core.passwords import Passwords
 from app.core.roles import UserRole
-from app.core.tokens import read_access_token
+from app.core.tokens import AccessClaims, read_access_token
 from app.db.session import Database
-from app.models import User, UserSession
+from app.models import User
 from app.schemas.common import PaginationParams
 from app.services import auth
 from app.tasks.queue import TaskQueue
@@ -64,21 +64,19 @@ async def get_db(request: Request, database: AppDatabase) -> AsyncGenerator[Asyn
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 
 
-async def get_current_session(
-    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
-    db: DB,
-    settings: AppSettings,
-) -> UserSession:
-    """The login behind the access token, with its user; 401 once it has ended."""
-    claims = read_access_token(settings, credentials.credentials)
-    return await auth.get_session(db, claims)
+def get_access_claims(
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)], settings: AppSettings
+) -> AccessClaims:
+    return read_access_token(settings, credentials.credentials)
 
 
-CurrentSession = Annotated[UserSession, Depends(get_current_session)]
+Claims = Annotated[AccessClaims, Depends(get_access_claims)]
+"""What a genuine token says, even if its session has ended meanwhile."""
 
 
-async def get_current_user(current_session: CurrentSession) -> User:
-    return current_session.user
+async def get_current_user(db: DB, claims: Claims) -> User:
+    """401 once the session has ended."""
+    return await auth.get_user(db, claims)
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]

@@ -1,12 +1,9 @@
-"""What surrounds every request: pure ASGI, so streams and cancellation pass through untouched."""
+"""What every request passes: pure ASGI, so that streams and cancellation go through untouched."""
 
 import re
-import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from uuid import uuid4
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -14,9 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import problem_response
 
-logger = structlog.stdlib.get_logger(__name__)
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PORT = re.compile(r":\d*$")
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -26,49 +20,6 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 HSTS = "max-age=63072000; includeSubDomains"
-
-
-class RequestContext:
-    """Gives each request an id, logs how it ended, and answers 500 for what nobody else caught."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
-        scope.setdefault("state", {})["request_id"] = request_id
-        status = 0
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            started = time.perf_counter()
-            try:
-                await self.app(scope, receive, send_with_id)
-            except Exception:
-                logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
-                if status:
-                    raise
-                response = problem_response(scope, 500, "Something went wrong on our side.")
-                await response(scope, receive, send_with_id)
-            finally:
-                milliseconds = round((time.perf_counter() - started) * 1000, 1)
-                logger.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    milliseconds=milliseconds,
-                )
 
 
 class SecurityHeaders:

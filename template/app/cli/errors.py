@@ -15,6 +15,9 @@ def told_plainly() -> Generator[None]:
     try:
         yield
     except AppError as error:
+        if error.__cause__ is not None:
+            reason = _first_line(error.__cause__)
+            raise SystemExit(f"The database cannot be reached: {reason}") from None
         raise SystemExit(error.detail) from None
     except CommandError as error:
         raise SystemExit(str(error)) from None

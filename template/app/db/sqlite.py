@@ -101,10 +101,16 @@ def _engine(settings: Settings, *, busy_timeout: int) -> AsyncEngine:
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # Python's driver would begin and commit at moments of its own choosing: SAVEPOINT breaks then.
     connection.isolation_level = None
+    connection.create_function("lower", 1, _lower, deterministic=True)
     cursor = connection.cursor()
     _use_write_ahead_log(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
+
+
+def _lower(text: str | None) -> str | None:
+    """sqlite's own knows ASCII only, so that a search for "é" would miss "É"."""
+    return None if text is None else text.lower()
 
 
 def _use_write_ahead_log(cursor: DBAPICursor, attempts: int = 10) -> None:

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, Identified, Timestamped
@@ -10,6 +10,7 @@ from app.db.base import Base, Identified, Timestamped
 class Project(Identified, Timestamped, Base):
     __tablename__ = "projects"
     __table_args__ = (
+        Index("ix_projects_organization_id_created_at_id", "organization_id", "created_at", "id"),
         UniqueConstraint(
             "organization_id",
             "slug",

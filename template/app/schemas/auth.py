@@ -2,8 +2,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.schemas.common import Email, Input, Name, Schema, Secret
-from app.schemas.user import PASSWORD_EXAMPLE, NewPassword, UserResponse
+from app.schemas.common import Input, Schema
+from app.schemas.strings import Email, Name, NewPassword, Password, Secret
+from app.schemas.user import UserResponse
 
 REFRESH_TOKEN_EXAMPLE = "the-refresh-token-of-the-last-answer"
 
@@ -16,7 +17,7 @@ class RegisterRequest(Input):
 
 class LoginRequest(Input):
     email: Email
-    password: Annotated[Secret, Field(min_length=1, max_length=128, examples=[PASSWORD_EXAMPLE])]
+    password: Password
 
 
 class RefreshRequest(Input):

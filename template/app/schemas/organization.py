@@ -5,7 +5,8 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 
 from app.core.roles import MemberRole
-from app.schemas.common import Email, Input, LongName, Patch, Schema, Slug
+from app.schemas.common import Input, Patch, Schema
+from app.schemas.strings import Email, LongName, Slug
 
 RESERVED_SLUGS = {"admin", "api", "auth", "health", "me", "new", "null", "undefined", "www"}
 

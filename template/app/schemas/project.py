@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from app.schemas.common import Composed, Input, Name, Patch, Printable, Schema, Slug
+from app.schemas.common import Input, Patch, Schema
+from app.schemas.strings import Composed, Name, Printable, Slug
 
 Description = Annotated[
     str, Field(max_length=2000, examples=["To the moon and back."]), Composed, Printable

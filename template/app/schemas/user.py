@@ -1,16 +1,11 @@
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from app.core.roles import MemberRole, UserRole
-from app.schemas.common import Email, Input, Name, Patch, Schema, Secret
-
-PASSWORD_EXAMPLE = "Correct-Horse-7!"
-
-NewPassword = Annotated[Secret, Field(min_length=8, max_length=128, examples=[PASSWORD_EXAMPLE])]
-"""Only its length is judged here; `PASSWORD_POLICY` says what else it needs."""
+from app.schemas.common import Input, Patch, Schema
+from app.schemas.strings import Email, Name, NewPassword
 
 
 class UserCreate(Input):

@@ -31,8 +31,8 @@ async def authenticate(
     return user
 
 
-async def get_session(session: AsyncSession, claims: AccessClaims) -> UserSession:
-    """The login of an access token, with its user, in one query."""
+async def get_user(session: AsyncSession, claims: AccessClaims) -> User:
+    """The user of an access token; one query looks at his session, too."""
     query = (
         select(UserSession)
         .join(UserSession.user)
@@ -48,4 +48,4 @@ async def get_session(session: AsyncSession, claims: AccessClaims) -> UserSessio
         raise Forbidden("Inactive user")
     if login is None or login.revoked_at is not None or login.expires_at <= utc_now():
         raise InvalidToken
-    return login
+    return login.user

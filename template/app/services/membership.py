@@ -12,8 +12,9 @@ from sqlalchemy.orm import joinedload
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.roles import MemberRole, may_grant, may_manage
 from app.models import Membership, Organization, User
-from app.schemas.common import PaginationParams, normalize_email
+from app.schemas.common import PaginationParams
 from app.schemas.organization import MemberCreate
+from app.schemas.strings import normalize_email
 from app.services import organization as organizations
 
 NOT_ALLOWED = "Insufficient permissions"

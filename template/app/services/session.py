@@ -54,7 +54,7 @@ async def refresh(session: AsyncSession, settings: Settings, presented: str) -> 
     if token is None:
         raise InvalidToken
     if await _is_stolen(session, settings, token, first_use=first_use):
-        await revoke(session, token.session)
+        await revoke(session, token.session_id)
         # The error below would undo it: a thief must stay out even though this request fails.
         await session.commit()
         raise InvalidToken
@@ -62,9 +62,12 @@ async def refresh(session: AsyncSession, settings: Settings, presented: str) -> 
     return await _issue(session, settings, token.session, parent_id=token.id)
 
 
-async def revoke(session: AsyncSession, login: UserSession) -> None:
-    login.revoked_at = login.revoked_at or utc_now()
-    await session.flush()
+async def revoke(session: AsyncSession, session_id: UUID) -> None:
+    await session.execute(
+        update(UserSession)
+        .where(UserSession.id == session_id, UserSession.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+    )
 
 
 async def revoke_all(session: AsyncSession, user_id: UUID) -> None:

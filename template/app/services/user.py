@@ -11,7 +11,8 @@ from app.core.passwords import Passwords
 from app.core.roles import UserRole
 from app.db.types import utc_now
 from app.models import Membership, Organization, User
-from app.schemas.common import PaginationParams, normalize_email
+from app.schemas.common import PaginationParams
+from app.schemas.strings import normalize_email
 from app.schemas.user import UserUpdate, UserUpdateMe
 from app.services import membership as memberships
 from app.services import session as sessions

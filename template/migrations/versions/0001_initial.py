@@ -93,6 +93,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("organization_id", "slug", name="uq_projects_organization_id_slug"),
     )
     op.create_index("ix_projects_created_by", "projects", ["created_by"])
+    op.create_index(
+        "ix_projects_organization_id_created_at_id",
+        "projects",
+        ["organization_id", "created_at", "id"],
+    )
 
     op.create_table(
         "user_sessions",

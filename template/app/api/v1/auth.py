@@ -1,11 +1,11 @@
 from fastapi import APIRouter, Depends, status
 
-from app.api.deps import DB, AppPasswords, AppSettings, CurrentSession, Tasks
+from app.api.deps import DB, AppPasswords, AppSettings, Claims, Tasks
 from app.api.errors import problems
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.models import User
 from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
-from app.schemas.common import normalize_email
+from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse
 from app.services import auth, session
 from app.services import user as users
@@ -81,8 +81,11 @@ async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenP
     "/logout",
     summary="Log out",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(401, 403),
+    responses=problems(401),
 )
-async def logout(db: DB, current_session: CurrentSession) -> None:
-    """Ends this session: its access and refresh tokens are worth nothing from now on."""
-    await session.revoke(db, current_session)
+async def logout(db: DB, claims: Claims) -> None:
+    """Ends this session: its access and refresh tokens are worth nothing from now on.
+
+    To log out once more is no error.
+    """
+    await session.revoke(db, claims.session_id)

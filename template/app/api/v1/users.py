@@ -7,7 +7,8 @@ from app.api.deps import DB, AdminUser, AppPasswords, CurrentUser, Pagination
 from app.api.errors import problems
 from app.core.roles import UserRole
 from app.models import User
-from app.schemas.common import PaginatedResponse, SafeStr
+from app.schemas.common import PaginatedResponse
+from app.schemas.strings import SafeStr
 from app.schemas.user import (
     UserCreate,
     UserOrganization,

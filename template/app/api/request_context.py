@@ -1,0 +1,71 @@
+"""A request's id, the line that the log has of it, and the answer to what nobody else caught."""
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.errors import problem_response
+
+logger = structlog.stdlib.get_logger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestContext:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer = _Answer(scope, send, request_id)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, answer.send)
+            except Exception:
+                logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
+                if answer.status:
+                    raise
+                response = problem_response(scope, 500, "Something went wrong on our side.")
+                await response(scope, receive, answer.send)
+
+
+class _Answer:
+    """Logged when its last byte has been sent: work after the response is not the client's time."""
+
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+        self.status = 0
+        self._scope = scope
+        self._send = send
+        self._request_id = request_id
+        self._started = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+        await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self._log()
+
+    def _log(self) -> None:
+        logger.info(
+            "request",
+            method=self._scope["method"],
+            path=self._scope["path"],
+            status=self.status,
+            milliseconds=round((time.perf_counter() - self._started) * 1000, 1),
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    """The client's own, if it is harmless in a log."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else str(uuid4())

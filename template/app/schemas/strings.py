@@ -1,0 +1,119 @@
+"""The strings of requests: what is refused, and the form in which the rest is taken."""
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    EmailStr,
+    Field,
+    SecretStr,
+    StringConstraints,
+)
+
+MAX_EMAIL = 255
+MIN_PASSWORD = 8
+MAX_PASSWORD = 128
+SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
+def _composed(value: object) -> object:
+    """One form for what looks the same; before the length is judged, because it may change it."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def _printable(value: str) -> str:
+    """Refuses NUL, which databases cannot store, and what else would garble a terminal."""
+    if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in value):
+        raise ValueError("Control characters are not allowed")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if "\n" in value or "\t" in value:
+        raise ValueError("Line breaks and tabs are not allowed")
+    return _printable(value)
+
+
+Composed = BeforeValidator(_composed)
+Printable = AfterValidator(_printable)
+OneLine = AfterValidator(_one_line)
+
+SafeStr = Annotated[str, Composed, Printable]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=100),
+    Composed,
+    OneLine,
+    Field(examples=["Ada Lovelace"]),
+]
+LongName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=255),
+    Composed,
+    OneLine,
+    Field(examples=["Acme Corporation"]),
+]
+Slug = Annotated[
+    str,
+    StringConstraints(min_length=2, max_length=100, pattern=SLUG_PATTERN),
+    Field(examples=["acme"]),
+]
+
+
+def normalize_email(email: str) -> str:
+    """The form in which two spellings of one address are equal."""
+    return unicodedata.normalize("NFKC", email).strip().lower()
+
+
+def _bare(email: object) -> object:
+    if isinstance(email, str) and "<" in email:
+        raise ValueError("Write the address alone, without a name")
+    return email
+
+
+def _storable(email: str) -> str:
+    if len(normalize_email(email)) > MAX_EMAIL:
+        raise ValueError(f"An e-mail has at most {MAX_EMAIL} characters")
+    return email
+
+
+Email = Annotated[
+    EmailStr,
+    BeforeValidator(_bare),
+    AfterValidator(_storable),
+    Field(examples=["ada@example.com"]),
+]
+
+
+def _encodable(secret: SecretStr) -> SecretStr:
+    """Pydantic looks for lone surrogates in every string but these."""
+    try:
+        secret.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise ValueError("Lone surrogates are not allowed") from None
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_encodable)]
+
+
+def _long_enough(password: SecretStr) -> SecretStr:
+    if not MIN_PASSWORD <= len(password.get_secret_value()) <= MAX_PASSWORD:
+        raise ValueError(f"Password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+    return password
+
+
+NewPassword = Annotated[
+    Secret,
+    AfterValidator(_long_enough),
+    Field(
+        examples=["Correct-Horse-7!"],
+        json_schema_extra={"minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD},
+    ),
+]
+"""Only its length is judged here; `PASSWORD_POLICY` says what else it needs."""
+
+Password = Annotated[Secret, Field(min_length=1, max_length=128, examples=["Correct-Horse-7!"])]
+"""One to compare with a stored hash."""
