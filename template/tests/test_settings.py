@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from app.core.config import DATABASE_EXAMPLE, Settings, SettingsError, load_settings
 
-KEY = "pBx3mX0ZkVfYq7nJ2sR9tLw4uHc6dGe1"
+KEY = "it-opens-nothing-but-these-tests-1"
 
 
 @pytest.fixture(autouse=True)
