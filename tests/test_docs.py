@@ -1,5 +1,6 @@
 """The documents: what they repeat is up to date, and what they point to is there."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -26,6 +27,30 @@ def test_every_decision_is_in_the_list() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = set(re.findall(r"\]\((.+?)\)", (folder / "README.md").read_text(encoding="utf-8")))
     assert listed == {path.name for path in folder.glob("0*.md")}
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    """Up to the part about the template they are those of the service."""
+    page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    of_the_service, _, of_the_template = page.partition("\n## The template\n")
+    for part, folder in ((of_the_service, ROOT / "template"), (of_the_template, ROOT)):
+        named = re.findall(r"`(tests/test_\w+\.py)::(\w+)`", part)
+        missing = [each for each in named if each[1] not in functions_of(folder / each[0])]
+        assert named
+        assert not missing
+
+
+def test_every_promise_names_a_test() -> None:
+    page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?!promise)(.+?) \| (.*) \|$", page, re.MULTILINE)
+    assert not [promise for promise, tests in rows if "::" not in tests]
+
+
+def functions_of(path: Path) -> set[str]:
+    if not path.exists():
+        return set()
+    nodes = ast.parse(path.read_text(encoding="utf-8")).body
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:

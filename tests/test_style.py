@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.combinations import Combination
+from tests.combinations import PYTHONS, Combination
 from tests.conftest import ROOT, Render
 from tests.files import commit, contents_of, git
 
@@ -85,6 +85,22 @@ def test_a_second_copy_is_the_same_to_the_byte(
     assert contents_of(again) == contents_of(rendering)
 
 
+def test_nothing_is_kept_from_linters_and_coverage(rendering: Path) -> None:
+    exemption = re.compile(r"#.*(noqa|type: ignore|pragma: no (cover|branch)|ruff: |mypy: )")
+    code = {name: text for name, text in texts_of(rendering).items() if name.endswith(".py")}
+    assert not [name for name, text in code.items() if exemption.search(text)]
+
+
+def test_its_workflow_runs_the_oldest_and_the_newest_python(rendering: Path) -> None:
+    workflow = yaml.safe_load((rendering / ".github/workflows/ci.yml").read_text())
+    jobs = workflow["jobs"].values()
+    (pythons,) = [job["strategy"]["matrix"]["python"] for job in jobs if "strategy" in job]
+    assert pythons == list(PYTHONS)
+    for folder in (rendering, ROOT):
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        assert project["requires-python"] == f">={PYTHONS[0]}"
+
+
 def test_git_takes_every_file(rendering: Path, tmp_path: Path) -> None:
     """A `.gitignore` that catches a file of the project would lose it on the first clone."""
     project = shutil.copytree(rendering, tmp_path / "myapp")
@@ -92,6 +108,14 @@ def test_git_takes_every_file(rendering: Path, tmp_path: Path) -> None:
     commit(project)
     kept = git(project, "ls-files", "-z").split("\0")
     assert sorted(filter(None, kept)) == sorted(contents_of(project))
+
+
+def test_git_takes_no_secret_and_no_data(rendering: Path, tmp_path: Path) -> None:
+    project = shutil.copytree(rendering, tmp_path / "myapp")
+    git(project, "init", "--quiet")
+    written_later = [".env", ".env.production", ".dev/server/password", "myapp.db", "myapp.db-wal"]
+    ignored = git(project, "check-ignore", "--", *written_later)
+    assert ignored.splitlines() == written_later
 
 
 def test_git_takes_every_file_of_the_template() -> None:

@@ -1,1 +1,1 @@
-"""The service: an upper layer imports from a lower one, as docs/architecture.md draws it."""
+"""The service, in layers: docs/architecture.md says which may import from which."""

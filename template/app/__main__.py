@@ -1,4 +1,4 @@
-"""`python -m app`: the command where it is not installed under its name, as in an image."""
+"""`python -m app`: the same commands, under a name that every project shares."""
 
 from app.cli import main
 

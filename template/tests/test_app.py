@@ -1,9 +1,12 @@
+import tomllib
+
 import pytest
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 from starlette.types import Message
 
 from app import main
+from app.cli.declared import ROOT
 from app.core.config import Settings, load_settings
 from app.main import create_app
 from tests.conftest import settings_for
@@ -68,6 +71,16 @@ async def test_a_server_starts_and_stops_it(own_url: str) -> None:
 async def test_the_document_of_the_api_is_under_the_prefix(client: AsyncClient) -> None:
     for path in ("openapi.json", "docs", "redoc"):
         assert (await client.get(f"/api/v1/{path}")).status_code == 200
+
+
+def test_the_document_describes_the_project_as_it_describes_itself(settings: Settings) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    info = create_app(settings).openapi()["info"]
+
+    assert info["title"] == settings.PROJECT_NAME
+    assert info["version"] == project["version"]
+    assert info["description"] == project["description"]
 
 
 @pytest.mark.parametrize(

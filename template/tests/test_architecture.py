@@ -7,6 +7,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
+from sqlalchemy import ForeignKeyConstraint, Table, UniqueConstraint
 from sqlalchemy.orm import configure_mappers
 
 import app
@@ -44,6 +45,40 @@ def test_no_relationship_is_loaded_by_accident() -> None:
     ]
 
     assert accidental == []
+
+
+def test_every_foreign_key_says_what_a_deletion_does_and_has_an_index() -> None:
+    """Without an index a deletion reads the whole table that refers to the row."""
+    careless = [
+        str(key)
+        for table in Base.metadata.tables.values()
+        for key in table.foreign_key_constraints
+        if not key.ondelete or not is_indexed(table, key)
+    ]
+
+    assert careless == []
+
+
+def is_indexed(table: Table, key: ForeignKeyConstraint) -> bool:
+    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    lists = [
+        table.primary_key.columns.keys(),
+        *(each.columns.keys() for each in unique),
+        *(each.columns.keys() for each in table.indexes),
+    ]
+    return any(columns[: len(key.column_keys)] == list(key.column_keys) for columns in lists)
+
+
+def test_every_constraint_has_a_name() -> None:
+    """Or a migration cannot drop it."""
+    nameless = [
+        f"{table}: {each}"
+        for table in Base.metadata.tables.values()
+        for each in table.constraints
+        if not each.name
+    ]
+
+    assert nameless == []
 
 
 def test_services_leave_the_commit_to_the_request() -> None:

@@ -93,6 +93,20 @@ async def test_registration_refuses(client: AsyncClient, field: str, value: obje
     assert response.json()["errors"][0]["field"] == f"body.{field}"
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "Al"), ("name", "A" * 100), ("password", "Horse-7!"), ("password", PASSWORD * 8)],
+)
+async def test_the_shortest_and_the_longest_will_do(
+    client: AsyncClient, field: str, value: str
+) -> None:
+    body = newcomer(**{field: value})
+
+    assert (await client.post(REGISTER, json=body)).status_code == 201
+    login = {"email": body["email"], "password": body["password"]}
+    assert (await client.post(LOGIN, json=login)).status_code == 200
+
+
 async def test_two_registrations_at_once_make_one_user(committed_service: Service) -> None:
     async with committed_service.client() as client:
         responses = await asyncio.gather(

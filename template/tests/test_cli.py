@@ -10,9 +10,12 @@ from app.cli.server import require_free
 from tests.command_line import run, run_on
 from tests.service import Service
 
+COMMANDS = ("dev", "serve", "create-admin", "openapi", "db")
+MIGRATING = ("upgrade", "downgrade", "revision", "check", "current", "history")
+
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("dev",), ("serve",), ("create-admin",), ("openapi",), ("db",)]
+    "arguments", [(), *((name,) for name in COMMANDS), *(("db", name) for name in MIGRATING)]
 )
 async def test_every_command_explains_itself(arguments: tuple[str, ...]) -> None:
     result = await run(*arguments, "--help")

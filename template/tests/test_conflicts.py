@@ -115,7 +115,7 @@ async def test_a_wrong_statement_is_our_defect(
     response = await committed_service.client().post(add_route(committed_service, ask_nonsense))
 
     assert response.status_code == 500
-    assert response.json()["detail"] == "Something went wrong on our side."
+    assert response.json()["detail"] == "Something went wrong on our side"
     log = read_log()
     assert "nowhere" in log
     assert HASHED_PASSWORD not in log

@@ -70,3 +70,10 @@ async def test_an_admin_meets_the_same_rules_as_others(
     result = await run_on(committed_service, "create-admin", email, ADMIN_PASSWORD=password)
     assert result.exit_code == 1
     assert password not in result.output
+
+
+async def test_a_password_is_never_an_argument(committed_service: Service) -> None:
+    """Every user of the machine can read the arguments of a process."""
+    for arguments in (("--password", PASSWORD), (PASSWORD,)):
+        result = await run_on(committed_service, "create-admin", "ada@example.com", *arguments)
+        assert result.exit_code == 2

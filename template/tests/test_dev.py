@@ -124,3 +124,25 @@ async def test_serve_ends_in_order_when_it_is_told_to(
         output = await output_after(process, signal.SIGTERM)
     assert output.count("Application shutdown complete.") == int(workers)
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("proxies", "answers"), [("127.0.0.1", [422, 422]), ("192.0.2.9", [422, 429])]
+)
+async def test_serve_believes_the_address_that_a_trusted_proxy_tells(
+    project: Path, committed_service: Service, proxies: str, answers: list[int]
+) -> None:
+    environment = {
+        "DATABASE_URL": committed_service.settings.DATABASE_URL,
+        "FORWARDED_ALLOW_IPS": proxies,
+        "RATE_LIMIT_ADDRESSES": "true",
+        "RATE_LIMIT_REGISTER": "1/hour",
+        "WORKERS": "1",
+    }
+    async with running(project, "serve", **environment) as (_, client):
+        clients = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in (1, 2)]
+        responses = [
+            await client.post("/api/v1/auth/register", json={}, headers=headers)
+            for headers in clients
+        ]
+    assert [response.status_code for response in responses] == answers

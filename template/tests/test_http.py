@@ -84,6 +84,14 @@ async def test_a_page_of_another_origin_may_not(client: AsyncClient) -> None:
     assert "access-control-allow-origin" not in response.headers
 
 
+async def test_the_origins_are_those_of_the_settings(settings: Settings) -> None:
+    origin = "https://app.example.com"
+    async with client_of_another(settings, CORS_ORIGINS=(origin,)) as client:
+        response = await client.get("/health", headers={"Origin": origin})
+
+    assert response.headers["access-control-allow-origin"] == origin
+
+
 async def test_a_page_may_read_an_error_too(client: AsyncClient) -> None:
     response = await client.get("/api/v1/users/me", headers={"Origin": ORIGIN})
 
@@ -150,6 +158,15 @@ async def test_a_long_answer_is_compressed(service: Service, session: AsyncSessi
 
     assert response.headers["content-encoding"] == "gzip"
     assert "Accept-Encoding" in response.headers["vary"]
+
+
+async def test_a_short_answer_is_not_compressed(service: Service, session: AsyncSession) -> None:
+    admin = await service.sign_in(await make_admin(session))
+
+    response = await admin.get("/api/v1/users/")
+
+    assert len(response.content) < 1000
+    assert "content-encoding" not in response.headers
 
 
 async def test_an_answer_that_may_hold_tokens_is_not_compressed(client: AsyncClient) -> None:

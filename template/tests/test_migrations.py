@@ -17,7 +17,9 @@ from app.cli.declared import ROOT
 from app.core.config import Settings
 from app.db.base import Base
 from app.db.dialect import create_engine
+from app.main import create_app
 from tests.conftest import settings_for
+from tests.service import running
 
 T = TypeVar("T")
 
@@ -95,6 +97,15 @@ async def test_up_without_drift_down_without_a_trace_and_up_again(config: Config
     assert tables == ["alembic_version"]
     await asyncio.to_thread(command.upgrade, config, "head")
     await asyncio.to_thread(command.check, config)
+
+
+async def test_starting_the_service_creates_no_table(empty_url: str) -> None:
+    settings = settings_for(empty_url)
+
+    async with running(create_app(settings)):
+        tables = await look(settings, lambda connection: inspect(connection).get_table_names())
+
+    assert tables == []
 
 
 async def test_four_migrators_at_once_all_succeed(empty_url: str) -> None:

@@ -121,6 +121,17 @@ def test_every_parameter_in_a_path_is_declared(document: dict[str, Any]) -> None
             assert declared == set(re.findall(r"{(\w+)}", path))
 
 
+def test_every_parameter_of_a_query_is_explained(operations: list[dict[str, Any]]) -> None:
+    unexplained = [
+        f"{operation['operationId']}: {each['name']}"
+        for operation in operations
+        for each in operation.get("parameters", [])
+        if each["in"] == "query" and "description" not in each
+    ]
+
+    assert unexplained == []
+
+
 async def test_the_documentation_is_served_where_it_says(client: AsyncClient) -> None:
     page = await client.get("/api/v1/docs")
 

@@ -6,13 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole
 from app.models import Organization, User
-from tests.factories import (
-    add_member,
-    make_member,
-    make_organization,
-    make_project,
-    make_user,
-)
+from tests.factories import add_member, make_member, make_organization, make_project, make_user
 from tests.service import Service
 
 URL = "/api/v1/organizations/"
@@ -47,9 +41,10 @@ async def test_whoever_creates_an_organization_owns_it(client: AsyncClient, owne
     assert (await client.get(f"{URL}acme")).json() == organization
 
 
+@pytest.mark.parametrize("name", ["Ac", "x" * 255])
 @pytest.mark.parametrize("slug", ["a1", "42", "acme-2-b", "x" * 100])
-async def test_a_good_slug_is_accepted(slug: str, client: AsyncClient) -> None:
-    assert (await client.post(URL, json=ACME | {"slug": slug})).status_code == 201
+async def test_a_good_organization_is_accepted(name: str, slug: str, client: AsyncClient) -> None:
+    assert (await client.post(URL, json={"name": name, "slug": slug})).status_code == 201
 
 
 @pytest.mark.parametrize(

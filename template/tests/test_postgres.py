@@ -16,6 +16,13 @@ from tests.service import Service, add_route, running
 NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_every_spelling_of_the_url_will_do(scheme: str) -> None:
+    settings = settings_for(f"{scheme}://ada:secret@db.example.com:5433/app")
+
+    assert settings.DATABASE_URL == "postgresql+asyncpg://ada:secret@db.example.com:5433/app"
+
+
 @pytest.fixture
 async def line(own_url: str) -> AsyncGenerator[Line]:
     url = make_url(own_url)

@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 import sys
+import tomllib
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import make_url
 
 from app.cli import postgres_binaries
+from app.cli.declared import ROOT
 from app.cli.postgres import private_postgres
 from app.cli.postgres_binaries import PostgresError, reachable_home, server_account
 from app.cli.postgres_development import development_database
@@ -127,6 +129,16 @@ def test_without_the_wheel_one_sentence_asks_for_a_url(
         pass
 
 
+def test_the_wheel_is_not_installed_in_production() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    in_development = project["dependency-groups"]["dev"]
+
+    assert [name for name in in_development if name.startswith(postgres_binaries.WHEEL)]
+    assert not [
+        name for name in project["project"]["dependencies"] if postgres_binaries.WHEEL in name
+    ]
+
+
 def test_a_given_url_wins(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/service")
     with development_database(directory):
@@ -161,5 +173,5 @@ def test_a_stand_in_that_is_somebody_elses_link_is_refused(
     home = reachable_home(directory, server_account())
     home.rmdir()
     home.symlink_to("/")
-    with pytest.raises(PostgresError, match="belongs to somebody else"):
+    with pytest.raises(PostgresError, match="belongs to another account"):
         reachable_home(directory, server_account())

@@ -88,7 +88,7 @@ async def test_a_defect_is_a_500_that_leaks_nothing(broken: AsyncClient, path: s
     response = await broken.get(path, headers={"Origin": ORIGIN})
 
     assert_problem(response, 500)
-    assert response.json()["detail"] == "Something went wrong on our side."
+    assert response.json()["detail"] == "Something went wrong on our side"
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert response.headers["x-frame-options"] == "DENY"
 

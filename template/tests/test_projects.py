@@ -72,7 +72,7 @@ async def test_a_name_that_makes_no_slug_needs_one(
     accepted = await member.post(f"{url}/", json={"name": name, "slug": "given"})
 
     assert refused.status_code == 422
-    assert "No slug can be made from this name: give one" in refused.json()["detail"]
+    assert "No slug can be made from this name; provide one" in refused.json()["detail"]
     assert accepted.status_code == 201
 
 
@@ -147,6 +147,18 @@ async def test_projects_are_listed_newest_first_in_pages(
     assert [project["name"] for project in second["data"]] == ["First"]
     assert (first["total"], first["total_pages"], first["has_more"]) == (3, 2, True)
     assert second["has_more"] is False
+
+
+async def test_pages_of_projects_of_the_same_moment_neither_repeat_nor_lose_one(
+    member: AsyncClient, session: AsyncSession, organization: Organization, url: str
+) -> None:
+    now = utc_now()
+    rows = [await make_project(session, organization, created_at=now) for _ in range(7)]
+
+    pages = [(await member.get(f"{url}/?limit=3&page={page}")).json() for page in (1, 2, 3)]
+
+    by_id = sorted(rows, key=lambda row: row.id, reverse=True)
+    assert [row["id"] for page in pages for row in page["data"]] == [str(row.id) for row in by_id]
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ async def test_a_refusal_tells_what_the_quota_is_and_when_to_come_back(
     refused = await client.post(REGISTER, json={})
 
     assert refused.headers["Content-Type"] == "application/problem+json"
-    assert refused.json()["detail"] == "Too many requests; try again in 2100 s."
+    assert refused.json()["detail"] == "Too many requests; try again in 2100 s"
     assert refused.headers["Retry-After"] == "2100"
     assert refused.headers["RateLimit"] == '"register";r=0;t=2100'
     assert refused.headers["RateLimit-Policy"] == '"register";q=2;w=3600'

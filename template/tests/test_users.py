@@ -85,6 +85,15 @@ async def test_a_page_says_where_it_stands(admin: AsyncClient, session: AsyncSes
     assert last == {"total": 5, "page": 2, "limit": 3, "total_pages": 2, "has_more": False}
 
 
+@pytest.mark.parametrize(("query", "limit"), [("", 20), ("?limit=100", 100)])
+async def test_a_page_has_twenty_rows_unless_asked(
+    admin: AsyncClient, query: str, limit: int
+) -> None:
+    page = (await admin.get(f"{USERS}{query}")).json()
+
+    assert (page["page"], page["limit"]) == (1, limit)
+
+
 @pytest.mark.parametrize(
     ("search", "names"),
     [

@@ -1,1 +1,1 @@
-"""The only layer that knows HTTP: routes ask a service and shape its answer."""
+"""The only layer that knows HTTP: routes call a service and shape the response."""

@@ -1,4 +1,7 @@
-"""The vocabulary of a route's signature: who calls, with which right, on which rows."""
+"""The vocabulary of a route's signature: who calls, with which right, on which rows.
+
+Every dependency is `async`: FastAPI would send a plain function to a thread.
+"""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -22,21 +25,21 @@ from app.tasks.queue import TaskQueue
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 bearer = HTTPBearer(
-    description="Log in with `POST /auth/login` below, then paste the `access_token` of its answer."
+    description="Log in with `POST /auth/login`, then paste the `access_token` of the response."
 )
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_passwords(request: Request) -> Passwords:
+async def get_passwords(request: Request) -> Passwords:
     passwords: Passwords = request.app.state.passwords
     return passwords
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 
@@ -46,7 +49,7 @@ AppPasswords = Annotated[Passwords, Depends(get_passwords)]
 AppDatabase = Annotated[Database, Depends(get_database)]
 
 
-def get_queue(background: BackgroundTasks, settings: AppSettings) -> TaskQueue:
+async def get_queue(background: BackgroundTasks, settings: AppSettings) -> TaskQueue:
     return TaskQueue(background, settings)
 
 
@@ -54,7 +57,7 @@ Tasks = Annotated[TaskQueue, Depends(get_queue)]
 
 
 async def get_db(request: Request, database: AppDatabase) -> AsyncGenerator[AsyncSession]:
-    """One transaction for the request: committed before the answer is sent, undone by an error."""
+    """One transaction for the request: committed before the response, rolled back on error."""
     sessions = database.read if request.method in SAFE_METHODS else database.write
     async with sessions() as session:
         yield session
@@ -64,18 +67,18 @@ async def get_db(request: Request, database: AppDatabase) -> AsyncGenerator[Asyn
 DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
 
 
-def get_access_claims(
+async def get_access_claims(
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)], settings: AppSettings
 ) -> AccessClaims:
     return read_access_token(settings, credentials.credentials)
 
 
 Claims = Annotated[AccessClaims, Depends(get_access_claims)]
-"""What a genuine token says, even if its session has ended meanwhile."""
+"""The claims of a valid token; its session may have ended since."""
 
 
 async def get_current_user(db: DB, claims: Claims) -> User:
-    """401 once the session has ended."""
+    """Raises InvalidToken once the session has ended."""
     return await auth.get_user(db, claims)
 
 
@@ -84,14 +87,14 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 async def get_admin(user: CurrentUser) -> User:
     if user.role is not UserRole.ADMIN:
-        raise Forbidden("Insufficient permissions")
+        raise Forbidden
     return user
 
 
 AdminUser = Annotated[User, Depends(get_admin)]
 
 
-def get_pagination(
+async def get_pagination(
     page: Annotated[int, Query(ge=1, le=10_000, description="Page number, from 1")] = 1,
     limit: Annotated[int, Query(ge=1, le=100, description="Items per page")] = 20,
 ) -> PaginationParams:

@@ -1,4 +1,4 @@
-"""Every error becomes a problem document (RFC 9457); a route says which ones it may answer."""
+"""Every error becomes a problem document (RFC 9457); routes declare which ones they return."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -55,7 +55,7 @@ def problem_response(
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route that may answer these; `api/openapi.py` adds their content."""
+    """The `responses=` of a route that may return these; `api/openapi.py` adds their content."""
     return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
@@ -65,7 +65,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    """What is not listed here is a defect: it goes on to the middleware, which answers 500."""
+    """Anything else is a defect: it goes on to `RequestContext`, which answers 500."""
     scope = request.scope
     match error:
         case Invalid():
@@ -82,7 +82,7 @@ async def _answer(request: Request, error: Exception) -> Response:
             return problem_response(scope, HTTPStatus.CONFLICT, conflict_sentence(error))
         case _ if is_outage(error):
             logger.error("database_unavailable", error=type(error).__name__)
-            detail = "The database does not answer; try again shortly."
+            detail = "The database does not answer; try again shortly"
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
             return problem_response(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
     raise error
@@ -110,7 +110,7 @@ def _spent(error: TooManyRequests) -> dict[str, str]:
 
 
 def _invalid_request(scope: Scope, error: RequestValidationError) -> Response:
-    """Names what is wrong and where, but never echoes the input: it may hold a password."""
+    """Says what is wrong and where, but never echoes the input, which may hold a password."""
     errors = [
         FieldProblem(
             field=".".join(str(part) for part in problem["loc"]),

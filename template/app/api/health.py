@@ -1,4 +1,4 @@
-"""Liveness is a constant: it must not restart the service because something else is down."""
+"""Probes. Liveness checks nothing else: a restart would not repair the database."""
 
 import asyncio
 from typing import Literal
@@ -23,18 +23,18 @@ class Health(Schema):
 
 @router.get("", summary="Liveness")
 async def health() -> Health:
-    """Whether the process answers requests, whatever else is down."""
+    """The process answers requests. Says nothing about the database."""
     return Health()
 
 
 @router.get("/ready", summary="Readiness", responses=problems(503))
 async def readiness(database: AppDatabase) -> Health:
-    """Whether requests can be served: the database answers in time and has been migrated."""
+    """The service can do its work: the database answers in time and has been migrated."""
     try:
         async with asyncio.timeout(CHECK_SECONDS), database.read() as session:
             migrated = await session.scalar(text("SELECT 1 FROM alembic_version"))
     except (SQLAlchemyError, TimeoutError) as error:
-        raise Unavailable("The database does not answer, or has not been migrated.") from error
+        raise Unavailable("The database does not answer, or has not been migrated") from error
     if not migrated:
-        raise Unavailable("The database has not been migrated.")
+        raise Unavailable("The database has not been migrated")
     return Health()

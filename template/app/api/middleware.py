@@ -1,4 +1,4 @@
-"""What every request passes: pure ASGI, so that streams and cancellation go through untouched."""
+"""What every request passes through; pure ASGI leaves streams and cancellation untouched."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ HSTS = "max-age=63072000; includeSubDomains"
 
 
 class SecurityHeaders:
-    """OWASP Secure Headers for an API; the documentation pages may load their scripts."""
+    """OWASP Secure Headers for an API; only the documentation pages may load scripts."""
 
     def __init__(self, app: ASGIApp, *, https: bool, documentation: frozenset[str]) -> None:
         self.app = app
@@ -44,9 +44,9 @@ class SecurityHeaders:
 
 
 class RequestGuard:
-    """Refuses what no route could use: a foreign host, NUL or broken UTF-8 in the URL, a long body.
+    """Refuses an unknown host, NUL or broken UTF-8 in the URL, and a body that is too long.
 
-    Probes address a container by its IP, so health answers to every host name.
+    Probes address a container by its IP, so /health answers to every host name.
     """
 
     def __init__(self, app: ASGIApp, *, allowed_hosts: Sequence[str], max_body_bytes: int) -> None:
@@ -66,15 +66,15 @@ class RequestGuard:
         path: str = scope["path"]
         query: bytes = scope["query_string"]
         if "\0" in path or "\ufffd" in path or b"%00" in query or b"\0" in query:
-            return "The URL contains characters that are not allowed."
+            return "The URL contains characters that are not allowed"
         host = PORT.sub("", Headers(scope=scope).get("host", "")).lower()
         known = any(fnmatchcase(host, pattern) for pattern in self.allowed_hosts)
         if not known and not path.startswith("/health"):
-            return "This service does not answer to that host name."
+            return "This service does not answer to that host name"
         return None
 
     def _limited(self, receive: Receive) -> Receive:
-        """Counts what arrives, whatever the Content-Length says."""
+        """Counts the bytes that arrive: a Content-Length can lie or be missing."""
         received = 0
 
         async def receive_limited() -> Message:
@@ -82,14 +82,14 @@ class RequestGuard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self.max_body_bytes:
-                raise HTTPException(413, f"The body may have at most {self.max_body_bytes} bytes.")
+                raise HTTPException(413, f"The body may have at most {self.max_body_bytes} bytes")
             return message
 
         return receive_limited
 
 
 class Compression(GZipMiddleware):
-    """Not for answers that carry tokens: their compressed length would betray them (BREACH)."""
+    """Except for responses with tokens: their compressed length would give them away (BREACH)."""
 
     def __init__(self, app: ASGIApp, *, secret_prefix: str) -> None:
         super().__init__(app, minimum_size=1000, compresslevel=5)

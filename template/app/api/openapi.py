@@ -1,4 +1,4 @@
-"""The OpenAPI document: every error answer is a problem document, under its own media type."""
+"""The OpenAPI document: every error response is a problem document, with an example."""
 
 from http import HTTPStatus
 from typing import Any
@@ -13,16 +13,16 @@ ALWAYS = {400, 500}
 WITH_BODY = {413}
 REF = "#/components/schemas/{model}"
 DETAILS = {
-    400: "The body is not valid JSON.",
+    400: "The body is not valid JSON",
     401: "Could not validate credentials",
     403: "Insufficient permissions",
     404: "Project not found",
     409: "Slug already taken",
-    413: "The body may have at most 1048576 bytes.",
+    413: "The body may have at most 1048576 bytes",
     422: "body.name: Field required",
-    429: "Too many requests; try again in 5 s.",
-    500: "Something went wrong on our side.",
-    503: "The database does not answer; try again shortly.",
+    429: "Too many requests; try again in 5 s",
+    500: "Something went wrong on our side",
+    503: "The database does not answer; try again shortly",
 }
 HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},

@@ -1,6 +1,6 @@
-"""How often somebody may ask: counted before the work is done, in a window that slides.
+"""Rate limits: requests are counted in a sliding window, before any work is done.
 
-The counters are those of this process: each of several workers grants the whole quota.
+The counters live in this process: each of several workers grants the whole quota.
 """
 
 import time
@@ -44,7 +44,7 @@ class RateLimiter:
         }
 
     async def count(self, policy: Policy, key: str) -> None:
-        """Raises TooManyRequests once the quota is spent; what is refused is not counted."""
+        """Raises TooManyRequests once the quota is spent; refused requests do not count."""
         quota = self._quotas[policy]
         if not self._enabled or await self._windows.hit(quota, policy, key):
             return
@@ -60,11 +60,11 @@ class RateLimiter:
         if self._limits_addresses:
             await self.count(policy, _address(connection))
 
-    async def forget(self, policy: Policy, key: str) -> None:
+    async def reset(self, policy: Policy, key: str) -> None:
         await self._windows.clear(self._quotas[policy], policy, key)
 
 
-def get_rate_limiter(connection: HTTPConnection) -> RateLimiter:
+async def get_rate_limiter(connection: HTTPConnection) -> RateLimiter:
     limiter: RateLimiter = connection.app.state.rate_limiter
     return limiter
 
@@ -80,7 +80,7 @@ def limit_address(policy: Policy) -> Callable[..., Awaitable[None]]:
 
 
 async def limit_caller(connection: HTTPConnection, limiter: Limiter) -> None:
-    """A user, wherever he calls from; whoever shows no valid token counts by address."""
+    """Counts by user, from any address; without a valid token, by address."""
     _, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
     try:
         caller = read_access_token(connection.app.state.settings, token).user_id
@@ -91,7 +91,7 @@ async def limit_caller(connection: HTTPConnection, limiter: Limiter) -> None:
 
 
 def _address(connection: HTTPConnection) -> str:
-    """IPv6 by its /64, the least that one subscriber gets: he could change the rest at will."""
+    """IPv6 by its /64, the smallest block a subscriber gets and can choose addresses from."""
     host = connection.client.host if connection.client else ""
     try:
         address = ip_address(host)

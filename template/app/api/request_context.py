@@ -1,4 +1,4 @@
-"""A request's id, the line that the log has of it, and the answer to what nobody else caught."""
+"""The id of a request, its line in the log, and the 500 for an error that nothing else caught."""
 
 import re
 import time
@@ -33,12 +33,12 @@ class RequestContext:
                 logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
                 if answer.status:
                     raise
-                response = problem_response(scope, 500, "Something went wrong on our side.")
+                response = problem_response(scope, 500, "Something went wrong on our side")
                 await response(scope, receive, answer.send)
 
 
 class _Answer:
-    """Logged when its last byte has been sent: work after the response is not the client's time."""
+    """Logged with its last byte, so that work after the response does not count as its time."""
 
     def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
         self.status = 0
@@ -66,6 +66,6 @@ class _Answer:
 
 
 def _request_id(scope: Scope) -> str:
-    """The client's own, if it is harmless in a log."""
+    """The client's own, if it is safe in a log."""
     given = Headers(scope=scope).get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid4())

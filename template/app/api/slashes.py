@@ -1,4 +1,4 @@
-"""`/users` and `/users/` are one resource, served alike: a redirect would trust the Host header."""
+"""Serves `/users` and `/users/` alike: a redirect would trust the Host header."""
 
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
@@ -10,7 +10,7 @@ def serve_both_spellings(app: FastAPI) -> None:
     not_found = app.router.default
 
     async def other_spelling(scope: Scope, receive: Receive, send: Send) -> None:
-        """What the router calls when no route matches: tries once more, with the other ending."""
+        """Called when no route matches: tries once more, with the other ending."""
         if scope["type"] == "http" and RESPELLED not in scope:
             path: str = scope["path"]
             other = path[:-1] if path.endswith("/") else f"{path}/"

@@ -1,6 +1,6 @@
-"""Tenancy: a route of an organization names in its signature the least role that may call it.
+"""Tenancy: the signature of an organization's route names the lowest role that may call it.
 
-The dependency yields the caller's membership, with its organization. A stranger gets 404.
+The value is the caller's membership, with its organization. Non-members get 404.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ def require_member(least: MemberRole) -> Callable[[Membership], Awaitable[Member
         membership: Annotated[Membership, Depends(get_membership)],
     ) -> Membership:
         if membership.role.rank < least.rank:
-            raise Forbidden("Insufficient permissions")
+            raise Forbidden
         return membership
 
     return check

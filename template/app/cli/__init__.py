@@ -1,11 +1,11 @@
-"""The operator's commands, below the layers that do the work."""
+"""The operator's commands; each imports what it needs when it runs, so that `--help` is fast."""
 
 import typer
 
 from app.cli import admin, database, development, openapi, server
 
 main = typer.Typer(
-    help="Develops, runs and looks after this service.",
+    help="Develop, run and operate this service.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -1,4 +1,4 @@
-"""`create-admin`: the first administrator, whom nobody could make over HTTP."""
+"""`create-admin`: makes the first administrator, since only administrators can over HTTP."""
 
 import asyncio
 import os
@@ -15,10 +15,10 @@ def create_admin(
     email: Annotated[str, typer.Argument(help="The e-mail to log in with.")],
     name: Annotated[str, typer.Option(help="The name to show.")] = "Administrator",
     promote: Annotated[
-        bool, typer.Option("--promote", help="Make the user who has this e-mail one.")
+        bool, typer.Option("--promote", help="Promote the existing user with this e-mail.")
     ] = False,
 ) -> None:
-    """Create an administrator. The password is asked for, or taken from ADMIN_PASSWORD."""
+    """Create an administrator. Asks for the password, or reads it from ADMIN_PASSWORD."""
     from app.cli.errors import told_plainly
     from app.cli.project import project
 

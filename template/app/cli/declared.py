@@ -1,4 +1,4 @@
-"""What the environment and `.env` declare, before it is known whether that makes whole settings."""
+"""What the environment and `.env` declare, readable before the settings are complete."""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
-"""`dev`: all that a developer needs, started by one command and stopped by Ctrl-C."""
+"""`dev`: everything that a developer needs, started by one command and stopped by Ctrl-C."""
 
+import logging
 import os
 import secrets
 from contextlib import ExitStack, suppress
@@ -10,14 +11,14 @@ import typer
 from app.cli.server import APP, Host, Port, require_free
 
 ENV_FILE = """\
-# The settings of this machine: git ignores them. All that can be set is in .env.example.
+# The settings of this machine, ignored by git. Every setting is listed in .env.example.
 SECRET_KEY={key}
 """
 
 
 def dev(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Develop: prepare settings and database, then serve, with a reload after each change."""
-    # Ctrl-C may come while something still starts: then what already runs is stopped as well.
+    # Ctrl-C during the start stops what is already running, too.
     with suppress(KeyboardInterrupt), ExitStack() as running:
         from app.cli.database import migrate
         from app.cli.declared import ROOT
@@ -43,7 +44,7 @@ def require_development() -> None:
 
 
 def write_env_file(path: Path) -> None:
-    """Only where there is none: whoever has one knows what is in it."""
+    """Never overwrites a file that exists."""
     try:
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode=0o600)
     except FileExistsError:
@@ -62,6 +63,7 @@ def welcome(api: str, command: str | None) -> None:
 def serve_with_reload(root: Path, host: str, port: int) -> None:
     import uvicorn
 
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # uvicorn itself tells of a reload
     uvicorn.run(
         APP,
         factory=True,

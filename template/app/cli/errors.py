@@ -1,4 +1,4 @@
-"""Errors that an operator can mend, told in a sentence rather than a traceback."""
+"""Errors that an operator can fix, reported as a sentence rather than a traceback."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from app.core.errors import AppError
 
 @contextmanager
 def told_plainly() -> Generator[None]:
-    """Ends the command with exit code 1; nothing that is printed holds the database's URL."""
+    """Ends the command with exit code 1; never prints the URL of the database."""
     try:
         yield
     except AppError as error:
@@ -29,6 +29,6 @@ def told_plainly() -> Generator[None]:
 
 
 def _first_line(error: BaseException | None) -> str:
-    """Drivers put their own class in front and their advice below; TimeoutError says nothing."""
+    """Without the class that drivers put in front and the advice below; TimeoutError is empty."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return text.rpartition("'>: ")[2]

@@ -1,4 +1,4 @@
-"""`openapi`: the description of the API, for generators of clients and for diffs."""
+"""`openapi`: the OpenAPI document, for client generators and for diffs."""
 
 import json
 import secrets
@@ -9,9 +9,9 @@ import typer
 
 
 def openapi(
-    output: Annotated[Path | None, typer.Option(help="A file instead of the terminal.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
 ) -> None:
-    """Print the OpenAPI document as JSON; it needs neither a database nor secrets."""
+    """Print the OpenAPI document as JSON; needs neither a database nor secrets."""
     from app.core.config import DATABASE_EXAMPLE, load_settings
     from app.main import create_app
 

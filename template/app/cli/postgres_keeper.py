@@ -1,6 +1,6 @@
-"""A script that stops the private PostgreSQL once nobody uses it, even if its users were killed.
+"""A script that stops the private PostgreSQL when its last user is gone, even if killed.
 
-Each of them holds a shared lock on the lease. The script returns at once, and waits on.
+Each user holds a shared lock on the lease. The script returns at once; its child waits.
 Arguments: the lease, the server's uid and gid, and the command that stops it.
 """
 
@@ -12,7 +12,7 @@ import sys
 lease, uid, gid, *stop = sys.argv[1:]
 if os.fork() == 0:
     with open(lease) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # granted when the last user has gone, however it went
+        fcntl.flock(file, fcntl.LOCK_EX)  # granted when the last user has ended, normally or not
         if os.geteuid() == 0:
             os.setgroups([])
             os.setgid(int(gid))

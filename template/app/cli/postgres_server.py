@@ -11,7 +11,7 @@ from pathlib import Path
 from app.cli.postgres_binaries import Account, PostgresError
 
 KEEPER = Path(__file__).with_name("postgres_keeper.py")
-ATTEMPTS = 3  # somebody else may take the free port before PostgreSQL does
+ATTEMPTS = 3  # another process may take the free port before PostgreSQL does
 START_TIMEOUT = 60  # seconds
 NOT_DURABLE = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off"
 
@@ -40,7 +40,7 @@ class Server:
         if not self.data.exists():
             self._initialise()
         if not self._is_running():
-            # Left behind by a crash. Its process number may be somebody else's by now.
+            # Left behind by a crash; its process id may belong to another process by now.
             (self.data / "postmaster.pid").unlink(missing_ok=True)
             self._start(durable=durable)
 
@@ -57,7 +57,7 @@ class Server:
         return True
 
     def _initialise(self) -> None:
-        """Creates the data under another name first: half of them must never look whole."""
+        """Creates the data under a temporary name, so that a half-made cluster is never started."""
         password, partial = self.home / "password", self.home / "data.partial"
         shutil.rmtree(partial, ignore_errors=True)
         password.touch(mode=0o600)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 APP = "app.main:create_app"
-GRACE_SECONDS = 20  # for requests that are under way when the service is told to stop
+GRACE_SECONDS = 20  # for requests in progress when the service is told to stop
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)]
@@ -28,7 +28,7 @@ def serve(host: Host = "0.0.0.0", port: Port = 8000) -> None:
             port=port,
             workers=settings.WORKERS,
             proxy_headers=bool(settings.FORWARDED_ALLOW_IPS),
-            forwarded_allow_ips=list(map(str, settings.FORWARDED_ALLOW_IPS)),
+            forwarded_allow_ips=list(settings.FORWARDED_ALLOW_IPS),
             timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
             access_log=False,
@@ -37,7 +37,7 @@ def serve(host: Host = "0.0.0.0", port: Port = 8000) -> None:
 
 
 def require_free(host: str, port: int) -> None:
-    """uvicorn would only notice once everything else runs."""
+    """Fails early: uvicorn would notice only after everything else has started."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()

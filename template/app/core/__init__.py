@@ -1,1 +1,1 @@
-"""What every layer may use and what depends on none of them."""
+"""What every layer may use, and what depends on none of them."""

@@ -1,10 +1,10 @@
-"""How a request can fail: services raise these, the API turns them into answers."""
+"""How a request can fail: services raise these, the API turns them into responses."""
 
 from typing import ClassVar
 
 
 class AppError(Exception):
-    """`detail` is shown to the client: one sentence, no secrets."""
+    """`detail` is shown to the client: one sentence, without a final period or secrets."""
 
     status: ClassVar[int]
 
@@ -18,7 +18,7 @@ class Unauthorized(AppError):
 
 
 class InvalidToken(Unauthorized):
-    """A token was shown and is worth nothing, or nothing any more (RFC 6750, section 3.1)."""
+    """A token that is malformed, forged, expired or revoked (RFC 6750, section 3.1)."""
 
     def __init__(self) -> None:
         super().__init__("Could not validate credentials")
@@ -27,9 +27,12 @@ class InvalidToken(Unauthorized):
 class Forbidden(AppError):
     status = 403
 
+    def __init__(self, detail: str = "Insufficient permissions") -> None:
+        super().__init__(detail)
+
 
 class NotFound(AppError):
-    """Also for what the caller may not know to exist."""
+    """Also when the caller may not know that it exists."""
 
     status = 404
 
@@ -49,12 +52,12 @@ class Invalid(AppError):
 
 
 class TooManyRequests(AppError):
-    """The `quota` of a `window` is spent; both the window and `retry_after` are in seconds."""
+    """The `quota` of a `window` is spent; `window` and `retry_after` are in seconds."""
 
     status = 429
 
     def __init__(self, policy: str, *, quota: int, window: int, retry_after: int) -> None:
-        super().__init__(f"Too many requests; try again in {retry_after} s.")
+        super().__init__(f"Too many requests; try again in {retry_after} s")
         self.policy = policy
         self.quota = quota
         self.window = window
@@ -62,6 +65,6 @@ class TooManyRequests(AppError):
 
 
 class Unavailable(AppError):
-    """Not now, by no fault of the client, who may try again shortly."""
+    """Temporarily, and not the client's fault: trying again shortly may work."""
 
     status = 503

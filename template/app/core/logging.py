@@ -1,4 +1,4 @@
-"""Logs: one event a line, JSON when deployed; the libraries' records take the same way."""
+"""Logs: one event a line, JSON when deployed, for our own events and those of libraries."""
 
 import logging
 import sys
@@ -44,7 +44,7 @@ def setup_logging(settings: Settings) -> None:
 
 
 def _render(settings: Settings) -> list["Processor"]:
-    """Neither shows the local variables of a traceback: a password may be among them."""
+    """Tracebacks come without local variables: a password may be among them."""
     if settings.deployed:
         tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         return [

@@ -18,7 +18,7 @@ SPECIAL = "!@#$%^&*"
 MIN_CHARACTERS = 5
 
 DIGITS = "1234567890" * 13
-# What is left of the passwords that lead every list of leaked ones, once all but letters is gone.
+# The most common leaked passwords, reduced to their letters.
 COMMON = """
     a aa ab abc abcd abcdef abcdefgh ad admin administrator asdf asdfgh asdfghjkl azerty baseball
     changeme default dragon football guest iloveyou letmein login master monkey p pass passw passwd
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Passwords:
-    """One for the process: as many hashes at a time as there are cores (OWASP Password Storage)."""
+    """One instance for the process: it computes as many hashes at a time as there are cores."""
 
     def __init__(self, settings: Settings) -> None:
         self._policy = settings.PASSWORD_POLICY
@@ -54,14 +54,14 @@ class Passwords:
     async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
         """Whether it matches, and a new hash to store if the old one has weaker parameters.
 
-        Without a hash, because nobody has that e-mail, it takes just as long and never matches.
+        Without a hash, for an unknown e-mail, it takes just as long and never matches.
         """
         return await self._in_thread(
             lambda: self._argon2.verify_and_update(password, hashed or self._dummy)
         )
 
     def check_new(self, password: str, *, email: str) -> None:
-        """Raises Invalid. "length" is NIST SP 800-63B-4: long, and no rules on its characters."""
+        """Raises Invalid. "length" follows NIST SP 800-63B-4: long, with no rules on characters."""
         if sentence := self._weakness(password, email):
             raise Invalid(sentence, field="password")
 
@@ -71,7 +71,7 @@ class Passwords:
         if few or letters in COMMON.split() or password in DIGITS:
             return "Password is too easy to guess"
         if letters and letters == _letters(email.partition("@")[0]):
-            return "Password must not be the name in the e-mail"
+            return "Password must not be the name in the e-mail address"
         if self._policy == "length":
             too_short = len(password) < LONG_ENOUGH
             return f"Password must have at least {LONG_ENOUGH} characters" if too_short else None
@@ -85,7 +85,7 @@ class Passwords:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._waiting >= MAX_WAITING:
-            raise Unavailable("Too many people are logging in; try again in a moment.")
+            raise Unavailable("Too many logins at the moment; try again shortly")
         self._waiting += 1
         try:
             return await to_thread.run_sync(work, limiter=self._limiter)

@@ -28,13 +28,13 @@ _RANKS = {
 
 
 def may_manage(actor: MemberRole, member: MemberRole) -> bool:
-    """Whether `actor` may remove `member` or change his role: owners everybody, admins those below
-    them, nobody else anybody."""
+    """Whether `actor` may remove `member` or change their role: owners may manage everyone,
+    admins those below them."""
     if actor is MemberRole.OWNER:
         return True
     return actor is MemberRole.ADMIN and member.rank < actor.rank
 
 
 def may_grant(actor: MemberRole, role: MemberRole) -> bool:
-    """Whether `actor` may give `role` to somebody: owners and admins, up to their own."""
+    """Whether `actor` may give `role` to a member: owners and admins, up to their own role."""
     return actor.rank >= MemberRole.ADMIN.rank and role.rank <= actor.rank

@@ -1,4 +1,4 @@
-"""The types of single settings: how a variable's text is read, and what is refused."""
+"""The types of settings: how the text of a variable is parsed, and what is refused."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def _split(value: object) -> object:
 
 def _origin(value: str) -> str:
     if value == "*":
-        raise ValueError("'*' is refused: answers carry credentials, so name each origin")
+        raise ValueError("'*' is refused, because responses carry credentials: name each origin")
     if not ORIGIN.fullmatch(value):
         raise ValueError(
             "Write each origin as browsers do, scheme://host[:port]: "
@@ -52,7 +52,7 @@ def _network(value: str) -> str:
     except ValueError:
         raise ValueError("Write each trusted proxy as an IP address or a network (CIDR)") from None
     if network.prefixlen == 0:
-        raise ValueError("Name the proxies: whoever is trusted may claim any client address")
+        raise ValueError("Name the proxies: a trusted address may claim to be any client")
     return value
 
 
@@ -66,7 +66,7 @@ def _secret_key(value: SecretStr) -> SecretStr:
             'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
         )
     if any(word in key.lower() for word in PLACEHOLDERS):
-        raise ValueError("This is a placeholder that others know; use a random key of your own")
+        raise ValueError("This is a placeholder; use a random key of your own")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Tokens: signed ones that say who calls (RFC 9068), and opaque ones whose hash is a row."""
+"""Tokens: signed access tokens (RFC 9068), and opaque refresh tokens, stored as a hash."""
 
 import hashlib
 import secrets
@@ -41,7 +41,7 @@ def create_access_token(settings: Settings, *, user_id: UUID, session_id: UUID) 
 
 
 def read_access_token(settings: Settings, token: str) -> AccessClaims:
-    """Raises InvalidToken, whatever is wrong with it."""
+    """Raises InvalidToken, whatever is wrong with the token."""
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         try:
             return _claims(_decode(settings, token, key.get_secret_value()))
@@ -77,7 +77,7 @@ def _claims(payload: dict[str, Any]) -> AccessClaims:
 
 
 def new_opaque_token() -> str:
-    """256 random bits, to be shown once; only `hash_token` of it is stored."""
+    """256 random bits, shown to the client once; only `hash_token` of it is stored."""
     return secrets.token_urlsafe(32)
 
 

@@ -1,1 +1,1 @@
-"""How rows are stored: the engine, the sessions and the column types."""
+"""The database: engine, sessions and column types."""

@@ -1,4 +1,4 @@
-"""The declarative base: every constraint has a predictable name, so that migrations can find it."""
+"""The declarative base: constraints get predictable names, so that migrations can find them."""
 
 from datetime import datetime
 from typing import ClassVar

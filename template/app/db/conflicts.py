@@ -1,4 +1,4 @@
-"""Which unique rule refused a row, and the sentence that its model gave to it."""
+"""Turns a violated unique constraint into the sentence that its model declares."""
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.exc import IntegrityError
@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from app.db.base import Base
 from app.db.dialect import violates
 
-UNKNOWN = "The request conflicts with the current state; read it again and retry."
+UNKNOWN = "The request conflicts with the current state; read it again and retry"
 
 
 def conflict_sentence(error: IntegrityError) -> str:

@@ -1,10 +1,10 @@
-"""PostgreSQL through asyncpg: every wait is bounded, so that a hung server becomes an error."""
+"""PostgreSQL through asyncpg: every wait has a limit, so that a hung server becomes an error."""
 
 from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import Connection, ExceptionContext, Index, UniqueConstraint, event, make_url, text
+from sqlalchemy import Connection, ExceptionContext, Index, UniqueConstraint, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -16,11 +16,11 @@ logger = structlog.stdlib.get_logger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 15
-"""The server's own limit. Ours is longer: it only ends the wait for a server that hangs."""
+"""The server's limit. Ours is longer: COMMAND_TIMEOUT_SECONDS only ends the wait for a hung one."""
 COMMAND_TIMEOUT_SECONDS = 20
 LOCK_TIMEOUT_SECONDS = 10
 MIGRATION_LOCK = 20_010
-"""Any number that nothing else takes for an advisory lock in this database."""
+"""Any number that no other advisory lock in this database uses."""
 
 # SQLSTATE: foreign key, unique, exclusion.
 CONFLICTS = {"23503", "23505", "23P01"}
@@ -28,8 +28,8 @@ CONFLICTS = {"23503", "23505", "23P01"}
 OUTAGES = {"08", "40", "53", "57"}
 
 READ_OPTIONS = {"isolation_level": "AUTOCOMMIT"}
-"""Execution options of a session that only reads: no BEGIN and COMMIT around its statements, so
-two of them may see different snapshots."""
+"""Execution options of a session that only reads: it saves BEGIN and COMMIT, but two of its
+statements may see different snapshots."""
 
 RENDER_AS_BATCH = False
 """Migrations alter a table in place."""
@@ -37,7 +37,7 @@ RENDER_AS_BATCH = False
 
 def create_engine(settings: Settings) -> AsyncEngine:
     engine = create_async_engine(
-        make_url(settings.DATABASE_URL),
+        settings.DATABASE_URL,
         echo=settings.DEBUG,
         hide_parameters=True,
         pool_size=settings.DATABASE_POOL_SIZE,
@@ -62,7 +62,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
 def create_migration_engine(settings: Settings) -> AsyncEngine:
     """A second migrator waits for the first one's transaction."""
     engine = create_async_engine(
-        make_url(settings.DATABASE_URL),
+        settings.DATABASE_URL,
         hide_parameters=True,
         connect_args={"async_creator_fn": _connect, "timeout": CONNECT_TIMEOUT_SECONDS},
     )
@@ -97,7 +97,7 @@ def _state(error: DBAPIError) -> str:
 
 
 def _forget_row(context: ExceptionContext) -> None:
-    """The detail quotes a refused row, with its e-mail and its hash: it must not reach a log."""
+    """The detail quotes the refused row, with e-mail and password hash: keep it out of the log."""
     cause = context.original_exception.__cause__
     if isinstance(cause, asyncpg.PostgresError):
         cause.detail = None
@@ -105,7 +105,7 @@ def _forget_row(context: ExceptionContext) -> None:
 
 def _take_turn(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (MIGRATION_LOCK,))
-    # Behind one who waits for a table's lock every request queues up: he must not wait for long.
+    # While a migration waits for a table's lock, every request queues up behind it.
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
 
 
@@ -113,6 +113,6 @@ async def _connect(*args: Any, **kwargs: Any) -> asyncpg.Connection:
     try:
         return await asyncpg.connect(*args, **kwargs)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        # SQLAlchemy does not translate what goes wrong before there is a connection.
+        # SQLAlchemy does not wrap errors from before there is a connection.
         logger.error("database_unreachable", error=repr(error))
-        raise Unavailable("The database does not answer; try again shortly.") from error
+        raise Unavailable("The database does not answer; try again shortly") from error

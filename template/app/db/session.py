@@ -1,4 +1,4 @@
-"""Sessions for one database: `write` for what may change rows, `read` for what only looks."""
+"""The database's sessions: `write` for transactions that may change rows, `read` for the rest."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ class Database:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncGenerator[Database]:
-    """Connects on first use, so the service starts while the database is down, and says so."""
+    """Connects on first use, so the service starts, and reports not ready, without its database."""
     database = Database(create_engine(settings))
     try:
         yield database

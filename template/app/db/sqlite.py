@@ -1,9 +1,9 @@
-"""sqlite as a server's database: real transactions, foreign keys, readers beside one writer."""
+"""SQLite for a server: real transactions, foreign keys, readers beside one writer."""
 
 import sqlite3
 from typing import Any
 
-from sqlalchemy import Connection, Index, UniqueConstraint, event, make_url, text
+from sqlalchemy import Connection, Index, UniqueConstraint, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -33,10 +33,10 @@ OUTAGES = {
 }
 
 READ_OPTIONS = {"sqlite_begin": "DEFERRED"}
-"""Execution options of a session that only reads: it neither waits for the writer nor stops him."""
+"""Execution options of a session that only reads: it neither waits for nor blocks the writer."""
 
 RENDER_AS_BATCH = True
-"""Migrations replace a table where other databases alter it."""
+"""Migrations replace a table: SQLite cannot alter most of it in place."""
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -59,7 +59,7 @@ def partial(condition: str) -> dict[str, Any]:
 
 
 def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
-    """sqlite tells the columns of a violated rule, or the name of an index over expressions."""
+    """SQLite reports the columns of a violated rule, or the name of an index over expressions."""
     columns = ", ".join(f"{column.table.name}.{column.name}" for column in rule.columns)
     return str(error.orig) in {
         f"UNIQUE constraint failed: {columns}",
@@ -85,7 +85,7 @@ def _code(error: DBAPIError) -> int:
 
 def _engine(settings: Settings, *, busy_timeout: int) -> AsyncEngine:
     engine = create_async_engine(
-        make_url(settings.DATABASE_URL),
+        settings.DATABASE_URL,
         echo=settings.DEBUG,
         hide_parameters=True,
         pool_size=settings.DATABASE_POOL_SIZE,
@@ -99,7 +99,7 @@ def _engine(settings: Settings, *, busy_timeout: int) -> AsyncEngine:
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # Python's driver would begin and commit at moments of its own choosing: SAVEPOINT breaks then.
+    # Otherwise the driver begins and commits by itself, which breaks SAVEPOINT.
     connection.isolation_level = None
     connection.create_function("lower", 1, _lower, deterministic=True)
     cursor = connection.cursor()
@@ -109,12 +109,12 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 
 def _lower(text: str | None) -> str | None:
-    """sqlite's own knows ASCII only, so that a search for "é" would miss "É"."""
+    """The built-in `lower` knows ASCII only: a search for "é" would miss "É"."""
     return None if text is None else text.lower()
 
 
 def _use_write_ahead_log(cursor: DBAPICursor, attempts: int = 10) -> None:
-    """When several processes open a new file at once, sqlite lets one switch and fails the rest."""
+    """When several processes open a new file at once, one may switch and the others fail."""
     try:
         cursor.execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError:
@@ -133,7 +133,7 @@ def _enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that starts as a reader cannot become the writer once somebody else has written:
-    # sqlite fails it at once. One that may write therefore takes the lock, and its turn, first.
+    # A transaction that starts as a reader fails at its first write if another has written since.
+    # One that may write therefore takes the write lock at the start, and waits for its turn there.
     mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
     connection.exec_driver_sql(f"BEGIN {mode}")

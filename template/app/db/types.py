@@ -13,7 +13,7 @@ def utc_now() -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, stored and returned in UTC; a naive one is refused."""
+    """An aware datetime, stored and returned in UTC; a naive one is refused."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -33,7 +33,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def str_enum(kind: type[StrEnum], name: str) -> Enum:
-    """Stores the value, not the member's name, and lets a CHECK constraint refuse every other."""
+    """Stores the value, not the member's name; a CHECK constraint refuses any other."""
     return Enum(
         kind,
         name=name,

@@ -9,7 +9,7 @@ from app.models.membership import Membership
 
 
 class Organization(Identified, Timestamped, Base):
-    """A tenant. Who owns it is written in its memberships and nowhere else."""
+    """A tenant. Its owners are the memberships with that role; no column repeats them."""
 
     __tablename__ = "organizations"
     __table_args__ = (

@@ -10,7 +10,7 @@ from app.models.user import User
 
 
 class UserSession(Identified, Base):
-    """One login: the family of refresh tokens that descend from it."""
+    """One login, with all refresh tokens that descend from it."""
 
     __tablename__ = "user_sessions"
 
@@ -23,7 +23,7 @@ class UserSession(Identified, Base):
 
 
 class RefreshToken(Identified, Base):
-    """A spent token stays until its session ends, so that presenting it again is noticed."""
+    """A spent token keeps its row, so that a second use is noticed."""
 
     __tablename__ = "refresh_tokens"
 

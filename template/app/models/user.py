@@ -11,7 +11,7 @@ from app.models.membership import Membership
 
 
 class User(Identified, Timestamped, Base):
-    """Deleting a user keeps the row, for the history that refers to it, and frees the e-mail."""
+    """A deleted user keeps the row, because others refer to it, but frees the e-mail."""
 
     __tablename__ = "users"
     __table_args__ = (

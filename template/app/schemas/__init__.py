@@ -1,1 +1,1 @@
-"""What travels over the wire: requests are checked here, answers are shaped here."""
+"""What travels over the wire: the requests, validated, and the shape of the responses."""

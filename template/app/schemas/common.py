@@ -13,7 +13,7 @@ class Schema(BaseModel):
 
 
 class Input(BaseModel):
-    """A request body: a field that nobody asked for is refused, not ignored."""
+    """A request body; unknown fields are refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,7 +25,7 @@ def _without_null(schema: JsonSchemaValue) -> None:
 
 
 class Patch(Input):
-    """A partial update: a field left out stays. All default to None, yet null is refused."""
+    """A partial update: an omitted field keeps its value. All default to None; null is refused."""
 
     model_config = ConfigDict(json_schema_extra=_without_null)
 
@@ -33,7 +33,7 @@ class Patch(Input):
     @classmethod
     def _refuse_null(cls, value: object) -> object:
         if value is None:
-            raise ValueError("Leave the field out to keep it; null is not a value")
+            raise ValueError("Omit the field to keep its value; null is not allowed")
         return value
 
     def changes(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class OrganizationSummary(Schema):
 
 
 class OrganizationResponse(OrganizationSummary):
-    owner_id: UUID = Field(description="The owner of longest standing, should there be several")
+    owner_id: UUID = Field(description="The longest-standing owner, if there are several")
     member_count: int
     role: MemberRole = Field(description="The caller's own role")
     created_at: datetime
@@ -41,11 +41,11 @@ class OrganizationResponse(OrganizationSummary):
 
 
 class OwnershipTransfer(Input):
-    user_id: UUID = Field(description="A member of the organization: its next owner")
+    user_id: UUID = Field(description="The member who becomes an owner")
 
 
 class MemberCreate(Input):
-    """Exactly one of `user_id` and `email` says who."""
+    """Give exactly one of `user_id` and `email`."""
 
     user_id: UUID | None = None
     email: Email | None = None
@@ -62,13 +62,10 @@ class MemberUpdate(Input):
     role: MemberRole
 
 
-class MembershipResponse(Schema):
+class MemberResponse(Schema):
     user_id: UUID
     organization_id: UUID
     role: MemberRole
     joined_at: datetime
-
-
-class MemberResponse(MembershipResponse):
     name: str = Field(examples=["Ada Lovelace"])
     email: str = Field(examples=["ada@example.com"])

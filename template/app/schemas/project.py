@@ -23,7 +23,7 @@ def make_slug(name: str) -> str:
 class ProjectCreate(Input):
     name: Name = Field(examples=["Apollo"])
     slug: Slug | None = Field(
-        default=None, description="Made from the name if left out", examples=["apollo"]
+        default=None, description="Made from the name if omitted", examples=["apollo"]
     )
     description: Description = ""
 
@@ -32,7 +32,7 @@ class ProjectCreate(Input):
         if self.slug is None:
             self.slug = make_slug(self.name)
             if not 2 <= len(self.slug) <= 100:
-                raise ValueError("No slug can be made from this name: give one")
+                raise ValueError("No slug can be made from this name; provide one")
         return self
 
 

@@ -1,4 +1,4 @@
-"""The strings of requests: what is refused, and the form in which the rest is taken."""
+"""The types of strings in requests: what is refused, and how the rest is normalized."""
 
 import unicodedata
 from typing import Annotated
@@ -19,12 +19,12 @@ SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 def _composed(value: object) -> object:
-    """One form for what looks the same; before the length is judged, because it may change it."""
+    """One form (NFC) for what looks the same; before the length check, as it may change that."""
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def _printable(value: str) -> str:
-    """Refuses NUL, which databases cannot store, and what else would garble a terminal."""
+    """Refuses NUL, which databases cannot store, and what would garble a terminal."""
     if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in value):
         raise ValueError("Control characters are not allowed")
     return value
@@ -88,7 +88,7 @@ Email = Annotated[
 
 
 def _encodable(secret: SecretStr) -> SecretStr:
-    """Pydantic looks for lone surrogates in every string but these."""
+    """Pydantic refuses lone surrogates in every string but these."""
     try:
         secret.get_secret_value().encode()
     except UnicodeEncodeError:
@@ -113,7 +113,9 @@ NewPassword = Annotated[
         json_schema_extra={"minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD},
     ),
 ]
-"""Only its length is judged here; `PASSWORD_POLICY` says what else it needs."""
+"""Only the length is checked here; `PASSWORD_POLICY` says what else it needs."""
 
-Password = Annotated[Secret, Field(min_length=1, max_length=128, examples=["Correct-Horse-7!"])]
-"""One to compare with a stored hash."""
+Password = Annotated[
+    Secret, Field(min_length=1, max_length=MAX_PASSWORD, examples=["Correct-Horse-7!"])
+]
+"""A password to compare with a stored hash."""

@@ -5,11 +5,12 @@ from pydantic import Field
 
 from app.core.roles import MemberRole, UserRole
 from app.schemas.common import Input, Patch, Schema
+from app.schemas.organization import OrganizationSummary
 from app.schemas.strings import Email, Name, NewPassword
 
 
 class UserCreate(Input):
-    """An administrator's: only he decides on role and activity."""
+    """For administrators: only they set `role` and `is_active`."""
 
     email: Email
     name: Name
@@ -37,12 +38,9 @@ class UserResponse(Schema):
     updated_at: datetime
 
 
-class UserOrganization(Schema):
-    """An organization as one of its members sees it in his own profile."""
+class UserOrganization(OrganizationSummary):
+    """One of the user's organizations, with the user's role in it."""
 
-    id: UUID
-    name: str = Field(examples=["Acme Corporation"])
-    slug: str = Field(examples=["acme"])
     role: MemberRole
 
 

@@ -1,1 +1,1 @@
-"""The rules and their SQL: plain functions on a session that the caller commits."""
+"""Business rules and their SQL: plain functions on a session that the caller commits."""

@@ -1,4 +1,4 @@
-"""Logins: proving who one is, and the sessions that follow from it."""
+"""Authentication: who logs in, by password, and who calls, by access token."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +18,7 @@ async def authenticate(
     """Raises Unauthorized, after the same time for a wrong password and an unknown e-mail."""
     user = await users.find_by_email(session, email)
     hashed_password = user.hashed_password if user else None
-    # Hashing takes long: no connection and no lock waits for it.
+    # Hashing is slow: release the connection and its locks first.
     await session.rollback()
     matches, rehashed = await passwords.verify(password, hashed_password)
     if user is None or not matches:
@@ -32,7 +32,7 @@ async def authenticate(
 
 
 async def get_user(session: AsyncSession, claims: AccessClaims) -> User:
-    """The user of an access token; one query looks at his session, too."""
+    """The user of an access token, whose session must still be open; one query for both."""
     query = (
         select(UserSession)
         .join(UserSession.user)

@@ -25,7 +25,7 @@ templates = Environment(
 def compose(
     settings: Settings, template: str, *, message_id: str, to: str, subject: str, **values: str
 ) -> EmailMessage:
-    """The id tells one mail sent twice from two mails. Raises ValueError for a bad header."""
+    """`message_id` marks a mail that is sent twice as one. Raises ValueError for a bad header."""
     sender = Address(settings.PROJECT_NAME, addr_spec=settings.MAIL_FROM)
     recipient = validate_email(to, check_deliverability=False)
     message = EmailMessage()
@@ -43,7 +43,7 @@ def compose(
 
 
 async def send(settings: Settings, message: EmailMessage) -> None:
-    """Without SMTP_HOST a developer reads it in the log, where a deployed service only warns."""
+    """Without SMTP_HOST it goes to the log in development; a deployed service only warns."""
     if settings.SMTP_HOST:
         await _deliver(settings, message)
     elif settings.deployed:

@@ -1,6 +1,6 @@
-"""Who belongs to an organization: every change takes the organization's lock and judges anew.
+"""Who belongs to an organization: every change locks the organization, then checks the rules.
 
-Two requests at once therefore see one another, and the last owner stays.
+Concurrent changes therefore see each other, and the last owner stays.
 """
 
 from uuid import UUID
@@ -17,14 +17,11 @@ from app.schemas.organization import MemberCreate
 from app.schemas.strings import normalize_email
 from app.services import organization as organizations
 
-NOT_ALLOWED = "Insufficient permissions"
-LAST_OWNER = "An organization needs an owner: transfer the ownership first"
-
 
 async def list_members(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
 ) -> tuple[list[Membership], int]:
-    """One page with the members' users, those of longest standing first, and the total."""
+    """One page with the members' users, longest-standing first, and the total."""
     in_organization = Membership.organization_id == organization_id
     total = await session.scalar(select(func.count(Membership.id)).where(in_organization))
     rows = await session.scalars(
@@ -42,7 +39,7 @@ async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> M
     user = await _find_user(session, body)
     actor = await _lock(session, actor)
     if not may_grant(actor.role, body.role):
-        raise Forbidden(NOT_ALLOWED)
+        raise Forbidden
     if user is None:
         raise NotFound("User not found")
     member = Membership(user=user, organization_id=actor.organization_id, role=body.role)
@@ -57,7 +54,7 @@ async def change_role(
     actor = await _lock(session, actor)
     member = await _get(session, actor.organization_id, user_id)
     if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):
-        raise Forbidden(NOT_ALLOWED)
+        raise Forbidden
     if role is not MemberRole.OWNER:
         await _keep_an_owner(session, member)
     member.role = role
@@ -66,11 +63,11 @@ async def change_role(
 
 
 async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> None:
-    """Anybody may remove himself; others only as `may_manage` says."""
+    """Members may remove themselves; for others, `may_manage` decides."""
     actor = await _lock(session, actor)
     member = await _get(session, actor.organization_id, user_id)
     if member is not actor and not may_manage(actor.role, member.role):
-        raise Forbidden(NOT_ALLOWED)
+        raise Forbidden
     await _keep_an_owner(session, member)
     await session.delete(member)
     await session.flush()
@@ -80,7 +77,7 @@ async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: 
     """The member becomes owner and the caller admin; returns the caller's membership."""
     actor = await _lock(session, actor)
     if actor.role is not MemberRole.OWNER:
-        raise Forbidden(NOT_ALLOWED)
+        raise Forbidden
     member = await _get(session, actor.organization_id, user_id)
     if member is actor:
         raise Conflict("You own this organization already")
@@ -91,7 +88,7 @@ async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: 
 
 
 async def leave_all(session: AsyncSession, user_id: UUID) -> None:
-    """Raises Conflict, with their slugs, if organizations would be left without an owner."""
+    """Raises Conflict, naming the slugs, if organizations would be left without an owner."""
     await session.execute(select(User.id).where(User.id == user_id).with_for_update())
     mine = select(Membership.organization_id).where(Membership.user_id == user_id)
     await session.execute(
@@ -106,9 +103,9 @@ async def leave_all(session: AsyncSession, user_id: UUID) -> None:
 
 
 async def _find_user(session: AsyncSession, body: MemberCreate) -> User | None:
-    """Locked, so that he is not deleted before he has become a member.
+    """Locks the user, who could otherwise be deleted before becoming a member.
 
-    `leave_all` locks in the same order, first the user and then his organizations: no deadlock.
+    `leave_all` locks in the same order, the user before organizations, so there is no deadlock.
     """
     if body.email:
         who = User.email_normalized == normalize_email(body.email)
@@ -134,7 +131,7 @@ async def _lock(session: AsyncSession, actor: Membership) -> Membership:
 
 
 async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> Membership:
-    """With the user; what an earlier query has read, from before the lock, is read anew."""
+    """With the user, and reloaded: an earlier query may have read it before the lock."""
     member = await session.scalar(
         select(Membership)
         .options(joinedload(Membership.user))
@@ -148,4 +145,4 @@ async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> M
 
 async def _keep_an_owner(session: AsyncSession, member: Membership) -> None:
     if member.organization_id in await organizations.owned_alone(session, member.user_id):
-        raise Conflict(LAST_OWNER)
+        raise Conflict("An organization needs an owner: transfer the ownership first")

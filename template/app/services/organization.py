@@ -1,4 +1,4 @@
-"""Organizations, always seen by one of their members: to everybody else they do not exist."""
+"""Organizations as one of their members sees them; to anyone else they do not exist."""
 
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from app.schemas.organization import (
 
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
-    """The user's membership, with its organization; NotFound for a stranger, too."""
+    """The user's membership with its organization. Raises NotFound for non-members too."""
     query = (
         select(Membership)
         .join(Membership.organization)
@@ -38,7 +38,7 @@ async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Mem
 
 
 async def details(session: AsyncSession, membership: Membership) -> OrganizationResponse:
-    """NotFound, too, if it was deleted or the member left while this request went on."""
+    """Raises NotFound if it was deleted, or the member left, during this request."""
     query = _details(membership.user_id).where(Organization.id == membership.organization_id)
     row = (await session.execute(query)).one_or_none()
     if row is None:
@@ -49,7 +49,7 @@ async def details(session: AsyncSession, membership: Membership) -> Organization
 async def list_for_user(
     session: AsyncSession, user_id: UUID, pagination: PaginationParams
 ) -> tuple[list[OrganizationResponse], int]:
-    """One page, the newest first, and the total."""
+    """One page, newest first, and the total."""
     total = await session.scalar(
         select(func.count(Membership.id))
         .join(Membership.organization)
@@ -85,7 +85,7 @@ async def update(
 
 
 async def delete(session: AsyncSession, organization: Organization) -> None:
-    """Hides it and all that belongs to it, and frees the slug."""
+    """Soft: the rows stay, hidden with everything they contain, and the slug becomes free."""
     organization.deleted_at = utc_now()
     await session.flush()
 

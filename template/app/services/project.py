@@ -1,4 +1,4 @@
-"""Projects: each belongs to one organization and is only ever looked for inside it."""
+"""Projects: each belongs to one organization, and every query names that organization."""
 
 from uuid import UUID
 
@@ -19,7 +19,7 @@ async def list_projects(
     *,
     archived: bool | None = None,
 ) -> tuple[list[Project], int]:
-    """One page, the newest first, and the total."""
+    """One page, newest first, and the total."""
     conditions = [Project.organization_id == organization_id]
     if archived is not None:
         is_archived = Project.archived_at.is_not(None)
@@ -38,7 +38,7 @@ async def list_projects(
 async def get(
     session: AsyncSession, organization_id: UUID, project_id: UUID, *, lock: bool = False
 ) -> Project:
-    """Whoever is going to change it takes the `lock`: two requests then go one after the other."""
+    """Pass `lock` to change the row: concurrent changes then happen one after the other."""
     query = select(Project).where(
         Project.id == project_id, Project.organization_id == organization_id
     )
@@ -64,7 +64,7 @@ async def create(session: AsyncSession, author: Membership, body: ProjectCreate)
 async def update(
     session: AsyncSession, organization_id: UUID, project_id: UUID, body: ProjectUpdate
 ) -> Project:
-    """Archiving an archived project again keeps the moment of the first time."""
+    """Archiving an archived project keeps its first `archived_at`."""
     project = await get(session, organization_id, project_id, lock=True)
     changes = body.changes()
     if (archived := changes.pop("archived", None)) is not None:

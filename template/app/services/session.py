@@ -1,4 +1,4 @@
-"""Sessions: a row for each login, and the chain of refresh tokens that prolongs it (RFC 9700)."""
+"""Sessions: a row for each login, extended by a chain of refresh tokens (RFC 9700)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,7 +33,7 @@ async def start(session: AsyncSession, settings: Settings, user: User) -> TokenP
 
 
 async def refresh(session: AsyncSession, settings: Settings, presented: str) -> TokenPair:
-    """Spends the token and issues its child; a stolen one ends the session for whoever holds it."""
+    """Spends the token and issues its child; a stolen token ends the session for every holder."""
     token_hash = hash_token(presented)
     spend = (
         update(RefreshToken)
@@ -55,7 +55,7 @@ async def refresh(session: AsyncSession, settings: Settings, presented: str) -> 
         raise InvalidToken
     if await _is_stolen(session, settings, token, first_use=first_use):
         await revoke(session, token.session_id)
-        # The error below would undo it: a thief must stay out even though this request fails.
+        # The error below would roll this back, but the thief must stay out.
         await session.commit()
         raise InvalidToken
     _check_alive(token)
@@ -90,10 +90,10 @@ def _check_alive(token: RefreshToken) -> None:
 async def _is_stolen(
     session: AsyncSession, settings: Settings, token: RefreshToken, *, first_use: bool
 ) -> bool:
-    """Whether two must hold tokens of this session.
+    """Whether two parties must hold tokens of this session.
 
-    A client that lost the answer may ask again, soon, and so get several tokens for the same one;
-    but it uses only one of them.
+    A client that lost the response may retry within the grace period and so receive several
+    children of one token, but it goes on to use only one of them.
     """
     grace = timedelta(seconds=settings.REFRESH_TOKEN_GRACE_SECONDS)
     if not first_use and (token.used_at is None or token.used_at + grace <= utc_now()):

@@ -1,10 +1,9 @@
-"""Users: accounts on the platform, which are never removed but marked as deleted."""
+"""Users: the accounts of the platform, which are marked as deleted rather than removed."""
 
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
 
 from app.core.errors import Conflict, NotFound
 from app.core.passwords import Passwords
@@ -13,7 +12,7 @@ from app.db.types import utc_now
 from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams
 from app.schemas.strings import normalize_email
-from app.schemas.user import UserUpdate, UserUpdateMe
+from app.schemas.user import UserOrganization, UserUpdate, UserUpdateMe
 from app.services import membership as memberships
 from app.services import session as sessions
 
@@ -41,7 +40,7 @@ async def list_users(
     role: UserRole | None = None,
     is_active: bool | None = None,
 ) -> tuple[list[User], int]:
-    """One page, the newest first, and the total; `search` finds a part of the name or e-mail."""
+    """One page, newest first, and the total; `search` matches part of the name or e-mail."""
     conditions: list[ColumnElement[bool]] = [User.deleted_at.is_(None)]
     if search:
         conditions.append(
@@ -65,16 +64,15 @@ async def list_users(
     return list(rows), total or 0
 
 
-async def list_memberships(session: AsyncSession, user_id: UUID) -> list[Membership]:
-    """With their organizations, by name."""
-    rows = await session.scalars(
-        select(Membership)
-        .join(Membership.organization)
-        .options(joinedload(Membership.organization))
+async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserOrganization]:
+    """All of them, by name."""
+    rows = await session.execute(
+        select(Organization.id, Organization.name, Organization.slug, Membership.role)
+        .join(Organization.memberships)
         .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
         .order_by(Organization.name, Organization.id)
     )
-    return list(rows)
+    return [UserOrganization.model_validate(row) for row in rows]
 
 
 async def create(
@@ -88,7 +86,7 @@ async def create(
     is_active: bool = True,
 ) -> User:
     passwords.check_new(password, email=email)
-    # Before the first statement: the transaction must not wait for the hash.
+    # Before the first statement: no transaction is open while the hash is computed.
     hashed_password = await passwords.hash(password)
     user = User(
         email=email,
@@ -103,18 +101,18 @@ async def create(
     return user
 
 
-async def update_me(session: AsyncSession, user: User, changes: UserUpdateMe) -> User:
-    for field, value in changes.changes().items():
+async def update_me(session: AsyncSession, user: User, body: UserUpdateMe) -> User:
+    for field, value in body.changes().items():
         setattr(user, field, value)
     await session.flush()
     return user
 
 
-async def update(session: AsyncSession, user_id: UUID, changes: UserUpdate) -> User:
-    """A change ends the user's sessions: a lost right must not outlive its loss."""
+async def update(session: AsyncSession, user_id: UUID, body: UserUpdate) -> User:
+    """A change ends the user's sessions, so that a revoked right takes effect at once."""
     admins = await _lock_admins(session)
     user = await get(session, user_id)
-    for field, value in changes.changes().items():
+    for field, value in body.changes().items():
         setattr(user, field, value)
     _keep_an_admin(admins)
     if session.is_modified(user):
@@ -124,8 +122,7 @@ async def update(session: AsyncSession, user_id: UUID, changes: UserUpdate) -> U
 
 
 async def delete(session: AsyncSession, user_id: UUID) -> None:
-    """Frees the e-mail, ends the sessions and leaves every organization; a sole owner must first
-    hand on or delete his."""
+    """Frees the e-mail, ends the sessions and leaves every organization."""
     admins = await _lock_admins(session)
     user = await get(session, user_id)
     await memberships.leave_all(session, user.id)
@@ -136,7 +133,7 @@ async def delete(session: AsyncSession, user_id: UUID) -> None:
 
 
 async def _lock_admins(session: AsyncSession) -> list[User]:
-    """All who can act as administrators, locked so that two of them cannot remove one another."""
+    """The active administrators, locked so that two of them cannot remove each other."""
     rows = await session.scalars(
         select(User)
         .where(User.role == UserRole.ADMIN, User.is_active, User.deleted_at.is_(None))
@@ -147,7 +144,7 @@ async def _lock_admins(session: AsyncSession) -> list[User]:
 
 
 def _keep_an_admin(admins: list[User]) -> None:
-    """Judges the changed objects: one of those who were administrators must still be one."""
+    """Checks the changed objects: one of the former administrators must still be one."""
     if admins and not any(
         admin.role is UserRole.ADMIN and admin.is_active and admin.deleted_at is None
         for admin in admins

@@ -1,1 +1,1 @@
-"""Work after the response: a route enqueues it, and does not wait for it."""
+"""Work after the response: a route enqueues it and does not wait."""

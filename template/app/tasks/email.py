@@ -1,4 +1,4 @@
-"""The mails that the service sends, each one a task for the queue."""
+"""The mails that the service sends; each is a task for the queue."""
 
 from app.services import email
 from app.tasks.queue import Job

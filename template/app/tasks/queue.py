@@ -1,6 +1,6 @@
-"""The queue for work after the response: it starts once the request's rows are committed.
+"""The queue for work after the response, which starts once the transaction is committed.
 
-The work runs in this process, so what is still waiting when the process ends is lost.
+The work runs in this process: what still waits when the process ends is lost.
 """
 
 import json
@@ -25,7 +25,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Job:
-    """What a task gets besides its values. Every try has the same `id`."""
+    """The first argument of every task; `id` stays the same when it is tried again."""
 
     id: str
     settings: Settings
@@ -35,7 +35,7 @@ Task = Callable[Concatenate[Job, P], Awaitable[None]]
 
 
 class TaskQueue:
-    """Drops what a request has enqueued if that request fails."""
+    """What a failed request has enqueued is dropped."""
 
     def __init__(self, background: BackgroundTasks, settings: Settings) -> None:
         self._background = background
@@ -48,7 +48,7 @@ class TaskQueue:
 
 
 async def _run(task: Callable[..., Awaitable[None]], job: Job, values: str) -> None:
-    """Tries again after about 1, 2, 4 and 8 seconds; an error ends here, the answer is given."""
+    """Tries again after about 1, 2, 4 and 8 seconds; the last error is only logged."""
     args, kwargs = json.loads(values)
     log = logger.bind(task=task.__name__, job_id=job.id)
     for failures in range(1, TRIES + 1):

@@ -7,7 +7,8 @@ from app.models import User
 from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
 from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse
-from app.services import auth, session
+from app.services import auth
+from app.services import session as sessions
 from app.services import user as users
 from app.services.session import TokenPair
 from app.tasks.email import send_welcome_email
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     dependencies=[Depends(limit_address(Policy.REGISTER))],
 )
 async def register(db: DB, passwords: AppPasswords, queue: Tasks, body: RegisterRequest) -> User:
-    """Creates an account of one's own. Nobody becomes an administrator here."""
+    """Creates a user account and sends a welcome mail. The role is always `user`."""
     user = await users.create(
         db,
         passwords,
@@ -46,35 +47,35 @@ async def register(db: DB, passwords: AppPasswords, queue: Tasks, body: Register
 async def login(
     db: DB, passwords: AppPasswords, settings: AppSettings, limiter: Limiter, body: LoginRequest
 ) -> TokenPair:
-    """Starts a session: an access token for the calls, a refresh token for the next pair.
+    """Starts a session. Send the access token with each request as `Authorization: Bearer …`, and
+    use the refresh token to get the next pair.
 
-    The answer does not tell an unknown e-mail from a wrong password; 403 comes only after the right
-    password of an account that has been deactivated. After too many failures an account takes no
-    login for a while (429); sessions that it has go on.
+    401 for an unknown e-mail or a wrong password, 403 for a deactivated account. After too many
+    failures an account accepts no login for a while (429); its open sessions are not affected.
     """
     account = normalize_email(body.email)
     await limiter.count(Policy.LOGIN_FAILURES, account)
     user = await auth.authenticate(
         db, passwords, email=body.email, password=body.password.get_secret_value()
     )
-    await limiter.forget(Policy.LOGIN_FAILURES, account)
-    return await session.start(db, settings, user)
+    await limiter.reset(Policy.LOGIN_FAILURES, account)
+    return await sessions.start(db, settings, user)
 
 
 @router.post(
     "/refresh",
-    summary="Refresh",
+    summary="Refresh the tokens",
     response_model=TokenResponse,
     responses=problems(401),
     dependencies=[Depends(limit_address(Policy.REFRESH))],
 )
 async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenPair:
-    """Exchanges a refresh token for a new pair; it can be spent once.
+    """Exchanges a refresh token for a new pair. Each refresh token works once.
 
-    Whoever presents a spent one again ends the session, his own or the thief's. Only within
-    `REFRESH_TOKEN_GRACE_SECONDS`, while its successor is unused, is it taken for a lost answer.
+    Using one again ends the session, because it may have been stolen. If a response was lost, the
+    same token may be sent again for a few seconds, as long as its successor has not been used.
     """
-    return await session.refresh(db, settings, body.refresh_token.get_secret_value())
+    return await sessions.refresh(db, settings, body.refresh_token.get_secret_value())
 
 
 @router.post(
@@ -84,8 +85,8 @@ async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenP
     responses=problems(401),
 )
 async def logout(db: DB, claims: Claims) -> None:
-    """Ends this session: its access and refresh tokens are worth nothing from now on.
+    """Ends this session: its access and refresh tokens stop working at once.
 
-    To log out once more is no error.
+    Logging out again is not an error.
     """
-    await session.revoke(db, claims.session_id)
+    await sessions.revoke(db, claims.session_id)

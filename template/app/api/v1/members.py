@@ -19,7 +19,7 @@ router = APIRouter(
 async def list_members(
     db: DB, access: ViewerAccess, pagination: Pagination
 ) -> PaginatedResponse[MemberResponse]:
-    """Those of longest standing first."""
+    """The members of an organization, longest-standing first."""
     rows, total = await memberships.list_members(db, access.organization_id, pagination)
     return PaginatedResponse.create([_response(row) for row in rows], total, pagination)
 
@@ -31,7 +31,7 @@ async def list_members(
     responses=problems(409),
 )
 async def add_member(db: DB, access: AdminAccess, body: MemberCreate) -> MemberResponse:
-    """Somebody with an account, in a role not above the caller's. Admins and owners only."""
+    """Adds an existing user, in a role not above the caller's. Admins and owners only."""
     return _response(await memberships.add(db, access, body))
 
 
@@ -39,9 +39,9 @@ async def add_member(db: DB, access: AdminAccess, body: MemberCreate) -> MemberR
 async def update_member(
     db: DB, access: AdminAccess, user_id: UUID, body: MemberUpdate
 ) -> MemberResponse:
-    """Owners may change every role, admins those below their own.
+    """Owners may change every role, admins the roles below their own.
 
-    The last owner stays one: 409.
+    409 for the last owner.
     """
     return _response(await memberships.change_role(db, access, user_id, body.role))
 
@@ -53,9 +53,9 @@ async def update_member(
     responses=problems(409),
 )
 async def remove_member(db: DB, access: ViewerAccess, user_id: UUID) -> None:
-    """Owners may remove everybody, admins those below them, and each member himself.
+    """Owners may remove everyone, admins those below them, and all members themselves.
 
-    The last owner stays: 409.
+    409 for the last owner.
     """
     await memberships.remove(db, access, user_id)
 

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/organizations", tags=["organizations"], responses=pr
 async def create_organization(
     db: DB, user: CurrentUser, body: OrganizationCreate
 ) -> OrganizationResponse:
-    """The caller becomes its owner. The slug names it in URLs and never changes."""
+    """The caller becomes its owner. The slug identifies it in URLs and never changes."""
     return await organizations.create(db, user, body)
 
 
@@ -33,7 +33,7 @@ async def create_organization(
 async def list_organizations(
     db: DB, user: CurrentUser, pagination: Pagination
 ) -> PaginatedResponse[OrganizationResponse]:
-    """Those that the caller is a member of, the newest first."""
+    """The organizations that the caller is a member of, newest first."""
     rows, total = await organizations.list_for_user(db, user.id, pagination)
     return PaginatedResponse.create(rows, total, pagination)
 
@@ -44,7 +44,7 @@ async def list_organizations(
     responses=problems(404),
 )
 async def read_organization(db: DB, access: ViewerAccess) -> OrganizationResponse:
-    """Members only: to everybody else it does not exist."""
+    """Members only; anyone else gets 404."""
     return await organizations.details(db, access)
 
 
@@ -56,7 +56,7 @@ async def read_organization(db: DB, access: ViewerAccess) -> OrganizationRespons
 async def update_organization(
     db: DB, access: AdminAccess, body: OrganizationUpdate
 ) -> OrganizationResponse:
-    """Admins and owners only."""
+    """Changes the name. Admins and owners only."""
     return await organizations.update(db, access, body)
 
 
@@ -67,7 +67,7 @@ async def update_organization(
     responses=problems(404),
 )
 async def delete_organization(db: DB, access: OwnerAccess) -> None:
-    """With all that belongs to it; the slug becomes free. Owners only."""
+    """Deletes it with everything in it; the slug becomes free. Owners only."""
     await organizations.delete(db, access.organization)
 
 
@@ -78,18 +78,18 @@ async def delete_organization(db: DB, access: OwnerAccess) -> None:
     responses=problems(404, 409),
 )
 async def leave_organization(db: DB, access: ViewerAccess) -> None:
-    """Ends the caller's own membership; its last owner cannot leave: 409."""
+    """Ends the caller's membership. 409 for the last owner."""
     await memberships.remove(db, access, access.user_id)
 
 
 @router.post(
     "/{slug}/transfer",
-    summary="Transfer the ownership",
+    summary="Transfer ownership",
     responses=problems(404, 409),
 )
 async def transfer_ownership(
     db: DB, access: OwnerAccess, body: OwnershipTransfer
 ) -> OrganizationResponse:
-    """A member becomes owner and the caller admin, both or neither. Owners only."""
+    """Makes a member an owner and the caller an admin. Owners only."""
     membership = await memberships.transfer_ownership(db, access, body.user_id)
     return await organizations.details(db, membership)

@@ -1,6 +1,7 @@
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Query, status
 
 from app.api.deps import DB, Pagination
 from app.api.errors import problems
@@ -17,9 +18,12 @@ router = APIRouter(
 
 @router.get("/", summary="List projects")
 async def list_projects(
-    db: DB, access: ViewerAccess, pagination: Pagination, archived: bool | None = None
+    db: DB,
+    access: ViewerAccess,
+    pagination: Pagination,
+    archived: Annotated[bool | None, Query(description="Only the archived, or the others")] = None,
 ) -> PaginatedResponse[ProjectResponse]:
-    """The organization's projects, the newest first; `archived` keeps one kind only."""
+    """The organization's projects, the newest first."""
     rows, total = await projects.list_projects(
         db, access.organization_id, pagination, archived=archived
     )
@@ -36,16 +40,16 @@ async def list_projects(
     responses=problems(409),
 )
 async def create_project(db: DB, access: MemberAccess, body: ProjectCreate) -> Project:
-    """The slug is unique in the organization and never changes; left out, the name makes one.
+    """The slug is unique in the organization and never changes.
 
-    Members and above.
+    If omitted, it is made from the name. Members and above.
     """
     return await projects.create(db, access, body)
 
 
 @router.get("/{project_id}", summary="Read a project", response_model=ProjectResponse)
 async def read_project(db: DB, access: ViewerAccess, project_id: UUID) -> Project:
-    """One of the organization's projects."""
+    """One project of the organization. Viewers and above."""
     return await projects.get(db, access.organization_id, project_id)
 
 
@@ -53,11 +57,11 @@ async def read_project(db: DB, access: ViewerAccess, project_id: UUID) -> Projec
 async def update_project(
     db: DB, access: MemberAccess, project_id: UUID, body: ProjectUpdate
 ) -> Project:
-    """`archived` puts it away or brings it back. Members and above."""
+    """Omitted fields keep their values. `archived` archives or restores it. Members and above."""
     return await projects.update(db, access.organization_id, project_id, body)
 
 
 @router.delete("/{project_id}", summary="Delete a project", status_code=status.HTTP_204_NO_CONTENT)
 async def delete_project(db: DB, access: AdminAccess, project_id: UUID) -> None:
-    """For good. Admins and owners only."""
+    """Deletes it permanently. Admins and owners only."""
     await projects.delete(db, access.organization_id, project_id)

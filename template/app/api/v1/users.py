@@ -11,7 +11,6 @@ from app.schemas.common import PaginatedResponse
 from app.schemas.strings import SafeStr
 from app.schemas.user import (
     UserCreate,
-    UserOrganization,
     UserResponse,
     UserUpdate,
     UserUpdateMe,
@@ -27,13 +26,16 @@ async def list_users(
     db: DB,
     admin: AdminUser,
     pagination: Pagination,
-    search: Annotated[SafeStr | None, Query(min_length=2, max_length=100)] = None,
-    role: UserRole | None = None,
-    is_active: bool | None = None,
+    search: Annotated[
+        SafeStr | None,
+        Query(min_length=2, max_length=100, description="A part of the name or the e-mail"),
+    ] = None,
+    role: Annotated[UserRole | None, Query(description="Only those of this role")] = None,
+    is_active: Annotated[bool | None, Query(description="Only the active, or the others")] = None,
 ) -> PaginatedResponse[UserResponse]:
     """All users, the newest first. Administrators only.
 
-    `search` finds a part of the name or the e-mail, in any case of letters.
+    `search` takes no notice of upper and lower case.
     """
     rows, total = await users.list_users(
         db, pagination, search=search, role=role, is_active=is_active
@@ -45,25 +47,15 @@ async def list_users(
 
 @router.get("/me", summary="Read my profile")
 async def read_me(db: DB, user: CurrentUser) -> UserWithOrganizations:
-    """The caller, with his organizations and his role in each."""
-    memberships = await users.list_memberships(db, user.id)
-    return UserWithOrganizations(
-        **UserResponse.model_validate(user).model_dump(),
-        organizations=[
-            UserOrganization(
-                id=membership.organization.id,
-                name=membership.organization.name,
-                slug=membership.organization.slug,
-                role=membership.role,
-            )
-            for membership in memberships
-        ],
-    )
+    """The caller, with their organizations and role in each."""
+    organizations = await users.list_organizations(db, user.id)
+    profile = UserResponse.model_validate(user).model_dump()
+    return UserWithOrganizations(**profile, organizations=organizations)
 
 
 @router.patch("/me", summary="Change my profile", response_model=UserResponse)
 async def update_me(db: DB, user: CurrentUser, body: UserUpdateMe) -> User:
-    """Changes what is the caller's own to change; role and activity are not."""
+    """Changes the caller's name. Only administrators can change a role or deactivate a user."""
     return await users.update_me(db, user, body)
 
 
@@ -83,7 +75,7 @@ async def read_user(db: DB, admin: AdminUser, user_id: UUID) -> User:
     responses=problems(409),
 )
 async def create_user(db: DB, passwords: AppPasswords, admin: AdminUser, body: UserCreate) -> User:
-    """Creates an account for somebody, with any role. Administrators only."""
+    """Creates an account with any role. Administrators only."""
     return await users.create(
         db,
         passwords,
@@ -102,9 +94,9 @@ async def create_user(db: DB, passwords: AppPasswords, admin: AdminUser, body: U
     responses=problems(404, 409),
 )
 async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate) -> User:
-    """Changes role or activity and ends the user's sessions. Administrators only.
+    """Changes the role, or deactivates or reactivates the user, and ends the user's sessions.
 
-    The last administrator stays one: 409.
+    Administrators only. 409 for the last administrator.
     """
     return await users.update(db, user_id, body)
 
@@ -116,8 +108,8 @@ async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate)
     responses=problems(404, 409),
 )
 async def delete_user(db: DB, admin: AdminUser, user_id: UUID) -> None:
-    """Marks the user as deleted and frees the e-mail for a new account. Administrators only.
+    """Marks the user as deleted and frees the e-mail for a new account.
 
-    409 for the last administrator and for the only owner of an organization.
+    Administrators only. 409 for the last administrator and the only owner of an organization.
     """
     await users.delete(db, user_id)
