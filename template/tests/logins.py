@@ -5,7 +5,7 @@ from datetime import timedelta
 import time_machine
 from httpx import AsyncClient, Response
 
-from app.db.types import utc_now
+from app.core.clock import utc_now
 from app.models import User
 from tests.factories import PASSWORD
 from tests.service import Service

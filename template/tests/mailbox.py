@@ -24,6 +24,8 @@ class Mailbox(AsyncMessage):
         self.mails: list[EmailMessage] = []
         self.on_arrival: Callable[[], Awaitable[None]] | None = None
         self.logins: list[str] = []
+        self.refuses = False
+        self.handle_RCPT = self._take_recipient  # where aiosmtpd looks for it
         self._socket = socket.socket()
         self._socket.bind((HOST, 0))
         self._server: asyncio.Server | None = None
@@ -52,6 +54,14 @@ class Mailbox(AsyncMessage):
             self._server.close()
             await self._server.wait_closed()
         self._socket.close()
+
+    async def _take_recipient(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.refuses:
+            return f"550 {address} is not welcome"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_message(self, message: Message) -> None:
         mail = message_from_bytes(message.as_bytes(), policy=policy.default)

@@ -48,7 +48,7 @@ class Service:
         return self.client(pair.access_token)
 
     async def _check_announced(self, response: Response) -> None:
-        path = response.request.url.path.rstrip("/")
+        path = response.request.url.path.removesuffix("/")
         for pattern, operations in self._announced:
             operation = operations.get(response.request.method.lower())
             if operation and pattern.fullmatch(path):

@@ -84,7 +84,14 @@ async def test_what_changes_nothing_ends_no_session(
 
 @pytest.mark.parametrize(
     "change",
-    [{"role": None}, {"is_active": None}, {"role": "owner"}, {"email": "a@b.org"}, {"name": "Ada"}],
+    [
+        {"role": None},
+        {"is_active": None},
+        {"is_active": 0},
+        {"role": "owner"},
+        {"email": "a@b.org"},
+        {"name": "Ada"},
+    ],
 )
 async def test_an_administrator_changes_role_and_activity_only(
     admin: AsyncClient, session: AsyncSession, change: dict[str, Any]

@@ -5,11 +5,11 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.errors import Unauthorized
 from app.core.passwords import Passwords
 from app.core.roles import UserRole
-from app.db.types import utc_now
 from app.services import auth
 from tests.factories import PASSWORD, make_user
 from tests.service import Service

@@ -52,6 +52,12 @@ async def test_a_port_in_use_is_one_sentence(committed_service: Service, name: s
     assert f"port {port}: Address already in use" in result.output
 
 
+@pytest.mark.parametrize("host", ["not a host", "..", "é..", "\udcff"])
+def test_a_host_that_is_none_is_one_sentence(host: str) -> None:
+    with pytest.raises(SystemExit, match=r"Cannot listen on .*: no such address\."):
+        require_free(host, 8000)
+
+
 def test_a_free_port_is_left_free() -> None:
     require_free("127.0.0.1", 0)
     require_free("::1", 0)
@@ -76,6 +82,11 @@ def test_an_existing_env_file_is_never_changed(tmp_path: Path) -> None:
     file.write_text("DEBUG=true\n")
     write_env_file(file)
     assert file.read_text() == "DEBUG=true\n"
+
+
+def test_an_env_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"Cannot write .*\.env: No such file or directory\."):
+        write_env_file(tmp_path / "gone" / ".env")
 
 
 def test_commands_work_in_the_folder_of_the_project() -> None:

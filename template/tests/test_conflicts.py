@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import DB
+from app.core.clock import utc_now
 from app.db.conflicts import UNKNOWN, conflict_sentence
-from app.db.types import utc_now
 from app.models import Project, RefreshToken, UserSession
 from tests.factories import (
     HASHED_PASSWORD,

@@ -55,6 +55,12 @@ async def test_a_registered_user_becomes_admin_only_on_request(committed_service
     assert user["role"] == UserRole.ADMIN
 
 
+async def test_an_email_that_is_no_text_is_one_sentence(committed_service: Service) -> None:
+    result = await run_on(committed_service, "create-admin", "\udcff@example.com", "--promote")
+    assert result.exit_code == 2
+    assert "Type it without control characters" in result.output
+
+
 async def test_nobody_cannot_be_promoted(committed_service: Service) -> None:
     result = await run_on(committed_service, "create-admin", "nobody@example.com", "--promote")
     assert result.exit_code == 1
@@ -69,6 +75,7 @@ async def test_an_admin_meets_the_same_rules_as_others(
 ) -> None:
     result = await run_on(committed_service, "create-admin", email, ADMIN_PASSWORD=password)
     assert result.exit_code == 1
+    assert "Value error" not in result.output
     assert password not in result.output
 
 

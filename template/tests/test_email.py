@@ -1,3 +1,4 @@
+import traceback
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from typing import Any
@@ -5,10 +6,11 @@ from typing import Any
 import aiosmtplib
 import pytest
 
+from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.logging import setup_logging
-from app.db.types import utc_now
 from app.services import email
+from app.services.email import Undelivered
 from app.tasks.email import send_welcome_email
 from app.tasks.queue import Job
 from tests import mailbox as server
@@ -131,6 +133,17 @@ async def test_without_a_mail_server_a_developer_reads_the_mail_in_the_log(
     await welcome(settings)
 
     assert "To: ada@example.com\nSubject: Welcome to Acme & Co\n\nHello Ada,\n" in read_log()
+
+
+async def test_a_refusal_of_the_mail_server_is_told_without_the_address(
+    mailbox: Mailbox, settings_with: Callable[..., Settings]
+) -> None:
+    mailbox.refuses = True
+
+    with pytest.raises(Undelivered, match="550") as refusal:
+        await welcome(settings_with(**mailbox.settings))
+
+    assert "ada@example.com" not in "".join(traceback.format_exception(refusal.value))
 
 
 async def test_without_a_mail_server_a_deployed_service_warns_and_shows_no_mail(

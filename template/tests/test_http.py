@@ -176,3 +176,21 @@ async def test_an_answer_that_may_hold_tokens_is_not_compressed(client: AsyncCli
 
     assert len(response.content) > 1000
     assert "content-encoding" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("users", "GET, POST"),
+        ("users/", "GET, POST"),
+        ("organizations/acme", "DELETE, GET, PATCH"),
+        ("auth/login", "POST"),
+    ],
+)
+async def test_a_refused_method_is_answered_with_all_that_are_allowed(
+    client: AsyncClient, path: str, methods: str
+) -> None:
+    response = await client.put(f"/api/v1/{path}")
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == methods

@@ -4,8 +4,8 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.roles import MemberRole
-from app.db.types import utc_now
 from app.models import User
 from tests.factories import add_member, make_organization, make_user
 from tests.service import Service

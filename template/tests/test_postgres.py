@@ -23,6 +23,19 @@ def test_every_spelling_of_the_url_will_do(scheme: str) -> None:
     assert settings.DATABASE_URL == "postgresql+asyncpg://ada:secret@db.example.com:5433/app"
 
 
+def test_the_url_may_name_the_encryption_as_other_drivers_do() -> None:
+    settings = settings_for("postgresql://ada:secret@db.example.com/app?sslmode=require")
+
+    assert make_url(settings.DATABASE_URL).query == {"ssl": "require"}
+
+
+def test_an_option_that_the_driver_does_not_know_is_refused_by_name() -> None:
+    with pytest.raises(SystemExit, match="does not know the option channel_binding") as refusal:
+        settings_for("postgresql://ada:hunter2@db.example.com/app?channel_binding=require")
+
+    assert "hunter2" not in str(refusal.value)
+
+
 @pytest.fixture
 async def line(own_url: str) -> AsyncGenerator[Line]:
     url = make_url(own_url)

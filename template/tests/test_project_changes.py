@@ -65,6 +65,7 @@ async def test_an_empty_change_changes_nothing(member: AsyncClient, url: str) ->
         {"name": "Apo\u0000llo"},
         {"description": "\u001b[31m"},
         {"archived": "perhaps"},
+        {"archived": 1},
         {"archived_at": "2026-01-01T00:00:00Z"},
         {"slug": "gemini"},
         {"organization_id": "00000000-0000-4000-8000-000000000000"},

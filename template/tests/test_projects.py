@@ -2,7 +2,7 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.types import utc_now
+from app.core.clock import utc_now
 from app.models import Organization
 from tests.factories import make_member, make_organization, make_project, make_user
 from tests.service import Service

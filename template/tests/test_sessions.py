@@ -5,8 +5,8 @@ from httpx import AsyncClient
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.tokens import LEEWAY_SECONDS
-from app.db.types import utc_now
 from app.main import create_app
 from app.models import RefreshToken, User
 from tests.conftest import settings_for

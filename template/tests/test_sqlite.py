@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 
+from app.core.config import SettingsError
 from app.db import sqlite
 from app.main import create_app
 from tests.conftest import settings_for
@@ -13,6 +14,12 @@ from tests.service import Service, running
 
 NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
+
+
+@pytest.mark.parametrize("url", ["sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="must name a database that persists"):
+        settings_for(url)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.errors import Forbidden, NotFound
 from app.core.roles import MemberRole
-from app.db.types import utc_now
 from app.models import Membership, Organization
 from app.schemas.organization import MemberCreate, OrganizationUpdate
 from app.services import membership as memberships

@@ -9,6 +9,7 @@ import time_machine
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.errors import InvalidToken
 from app.core.tokens import (
@@ -18,7 +19,6 @@ from app.core.tokens import (
     new_opaque_token,
     read_access_token,
 )
-from app.db.types import utc_now
 from app.services import session as sessions
 from tests.factories import make_user
 from tests.service import Service

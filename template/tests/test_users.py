@@ -2,8 +2,8 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.roles import UserRole
-from app.db.types import utc_now
 from tests.factories import PASSWORD, make_admin, make_user
 from tests.service import Service
 

@@ -3,19 +3,20 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.core.config import DATABASE_EXAMPLE, Settings, SettingsError, load_settings
+from app.core.config import Settings, SettingsError, load_settings
+from app.core.database_url import EXAMPLE
 
 KEY = "it-opens-nothing-but-these-tests-1"
 DEPLOYED = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": KEY,
-    "DATABASE_URL": DATABASE_EXAMPLE,
+    "DATABASE_URL": EXAMPLE,
     "ALLOWED_HOSTS": "api.example.com",
 }
 
 
 def load(**settings: str) -> None:
-    usual = {"SECRET_KEY": KEY, "DATABASE_URL": DATABASE_EXAMPLE, "PASSWORD_HASH_MEMORY_KIB": "64"}
+    usual = {"SECRET_KEY": KEY, "DATABASE_URL": EXAMPLE, "PASSWORD_HASH_MEMORY_KIB": "64"}
     load_settings(_env_file=None, **usual | settings)
 
 
@@ -27,6 +28,11 @@ def load(**settings: str) -> None:
         ("WORKERS", "0", "greater than or equal to 1"),
         ("DEBUG", "perhaps", "Input should be a valid boolean"),
         ("LOG_LEVEL", "LOUD", "Input should be 'DEBUG'"),
+        ("PROJECT_NAME", "a\nb", "String should match pattern"),
+        ("MAIL_FROM", "a..b@example.com", "Write it as noreply@example.com"),
+        ("MAIL_FROM", "noreply", "Write it as noreply@example.com"),
+        ("MAIL_FROM", "a@b.com, c@d.com", "Write it as noreply@example.com"),
+        ("MAIL_FROM", "é@example.com", "Write it as noreply@example.com"),
         ("API_V1_PREFIX", "api", "String should match pattern"),
         ("API_V1_PREFIX", "/api/", "String should match pattern"),
         ("ALGORITHM", "none", "Input should be 'HS256'"),
@@ -105,9 +111,8 @@ def test_a_weak_key_is_not_told_by_the_class_itself() -> None:
         "hunter2",
         "mysql://ada:hunter2@localhost/app",
         "://ada:hunter2@localhost/app",
-        f"{DATABASE_EXAMPLE.partition(':')[0]}://ada:x@localhost:hunter2/app",
-        f"{DATABASE_EXAMPLE.partition(':')[0]}://",
-        f"{DATABASE_EXAMPLE.partition(':')[0]}:///:memory:",
+        f"{EXAMPLE.partition(':')[0]}://ada:x@localhost:hunter2/app",
+        f"{EXAMPLE.partition(':')[0]}://",
     ],
 )
 def test_a_wrong_database_url_is_answered_with_an_example(url: str) -> None:
@@ -116,7 +121,7 @@ def test_a_wrong_database_url_is_answered_with_an_example(url: str) -> None:
 
     (line,) = str(refusal.value).splitlines()
     assert line.startswith("DATABASE_URL: ")
-    assert line.endswith(f"{DATABASE_EXAMPLE}.")
+    assert line.endswith(f"{EXAMPLE}.")
     assert "hunter2" not in line
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from app.api.slashes import allowed_methods
 from app.core.errors import AppError, Invalid, InvalidToken, TooManyRequests
 from app.db.conflicts import conflict_sentence
 from app.db.dialect import is_conflict, is_outage
@@ -28,7 +29,6 @@ HANDLED = (
     HTTPException,
     PoolTimeoutError,
     RequestValidationError,
-    TimeoutError,
 )
 
 
@@ -61,10 +61,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def add_error_handlers(app: FastAPI) -> None:
     for kind in HANDLED:
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, _handle)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+async def _handle(request: Request, error: Exception) -> Response:
     """Anything else is a defect: it goes on to `RequestContext`, which answers 500."""
     scope = request.scope
     match error:
@@ -73,6 +73,9 @@ async def _answer(request: Request, error: Exception) -> Response:
             return problem_response(scope, error.status, error.detail, errors=errors)
         case AppError():
             return problem_response(scope, error.status, error.detail, headers=_headers(error))
+        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            headers = {"Allow": allowed_methods(request.app, scope["path"])}
+            return problem_response(scope, error.status_code, str(error.detail), headers=headers)
         case HTTPException():
             detail = str(error.detail)
             return problem_response(scope, error.status_code, detail, headers=error.headers)

@@ -54,14 +54,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _describe_errors(operation: dict[str, Any], path: str) -> None:
-    answers = operation["responses"]
+    responses = operation["responses"]
     usual = ALWAYS | (WITH_BODY if "requestBody" in operation else set())
-    for status, answer in problems(*usual).items():
-        answers.setdefault(str(status), answer)
-    for status, answer in answers.items():
+    for status, response in problems(*usual).items():
+        responses.setdefault(str(status), response)
+    for status, response in responses.items():
         if status >= "400":
-            answer |= _describe_error(HTTPStatus(int(status)), path)
-    operation["responses"] = dict(sorted(answers.items()))
+            response |= _describe_error(HTTPStatus(int(status)), path)
+    operation["responses"] = dict(sorted(responses.items()))
 
 
 def _describe_error(status: HTTPStatus, path: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from urllib.parse import quote
 from uuid import uuid4
 
 import structlog
@@ -30,7 +31,8 @@ class RequestContext:
             try:
                 await self.app(scope, receive, answer.send)
             except Exception:
-                logger.exception("unhandled_error", method=scope["method"], path=scope["path"])
+                path = quote(scope["path"])
+                logger.exception("unhandled_error", method=scope["method"], path=path)
                 if answer.status:
                     raise
                 response = problem_response(scope, 500, "Something went wrong on our side")
@@ -49,7 +51,7 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status = int(message["status"])
             MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
@@ -59,7 +61,7 @@ class _Answer:
         logger.info(
             "request",
             method=self._scope["method"],
-            path=self._scope["path"],
+            path=quote(self._scope["path"]),  # control characters would reach the terminal
             status=self.status,
             milliseconds=round((time.perf_counter() - self._started) * 1000, 1),
         )

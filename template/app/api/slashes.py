@@ -1,6 +1,7 @@
 """Serves `/users` and `/users/` alike: a redirect would trust the Host header."""
 
 from fastapi import FastAPI
+from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 RESPELLED = "app.respelled"
@@ -11,11 +12,23 @@ def serve_both_spellings(app: FastAPI) -> None:
 
     async def other_spelling(scope: Scope, receive: Receive, send: Send) -> None:
         """Called when no route matches: tries once more, with the other ending."""
-        if scope["type"] == "http" and RESPELLED not in scope:
-            path: str = scope["path"]
-            other = path[:-1] if path.endswith("/") else f"{path}/"
+        if scope["type"] == "http" and RESPELLED not in scope and "//" not in scope["path"]:
+            other = _other_spelling(scope["path"])
             await app.router({**scope, "path": other, RESPELLED: True}, receive, send)
         else:
             await not_found(scope, receive, send)
 
     app.router.default = other_spelling
+
+
+def allowed_methods(app: FastAPI, path: str) -> str:
+    """Of a path in either spelling; the router's own 405 names those of one route only."""
+    for template, operations in app.openapi()["paths"].items():
+        regex, _, _ = compile_path(template)
+        if regex.match(path) or regex.match(_other_spelling(path)):
+            return ", ".join(sorted(operations)).upper()
+    return "GET, HEAD"  # the pages of the documentation are not in the document
+
+
+def _other_spelling(path: str) -> str:
+    return path[:-1] if path.endswith("/") else f"{path}/"

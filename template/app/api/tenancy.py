@@ -14,7 +14,9 @@ from app.core.roles import MemberRole
 from app.models import Membership
 from app.services import organization as organizations
 
-OrganizationSlug = Annotated[str, Path(max_length=100, examples=["acme"])]
+OrganizationSlug = Annotated[
+    str, Path(max_length=100, description="The organization's slug", examples=["acme"])
+]
 
 
 async def get_membership(db: DB, user: CurrentUser, slug: OrganizationSlug) -> Membership:

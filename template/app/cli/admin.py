@@ -11,18 +11,25 @@ if TYPE_CHECKING:
     from app.schemas.user import UserCreate
 
 
+def printable(text: str) -> str:
+    """Bytes that are not UTF-8 arrive as lone surrogates, which no database takes."""
+    if not text.isprintable():
+        raise typer.BadParameter("Type it without control characters, in UTF-8.")
+    return text
+
+
 def create_admin(
-    email: Annotated[str, typer.Argument(help="The e-mail to log in with.")],
+    email: Annotated[str, typer.Argument(help="The e-mail to log in with.", callback=printable)],
     name: Annotated[str, typer.Option(help="The name to show.")] = "Administrator",
     promote: Annotated[
         bool, typer.Option("--promote", help="Promote the existing user with this e-mail.")
     ] = False,
 ) -> None:
     """Create an administrator. Asks for the password, or reads it from ADMIN_PASSWORD."""
-    from app.cli.errors import told_plainly
+    from app.cli.errors import readable_errors
     from app.cli.project import project
 
-    with project() as settings, told_plainly():
+    with project() as settings, readable_errors():
         if promote:
             asyncio.run(_promote(settings, email))
         else:
@@ -43,8 +50,10 @@ def _new_admin(email: str, name: str) -> "UserCreate":
     try:
         return UserCreate.model_validate(admin)
     except ValidationError as error:
-        wrong = [f"{problem['loc'][0]}: {problem['msg']}." for problem in error.errors()]
-        raise SystemExit("\n".join(wrong)) from None
+        wrong = [
+            f"{problem['loc'][0]}: {problem['msg'].rstrip('.')}." for problem in error.errors()
+        ]
+        raise SystemExit("\n".join(wrong).replace("Value error, ", "")) from None
 
 
 async def _create(settings: "Settings", admin: "UserCreate") -> None:

@@ -90,19 +90,19 @@ def history() -> None:
 def migrate(settings: "Settings", revision: str = "head") -> None:
     from alembic import command
 
-    from app.cli.errors import told_plainly
+    from app.cli.errors import readable_errors
 
-    with told_plainly():
+    with readable_errors():
         command.upgrade(alembic_config(settings), revision)
 
 
 @contextmanager
 def migrations() -> Generator["Config"]:
     """Alembic's configuration, for the database of the project."""
-    from app.cli.errors import told_plainly
+    from app.cli.errors import readable_errors
     from app.cli.project import project
 
-    with project() as settings, told_plainly():
+    with project() as settings, readable_errors():
         yield alembic_config(settings)
 
 

@@ -49,6 +49,8 @@ def write_env_file(path: Path) -> None:
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode=0o600)
     except FileExistsError:
         return
+    except OSError as error:
+        raise SystemExit(f"Cannot write {path}: {error.strerror}.") from None
     with open(file, "w", encoding="utf-8") as env:
         env.write(ENV_FILE.format(key=secrets.token_urlsafe(48)))
     typer.echo(f"Wrote {path} with a new SECRET_KEY.")

@@ -10,7 +10,7 @@ from app.core.errors import AppError
 
 
 @contextmanager
-def told_plainly() -> Generator[None]:
+def readable_errors() -> Generator[None]:
     """Ends the command with exit code 1; never prints the URL of the database."""
     try:
         yield

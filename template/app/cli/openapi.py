@@ -12,12 +12,13 @@ def openapi(
     output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
 ) -> None:
     """Print the OpenAPI document as JSON; needs neither a database nor secrets."""
-    from app.core.config import DATABASE_EXAMPLE, load_settings
+    from app.core.config import load_settings
+    from app.core.database_url import EXAMPLE
     from app.main import create_app
 
     settings = load_settings(
         ENVIRONMENT="development",
-        DATABASE_URL=DATABASE_EXAMPLE,
+        DATABASE_URL=EXAMPLE,
         SECRET_KEY=secrets.token_urlsafe(48),
     )
     document = json.dumps(create_app(settings).openapi(), indent=2, sort_keys=True)

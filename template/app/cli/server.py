@@ -40,9 +40,16 @@ def require_free(host: str, port: int) -> None:
     """Fails early: uvicorn would notice only after everything else has started."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host, port, family)
         socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
+    except (OSError, UnicodeError) as error:
+        reason = _reason(error)
         raise SystemExit(
             f"Cannot listen on {host}, port {port}: {reason}. Choose another with --port."
         ) from None
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    """Without the address, which `create_server` repeats; a failed look-up has no errno."""
+    code = error.errno if isinstance(error, OSError) else None
+    return os.strerror(code) if code and code > 0 else "no such address"

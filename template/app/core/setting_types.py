@@ -2,6 +2,8 @@
 
 import json
 import re
+from email.errors import MessageError
+from email.headerregistry import Address
 from ipaddress import ip_network
 from typing import Annotated
 
@@ -78,6 +80,17 @@ def _rate_limit(value: str) -> str:
     return value
 
 
+def _mail_address(value: str) -> str:
+    try:
+        Address(addr_spec=value.encode("ascii").decode())
+    except (ValueError, MessageError):
+        raise ValueError("Write it as noreply@example.com") from None
+    if "@" not in value:
+        raise ValueError("Write it as noreply@example.com")
+    return value
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = Annotated[tuple[SecretKey, ...], NoDecode, BeforeValidator(_split)]

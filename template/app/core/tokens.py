@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import jwt
 
+from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.errors import InvalidToken
 
@@ -25,7 +26,7 @@ class AccessClaims:
 
 
 def create_access_token(settings: Settings, *, user_id: UUID, session_id: UUID) -> str:
-    now = datetime.now(UTC)
+    now = utc_now()
     claims = {
         "aud": settings.JWT_ISSUER,
         "exp": now + timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES),

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import MetaData, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.db.types import UtcDateTime, utc_now
+from app.core.clock import utc_now
+from app.db.types import UtcDateTime
 
 
 class Base(DeclarativeBase):

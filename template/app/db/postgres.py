@@ -14,6 +14,8 @@ from app.core.errors import Unavailable
 
 logger = structlog.stdlib.get_logger(__name__)
 
+NO_ANSWER = "The database does not answer; try again shortly"
+
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 15
 """The server's limit. Ours is longer: COMMAND_TIMEOUT_SECONDS only ends the wait for a hung one."""
@@ -55,7 +57,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
             },
         },
     )
-    event.listen(engine.sync_engine, "handle_error", _forget_row)
+    event.listen(engine.sync_engine, "handle_error", _translate)
     return engine
 
 
@@ -89,18 +91,20 @@ def is_outage(error: Exception) -> bool:
     """Whether the database cannot answer now, in contrast to a statement that is wrong."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _state(error)[:2] in OUTAGES
-    return isinstance(error, PoolTimeoutError | TimeoutError)
+    return isinstance(error, PoolTimeoutError)
 
 
 def _state(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _forget_row(context: ExceptionContext) -> None:
-    """The detail quotes the refused row, with e-mail and password hash: keep it out of the log."""
-    cause = context.original_exception.__cause__
-    if isinstance(cause, asyncpg.PostgresError):
-        cause.detail = None
+def _translate(context: ExceptionContext) -> None:
+    error = context.original_exception
+    if isinstance(error, TimeoutError):
+        raise Unavailable(NO_ANSWER) from error
+    if isinstance(error.__cause__, asyncpg.PostgresError):
+        # It quotes the refused row, with e-mail and password hash: keep that out of the log.
+        error.__cause__.detail = None
 
 
 def _take_turn(connection: Connection) -> None:
@@ -115,4 +119,4 @@ async def _connect(*args: Any, **kwargs: Any) -> asyncpg.Connection:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         # SQLAlchemy does not wrap errors from before there is a connection.
         logger.error("database_unreachable", error=repr(error))
-        raise Unavailable("The database does not answer; try again shortly") from error
+        raise Unavailable(NO_ANSWER) from error

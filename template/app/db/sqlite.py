@@ -76,7 +76,7 @@ def is_outage(error: Exception) -> bool:
     """Whether the database cannot answer now: locked, unreadable, or on a full disk."""
     if isinstance(error, DBAPIError):
         return _code(error) & 0xFF in OUTAGES  # the lowest byte is the kind, the others say more
-    return isinstance(error, PoolTimeoutError | TimeoutError)
+    return isinstance(error, PoolTimeoutError)
 
 
 def _code(error: DBAPIError) -> int:

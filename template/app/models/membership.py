@@ -5,9 +5,10 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.db.base import Base, Identified
-from app.db.types import str_enum, utc_now
+from app.db.types import str_enum
 
 if TYPE_CHECKING:
     from app.models.organization import Organization

@@ -4,8 +4,8 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.clock import utc_now
 from app.db.base import Base, Identified
-from app.db.types import utc_now
 from app.models.user import User
 
 

@@ -6,7 +6,7 @@ from app.schemas.common import Input, Schema
 from app.schemas.strings import Email, Name, NewPassword, Password, Secret
 from app.schemas.user import UserResponse
 
-REFRESH_TOKEN_EXAMPLE = "the-refresh-token-of-the-last-answer"
+REFRESH_TOKEN_EXAMPLE = "the-refresh-token-of-the-last-response"
 
 
 class RegisterRequest(Input):

@@ -20,7 +20,7 @@ class Input(BaseModel):
 
 def _without_null(schema: JsonSchemaValue) -> None:
     for field in schema["properties"].values():
-        field |= field.pop("anyOf")[0]
+        field |= field.pop("anyOf")[0] | field
         del field["default"]
 
 
@@ -78,7 +78,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457."""
+    """An error (RFC 9457); `errors` names the fields of a 422."""
 
     type: str
     title: str

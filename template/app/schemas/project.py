@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from app.schemas.common import Input, Patch, Schema
 from app.schemas.strings import Composed, Name, Printable, Slug
@@ -39,7 +39,7 @@ class ProjectCreate(Input):
 class ProjectUpdate(Patch):
     name: Name | None = Field(default=None, examples=["Apollo"])
     description: Description | None = None
-    archived: bool | None = None
+    archived: StrictBool | None = Field(default=None, description="true archives, false restores")
 
 
 class ProjectResponse(Schema):

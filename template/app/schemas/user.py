@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from app.core.roles import MemberRole, UserRole
 from app.schemas.common import Input, Patch, Schema
@@ -16,7 +16,7 @@ class UserCreate(Input):
     name: Name
     password: NewPassword
     role: UserRole = UserRole.USER
-    is_active: bool = True
+    is_active: StrictBool = True
 
 
 class UserUpdateMe(Patch):
@@ -25,7 +25,7 @@ class UserUpdateMe(Patch):
 
 class UserUpdate(Patch):
     role: UserRole | None = None
-    is_active: bool | None = None
+    is_active: StrictBool | None = None
 
 
 class UserResponse(Schema):

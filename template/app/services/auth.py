@@ -4,10 +4,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
+from app.core.clock import utc_now
 from app.core.errors import Forbidden, InvalidToken, Unauthorized
 from app.core.passwords import Passwords
 from app.core.tokens import AccessClaims
-from app.db.types import utc_now
 from app.models import User, UserSession
 from app.services import user as users
 

@@ -8,12 +8,17 @@ import structlog
 from email_validator import validate_email
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from app.core.clock import utc_now
 from app.core.config import Settings
-from app.db.types import utc_now
 
 logger = structlog.stdlib.get_logger(__name__)
 
 TIMEOUT_SECONDS = 10
+
+
+class Undelivered(Exception):
+    """Holds the server's code and not its words: they name the recipient, and errors are logged."""
+
 
 templates = Environment(
     loader=PackageLoader("app", "templates/email"),
@@ -56,13 +61,18 @@ async def send(settings: Settings, message: EmailMessage) -> None:
 
 
 async def _deliver(settings: Settings, message: EmailMessage) -> None:
-    await aiosmtplib.send(
-        message,
-        hostname=settings.SMTP_HOST,
-        port=settings.SMTP_PORT,
-        username=settings.SMTP_USERNAME or None,
-        password=settings.SMTP_PASSWORD.get_secret_value() or None,
-        use_tls=settings.SMTP_SECURITY == "tls",
-        start_tls=settings.SMTP_SECURITY == "starttls",
-        timeout=TIMEOUT_SECONDS,
-    )
+    try:
+        await aiosmtplib.send(
+            message,
+            hostname=settings.SMTP_HOST,
+            port=settings.SMTP_PORT,
+            username=settings.SMTP_USERNAME or None,
+            password=settings.SMTP_PASSWORD.get_secret_value() or None,
+            use_tls=settings.SMTP_SECURITY == "tls",
+            start_tls=settings.SMTP_SECURITY == "starttls",
+            timeout=TIMEOUT_SECONDS,
+        )
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        raise Undelivered(f"The recipient was refused: {error.recipients[0].code}") from None
+    except aiosmtplib.SMTPResponseException as error:
+        raise Undelivered(f"The mail was refused: {error.code}") from None

@@ -7,9 +7,9 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
+from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.roles import MemberRole
-from app.db.types import utc_now
 from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams
 from app.schemas.organization import (

@@ -5,8 +5,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.errors import NotFound
-from app.db.types import utc_now
 from app.models import Membership, Project
 from app.schemas.common import PaginationParams
 from app.schemas.project import ProjectCreate, ProjectUpdate

@@ -8,10 +8,10 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
+from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.errors import InvalidToken
 from app.core.tokens import create_access_token, hash_token, new_opaque_token
-from app.db.types import utc_now
 from app.models import RefreshToken, User, UserSession
 
 

@@ -5,10 +5,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.errors import Conflict, NotFound
 from app.core.passwords import Passwords
 from app.core.roles import UserRole
-from app.db.types import utc_now
 from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams
 from app.schemas.strings import normalize_email
@@ -25,10 +25,9 @@ async def get(session: AsyncSession, user_id: UUID) -> User:
 
 
 async def find_by_email(session: AsyncSession, email: str) -> User | None:
+    normalized = normalize_email(email)
     return await session.scalar(
-        select(User).where(
-            User.email_normalized == normalize_email(email), User.deleted_at.is_(None)
-        )
+        select(User).where(User.email_normalized == normalized, User.deleted_at.is_(None))
     )
 
 
@@ -86,13 +85,12 @@ async def create(
     is_active: bool = True,
 ) -> User:
     passwords.check_new(password, email=email)
-    # Before the first statement: no transaction is open while the hash is computed.
-    hashed_password = await passwords.hash(password)
+    # Hashing comes before the first statement: no transaction is open meanwhile.
     user = User(
         email=email,
         email_normalized=normalize_email(email),
         name=name,
-        hashed_password=hashed_password,
+        hashed_password=await passwords.hash(password),
         role=role,
         is_active=is_active,
     )

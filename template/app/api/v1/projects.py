@@ -21,9 +21,9 @@ async def list_projects(
     db: DB,
     access: ViewerAccess,
     pagination: Pagination,
-    archived: Annotated[bool | None, Query(description="Only the archived, or the others")] = None,
+    archived: Annotated[bool | None, Query(description="Whether they are archived")] = None,
 ) -> PaginatedResponse[ProjectResponse]:
-    """The organization's projects, the newest first."""
+    """The organization's projects, newest first."""
     rows, total = await projects.list_projects(
         db, access.organization_id, pagination, archived=archived
     )
@@ -40,10 +40,7 @@ async def list_projects(
     responses=problems(409),
 )
 async def create_project(db: DB, access: MemberAccess, body: ProjectCreate) -> Project:
-    """The slug is unique in the organization and never changes.
-
-    If omitted, it is made from the name. Members and above.
-    """
+    """The slug is unique in the organization and never changes. Members and above."""
     return await projects.create(db, access, body)
 
 
@@ -57,7 +54,7 @@ async def read_project(db: DB, access: ViewerAccess, project_id: UUID) -> Projec
 async def update_project(
     db: DB, access: MemberAccess, project_id: UUID, body: ProjectUpdate
 ) -> Project:
-    """Omitted fields keep their values. `archived` archives or restores it. Members and above."""
+    """Omitted fields keep their values. Members and above."""
     return await projects.update(db, access.organization_id, project_id, body)
 
 

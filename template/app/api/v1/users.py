@@ -28,15 +28,12 @@ async def list_users(
     pagination: Pagination,
     search: Annotated[
         SafeStr | None,
-        Query(min_length=2, max_length=100, description="A part of the name or the e-mail"),
+        Query(min_length=2, max_length=100, description="Part of the name or e-mail"),
     ] = None,
-    role: Annotated[UserRole | None, Query(description="Only those of this role")] = None,
-    is_active: Annotated[bool | None, Query(description="Only the active, or the others")] = None,
+    role: Annotated[UserRole | None, Query(description="Only users with this role")] = None,
+    is_active: Annotated[bool | None, Query(description="Whether they are active")] = None,
 ) -> PaginatedResponse[UserResponse]:
-    """All users, the newest first. Administrators only.
-
-    `search` takes no notice of upper and lower case.
-    """
+    """All users, newest first; `search` ignores case. Administrators only."""
     rows, total = await users.list_users(
         db, pagination, search=search, role=role, is_active=is_active
     )
