@@ -74,7 +74,11 @@ async def make_tenant(
     organization = await make_organization(session, await make_user(session))
     user = await make_member(session, organization, role)
     project = await make_project(session, organization)
-    return user, {"slug": organization.slug, "user_id": user.id, "project_id": project.id}
+    return user, {
+        "slug": organization.slug,
+        "project_id": project.id,
+        "user_id": user.id,
+    }
 
 
 def test_every_operation_is_listed(operations: list[Operation]) -> None:

@@ -1,6 +1,5 @@
 """`dev`: everything that a developer needs, started by one command and stopped by Ctrl-C."""
 
-import logging
 import os
 import secrets
 from contextlib import ExitStack, suppress
@@ -65,7 +64,6 @@ def welcome(api: str, command: str | None) -> None:
 def serve_with_reload(root: Path, host: str, port: int) -> None:
     import uvicorn
 
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # uvicorn itself tells of a reload
     uvicorn.run(
         APP,
         factory=True,

@@ -37,6 +37,12 @@ def setup_logging(settings: Settings) -> None:
     )
     logging.root.handlers = [handler]
     logging.root.setLevel(settings.LOG_LEVEL)
+    _tame_libraries()
+
+
+def _tame_libraries() -> None:
+    for name in ("alembic.autogenerate", "alembic.runtime.plugins", "watchfiles"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True

@@ -6,6 +6,7 @@ from app.models.project import Project
 from app.models.session import RefreshToken, UserSession
 from app.models.user import User
 
+# isort: split
 # Your own models go below this line.
 
 __all__ = [

@@ -10,6 +10,7 @@ from app.api.v1.organizations import router as organizations
 from app.api.v1.projects import router as projects
 from app.api.v1.users import router as users
 
+# isort: split
 # Your own routers go below this line.
 
 router = APIRouter(dependencies=[Depends(limit_caller)], responses=problems(429, 503))
