@@ -74,7 +74,7 @@ def test_there_is_no_secret_and_no_path_of_a_machine(rendering: Path) -> None:
         for word in re.findall(r"(?<!@)(?<!sha256:)\b[A-Za-z0-9+]{32,}\b", text):
             assert not re.search(r"\d", word), f"{name}: {word}"
         assert "PRIVATE KEY" not in text
-        assert not re.search(r"(/home/|/Users/|/root/|[A-Z]:\\)\w", text), name
+        assert not re.search(r"(/(home|Users|root)/|[A-Z]:\\)\w", text), name
         assert str(ROOT) not in text
 
 
