@@ -40,6 +40,7 @@ def create_admin(
 def _new_admin(email: str, name: str) -> "UserCreate":
     from pydantic import ValidationError
 
+    from app.core.errors import sentences
     from app.core.roles import UserRole
     from app.schemas.user import UserCreate
 
@@ -50,10 +51,7 @@ def _new_admin(email: str, name: str) -> "UserCreate":
     try:
         return UserCreate.model_validate(admin)
     except ValidationError as error:
-        wrong = [
-            f"{problem['loc'][0]}: {problem['msg'].rstrip('.')}." for problem in error.errors()
-        ]
-        raise SystemExit("\n".join(wrong).replace("Value error, ", "")) from None
+        raise SystemExit(sentences(error)) from None
 
 
 async def _create(settings: "Settings", admin: "UserCreate") -> None:

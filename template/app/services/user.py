@@ -85,7 +85,7 @@ async def create(
     is_active: bool = True,
 ) -> User:
     passwords.check_new(password, email=email)
-    # Hashing comes before the first statement: no transaction is open meanwhile.
+    # Before this function's first statement: a registration has no transaction open meanwhile.
     user = User(
         email=email,
         email_normalized=normalize_email(email),
