@@ -58,10 +58,10 @@ async def execute(url: str, statement: str) -> object:
 
 
 async def test_data_outlive_the_server(directory: Path) -> None:
-    with private_postgres(directory, durable=False) as url:
+    with private_postgres(directory) as url:
         await execute(url, "CREATE TABLE kept AS SELECT 'Émile' AS name")
     assert not (directory / "data" / "postmaster.pid").exists()
-    with private_postgres(directory, durable=False) as url:
+    with private_postgres(directory) as url:
         assert await execute(url, "SELECT lower(name) FROM kept") == "émile"
 
 

@@ -15,7 +15,7 @@ from app.cli.postgres_server import Server
 
 @contextmanager
 def private_postgres(directory: Path, *, durable: bool = True) -> Generator[str]:
-    """Yields the URL of a running server whose data live in `directory` (and stay there)."""
+    """Yields the URL of a running server whose data live in `directory`, and stay if `durable`."""
     account = server_account()
     home = reachable_home(directory.absolute(), account)
     server = Server(home, find_binaries(home, account), account)
@@ -28,7 +28,7 @@ def private_postgres(directory: Path, *, durable: bool = True) -> Generator[str]
             yield server.url
         finally:
             if _is_last(lease.fileno()):
-                server.stop()
+                server.stop(durable=durable)
 
 
 @contextmanager

@@ -44,8 +44,9 @@ class Server:
             (self.data / "postmaster.pid").unlink(missing_ok=True)
             self._start(durable=durable)
 
-    def stop(self) -> None:
-        self._pg_ctl("stop", "--mode=fast")
+    def stop(self, *, durable: bool) -> None:
+        """Without a last checkpoint, which takes seconds, if the data need not survive."""
+        self._pg_ctl("stop", f"--mode={'fast' if durable else 'immediate'}")
 
     def _is_running(self) -> bool:
         if self._pg_ctl("status").returncode != 0:
