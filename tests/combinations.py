@@ -9,10 +9,13 @@ Answer = str | bool
 # The answers of each optional part. The last one changes fastest: neighbours share most packages.
 QUESTIONS: dict[str, tuple[Answer, ...]] = {
     "database": ("sqlite", "postgres"),
+    "use_redis": (False, True),
+    "use_celery": (False, True),
+    "use_websockets": (False, True),
 }
 
 # Answers that do not go together, each as the part of a combination that is refused.
-REFUSED: tuple[dict[str, Answer], ...] = ()
+REFUSED: tuple[dict[str, Answer], ...] = ({"use_redis": False, "use_celery": True},)
 
 # Words that must not appear anywhere in a project that answered otherwise.
 WORDS: dict[tuple[str, Answer], tuple[str, ...]] = {

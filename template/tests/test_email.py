@@ -9,6 +9,8 @@ import pytest
 from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.logging import setup_logging
+from app.db.dialect import create_engine
+from app.db.session import Database
 from app.services import email
 from app.services.email import Undelivered
 from app.tasks.email import send_welcome_email
@@ -35,7 +37,8 @@ def settings_with(settings: Settings) -> Callable[..., Settings]:
 
 
 async def welcome(settings: Settings, *, to: str = "ada@example.com", name: str = "Ada") -> None:
-    await send_welcome_email(Job("job-1", settings), to=to, name=name)
+    job = Job("job-1", settings, Database(create_engine(settings)))
+    await send_welcome_email(job, to=to, name=name)
 
 
 async def test_the_welcome_mail_has_a_text_and_an_html_part(

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.config import Settings, SettingsError, load_settings
-from app.core.database_url import EXAMPLE
+from app.db.dialect import EXAMPLE_URL
 
 KEY = "it-opens-nothing-but-these-tests-1"
 
@@ -18,7 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
-    usual = {"SECRET_KEY": KEY, "DATABASE_URL": EXAMPLE}
+    usual = {"SECRET_KEY": KEY, "DATABASE_URL": EXAMPLE_URL}
     for name, value in (usual | environment).items():
         monkeypatch.setenv(name, value)
     return load_settings()
@@ -81,9 +81,9 @@ def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_driver_is_added_to_the_database_url(monkeypatch: pytest.MonkeyPatch) -> None:
-    scheme, separator, rest = EXAMPLE.partition(":")
+    scheme, separator, rest = EXAMPLE_URL.partition(":")
 
-    url = load(monkeypatch, DATABASE_URL=EXAMPLE).DATABASE_URL
+    url = load(monkeypatch, DATABASE_URL=EXAMPLE_URL).DATABASE_URL
 
     assert url.startswith(f"{scheme}+a")
     assert url.endswith(f"{separator}{rest}")
@@ -100,7 +100,7 @@ def test_a_file_in_another_encoding_is_one_sentence(
 
 
 def test_development_makes_a_key_for_the_day() -> None:
-    keys = {load_settings(DATABASE_URL=EXAMPLE).SECRET_KEY.get_secret_value() for _ in range(2)}
+    keys = {load_settings(DATABASE_URL=EXAMPLE_URL).SECRET_KEY.get_secret_value() for _ in range(2)}
 
     assert len(keys) == 2
 

@@ -4,19 +4,19 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from app.core.config import Settings, SettingsError, load_settings
-from app.core.database_url import EXAMPLE
+from app.db.dialect import EXAMPLE_URL
 
 KEY = "it-opens-nothing-but-these-tests-1"
 DEPLOYED = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": KEY,
-    "DATABASE_URL": EXAMPLE,
+    "DATABASE_URL": EXAMPLE_URL,
     "ALLOWED_HOSTS": "api.example.com",
 }
 
 
 def load(**settings: str) -> None:
-    usual = {"SECRET_KEY": KEY, "DATABASE_URL": EXAMPLE, "PASSWORD_HASH_MEMORY_KIB": "64"}
+    usual = {"SECRET_KEY": KEY, "DATABASE_URL": EXAMPLE_URL, "PASSWORD_HASH_MEMORY_KIB": "64"}
     load_settings(_env_file=None, **usual | settings)
 
 
@@ -111,8 +111,8 @@ def test_a_weak_key_is_not_told_by_the_class_itself() -> None:
         "hunter2",
         "mysql://ada:hunter2@localhost/app",
         "://ada:hunter2@localhost/app",
-        f"{EXAMPLE.partition(':')[0]}://ada:x@localhost:hunter2/app",
-        f"{EXAMPLE.partition(':')[0]}://",
+        f"{EXAMPLE_URL.partition(':')[0]}://ada:x@localhost:hunter2/app",
+        f"{EXAMPLE_URL.partition(':')[0]}://",
     ],
 )
 def test_a_wrong_database_url_is_answered_with_an_example(url: str) -> None:
@@ -121,7 +121,7 @@ def test_a_wrong_database_url_is_answered_with_an_example(url: str) -> None:
 
     (line,) = str(refusal.value).splitlines()
     assert line.startswith("DATABASE_URL: ")
-    assert line.endswith(f"{EXAMPLE}.")
+    assert line.endswith(f"{EXAMPLE_URL}.")
     assert "hunter2" not in line
 
 

@@ -49,8 +49,8 @@ AppPasswords = Annotated[Passwords, Depends(get_passwords)]
 AppDatabase = Annotated[Database, Depends(get_database)]
 
 
-async def get_queue(background: BackgroundTasks, settings: AppSettings) -> TaskQueue:
-    return TaskQueue(background, settings)
+async def get_queue(background: BackgroundTasks, request: Request) -> TaskQueue:
+    return TaskQueue(background, request.app.state.start_task)
 
 
 Tasks = Annotated[TaskQueue, Depends(get_queue)]

@@ -3,13 +3,13 @@
 import asyncio
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api.deps import AppDatabase
 from app.api.errors import problems
 from app.core.errors import Unavailable
+from app.db.session import Database
 from app.schemas.common import Schema
 
 CHECK_SECONDS = 2
@@ -23,13 +23,19 @@ class Health(Schema):
 
 @router.get("", summary="Liveness")
 async def health() -> Health:
-    """The process answers requests. Says nothing about the database."""
+    """The process answers requests. Says nothing about what it depends on."""
     return Health()
 
 
 @router.get("/ready", summary="Readiness", responses=problems(503))
-async def readiness(database: AppDatabase) -> Health:
-    """The service can do its work: the database answers in time and has been migrated."""
+async def readiness(request: Request) -> Health:
+    """The service can do its work: what it depends on answers in time."""
+    for probe in request.app.state.probes:
+        await probe()
+    return Health()
+
+
+async def check_database(database: Database) -> None:
     try:
         async with asyncio.timeout(CHECK_SECONDS), database.read() as session:
             migrated = await session.scalar(text("SELECT 1 FROM alembic_version"))
@@ -37,4 +43,3 @@ async def readiness(database: AppDatabase) -> Health:
         raise Unavailable("The database does not answer, or has not been migrated") from error
     if not migrated:
         raise Unavailable("The database has not been migrated")
-    return Health()

@@ -1,7 +1,4 @@
-"""Rate limits: requests are counted in a sliding window, before any work is done.
-
-The counters live in this process: each of several workers grants the whole quota.
-"""
+"""Rate limits: requests are counted in a sliding window, before any work is done."""
 
 import time
 from collections.abc import Awaitable, Callable

@@ -13,12 +13,12 @@ def openapi(
 ) -> None:
     """Print the OpenAPI document as JSON; needs neither a database nor secrets."""
     from app.core.config import load_settings
-    from app.core.database_url import EXAMPLE
+    from app.db.dialect import EXAMPLE_URL
     from app.main import create_app
 
     settings = load_settings(
         ENVIRONMENT="development",
-        DATABASE_URL=EXAMPLE,
+        DATABASE_URL=EXAMPLE_URL,
         SECRET_KEY=secrets.token_urlsafe(48),
     )
     document = json.dumps(create_app(settings).openapi(), indent=2, sort_keys=True)

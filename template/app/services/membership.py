@@ -5,7 +5,7 @@ Concurrent changes therefore see each other, and the last owner stays.
 
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -99,7 +99,11 @@ async def leave_all(session: AsyncSession, user_id: UUID) -> None:
     )
     if alone := await organizations.owned_alone(session, user_id):
         raise Conflict(f"The user is the only owner of: {', '.join(alone.values())}")
-    await session.execute(delete(Membership).where(Membership.user_id == user_id))
+    for membership in await session.scalars(
+        select(Membership).where(Membership.user_id == user_id)
+    ):
+        await session.delete(membership)
+    await session.flush()
 
 
 async def _find_user(session: AsyncSession, body: MemberCreate) -> User | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
@@ -63,19 +63,19 @@ async def refresh(session: AsyncSession, settings: Settings, presented: str) -> 
 
 
 async def revoke(session: AsyncSession, session_id: UUID) -> None:
-    await session.execute(
-        update(UserSession)
-        .where(UserSession.id == session_id, UserSession.revoked_at.is_(None))
-        .values(revoked_at=utc_now())
-    )
+    await _revoke(session, UserSession.id == session_id)
 
 
 async def revoke_all(session: AsyncSession, user_id: UUID) -> None:
-    await session.execute(
-        update(UserSession)
-        .where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
-        .values(revoked_at=utc_now())
-    )
+    await _revoke(session, UserSession.user_id == user_id)
+
+
+async def _revoke(session: AsyncSession, which: ColumnElement[bool]) -> None:
+    for login in await session.scalars(
+        select(UserSession).where(which, UserSession.revoked_at.is_(None))
+    ):
+        login.revoked_at = utc_now()
+    await session.flush()
 
 
 def _check_alive(token: RefreshToken) -> None:

@@ -1,20 +1,18 @@
-"""The queue for work after the response, which starts once the transaction is committed.
-
-The work runs in this process: what still waits when the process ends is lost.
-"""
+"""The queue for work after the response, which starts once the transaction is committed."""
 
 import json
 from asyncio import sleep
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 from uuid import uuid4
 
 import structlog
 from starlette.background import BackgroundTasks
 
 from app.core.config import Settings
+from app.db.session import Database
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -29,31 +27,36 @@ class Job:
 
     id: str
     settings: Settings
+    database: Database
 
 
 Task = Callable[Concatenate[Job, P], Awaitable[None]]
 
 
+Start = Callable[[Task[...], str, list[Any], dict[str, Any]], Awaitable[None]]
+"""Starts a task with a job's id and the task's arguments, here or in another process."""
+
+
 class TaskQueue:
     """What a failed request has enqueued is dropped."""
 
-    def __init__(self, background: BackgroundTasks, settings: Settings) -> None:
+    def __init__(self, background: BackgroundTasks, start: Start) -> None:
         self._background = background
-        self._settings = settings
+        self._start = start
 
     def enqueue(self, task: Task[P], *args: P.args, **kwargs: P.kwargs) -> None:
         """Takes only values that JSON can carry to another process: ids and strings, never rows."""
-        job = Job(str(uuid4()), self._settings)
-        self._background.add_task(_run, task, job, json.dumps([args, kwargs]))
+        values = json.dumps([args, kwargs])
+        self._background.add_task(_persist, self._start, task, str(uuid4()), values)
 
 
-async def _run(task: Callable[..., Awaitable[None]], job: Job, values: str) -> None:
+async def _persist(start: Start, task: Task[...], job_id: str, values: str) -> None:
     """Tries again after about 1, 2, 4 and 8 seconds; the last error is only logged."""
     args, kwargs = json.loads(values)
-    log = logger.bind(task=task.__name__, job_id=job.id)
+    log = logger.bind(task=task.__name__, job_id=job_id)
     for failures in range(1, TRIES + 1):
         try:
-            return await task(job, *args, **kwargs)
+            return await start(task, job_id, args, kwargs)
         except Exception as error:
             if failures == TRIES:
                 log.exception("task_failed", tries=TRIES)

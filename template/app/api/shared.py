@@ -1,0 +1,40 @@
+"""What the processes of the service share through Redis, and how routes ask for it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.core.config import Settings
+from app.core.errors import Unavailable
+from app.core.redis import open_redis
+from app.services.organization_cache import OrganizationCache
+
+
+@asynccontextmanager
+async def open_shared(app: FastAPI) -> AsyncGenerator[Redis]:
+    settings: Settings = app.state.settings
+    async with open_redis(settings) as redis:
+        app.state.redis = redis
+        app.state.organization_cache = OrganizationCache(settings, redis, app.state.database)
+        app.state.probes.append(partial(check_redis, redis))
+        yield redis
+
+
+async def check_redis(redis: Redis) -> None:
+    try:
+        await redis.ping()
+    except RedisError as error:
+        raise Unavailable("Redis does not answer") from error
+
+
+async def get_organization_cache(request: Request) -> OrganizationCache:
+    cache: OrganizationCache = request.app.state.organization_cache
+    return cache
+
+
+CachedOrganizations = Annotated[OrganizationCache, Depends(get_organization_cache)]

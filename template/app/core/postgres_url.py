@@ -1,0 +1,27 @@
+"""The URL of the database: how it may be written, and the form that SQLAlchemy wants."""
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+DRIVER = "postgresql+asyncpg"
+EXAMPLE_URL = "postgresql://user:password@host:5432/name"
+DEVELOPMENT_URL = ""
+OPTIONS = {"host", "port", "prepared_statement_cache_size", "ssl", "target_session_attrs"}
+
+
+def with_driver(value: str) -> str:
+    """Adds the asyncio driver: hosting platforms provide URLs without one. Raises ValueError."""
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        # The message of the error may quote part of the password.
+        raise ValueError(f"Write it as {EXAMPLE_URL}") from None
+    if url.drivername not in {"postgres", "postgresql", DRIVER}:
+        raise ValueError(f"This service runs on another kind of database: {EXAMPLE_URL}")
+    if not url.database:
+        raise ValueError(f"The URL must name a database: {EXAMPLE_URL}")
+    if mode := url.query.get("sslmode"):  # libpq's name for the option `ssl` of asyncpg
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    if unknown := sorted(url.query.keys() - OPTIONS):
+        raise ValueError(f"asyncpg does not know the option {unknown[0]}: remove it")
+    return url.set(drivername=DRIVER).render_as_string(hide_password=False)

@@ -1,0 +1,117 @@
+"""Tells who watches the database which rows a transaction has changed, once it is committed.
+
+What a bulk statement (`update()`, `delete()`) changes is not seen: load the rows and change them.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import structlog
+from sqlalchemy import event, inspect
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
+
+from app.core.config import Settings
+from app.db import session
+from app.db.base import Base
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+class Kind(Enum):
+    CREATED = auto()
+    UPDATED = auto()
+    DELETED = auto()
+
+
+@dataclass(frozen=True)
+class Change:
+    kind: Kind
+    row: Base
+    columns: frozenset[str]
+    """Those with a new value."""
+
+
+Listener = Callable[[list[Change]], Awaitable[None]]
+
+
+class RecordingSession(Session):
+    """Notes the changes of each flush in `info`, and forgets those that are rolled back."""
+
+
+class WatchedSession(AsyncSession):
+    sync_session_class = RecordingSession
+
+    async def commit(self) -> None:
+        await super().commit()
+        await self._tell()
+
+    async def close(self) -> None:
+        """Also ends `async with session.begin()`, which commits by itself."""
+        await super().close()
+        await self._tell()
+
+    async def _tell(self) -> None:
+        changes = self.info.pop("committed", [])
+        for listener in self.info["listeners"] if changes else ():
+            try:
+                await listener(changes)
+            except Exception:
+                logger.exception("listener_failed")
+
+
+class WatchedDatabase(session.Database):
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine)
+        self._listeners: list[Listener] = []
+        self.write = async_sessionmaker[AsyncSession](
+            engine,
+            class_=WatchedSession,
+            expire_on_commit=False,
+            info={"listeners": self._listeners},
+        )
+
+    def watch(self, listener: Listener) -> None:
+        """It is awaited after each commit, before the request is answered."""
+        self._listeners.append(listener)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncGenerator[WatchedDatabase]:
+    async with session.open_database(settings) as database:
+        yield WatchedDatabase(database.engine)
+
+
+@event.listens_for(RecordingSession, "after_flush")
+def _record(session: Session, _: UOWTransaction) -> None:
+    changes: list[Change] = session.info.setdefault("flushed", [])
+    for kind, rows in (
+        (Kind.CREATED, session.new),
+        (Kind.UPDATED, session.dirty),
+        (Kind.DELETED, session.deleted),
+    ):
+        for row in rows:
+            columns = _changed_columns(row)
+            if columns or kind is Kind.DELETED:
+                changes.append(Change(kind, row, columns))
+
+
+@event.listens_for(RecordingSession, "after_commit")
+def _keep(session: Session) -> None:
+    session.info.setdefault("committed", []).extend(session.info.pop("flushed", []))
+
+
+@event.listens_for(RecordingSession, "after_soft_rollback")
+def _forget(session: Session, _: SessionTransaction) -> None:
+    session.info.pop("flushed", None)
+
+
+def _changed_columns(row: Base) -> frozenset[str]:
+    state = inspect(row)
+    return frozenset(
+        column.key
+        for column in state.mapper.column_attrs
+        if state.attrs[column.key].history.has_changes()
+    )

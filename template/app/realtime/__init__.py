@@ -1,0 +1,1 @@
+"""What members of a project see as it happens."""

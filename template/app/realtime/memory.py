@@ -1,0 +1,11 @@
+"""Events within one process."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def open_hub(app: FastAPI) -> AsyncGenerator[None]:
+    yield
