@@ -1,6 +1,7 @@
 """Every combination that the template promises, as data: pytest runs them, CI reads them too."""
 
 import json
+import sys
 from dataclasses import dataclass
 from itertools import product
 
@@ -22,8 +23,8 @@ WORDS: dict[tuple[str, Answer], tuple[str, ...]] = {
     ("database", "sqlite"): ("sqlite",),
     ("database", "postgres"): ("postgres", "psycopg", "asyncpg"),
     ("use_redis", True): ("redis", "valkey"),
-    ("use_celery", True): ("celery",),
-    ("use_websockets", True): ("websocket",),
+    ("use_celery", True): ("celery", "kombu"),
+    ("use_websockets", True): ("websocket", "realtime"),
 }
 
 PYTHONS = ("3.11", "3.14")
@@ -57,6 +58,23 @@ VALID = [combination for combination in _EVERY if not combination.refused]
 INVALID = [combination for combination in _EVERY if combination.refused]
 
 
+def jobs(event: str) -> list[dict[str, str]]:
+    """For a pull request each combination on one Python; for all else on every one.
+
+    Neighbours, which differ in one answer, get different ones: so each part meets them all.
+    """
+    return [
+        {"combination": each.id, "python": python}
+        for each in VALID
+        for number, python in enumerate(PYTHONS)
+        if event != "pull_request" or number == _distance(each) % len(PYTHONS)
+    ]
+
+
+def _distance(combination: Combination) -> int:
+    """From the defaults."""
+    return sum(QUESTIONS[name].index(answer) for name, answer in combination.answers.items())
+
+
 if __name__ == "__main__":
-    matrix = {"combination": [combination.id for combination in VALID], "python": PYTHONS}
-    print(json.dumps(matrix))
+    print(json.dumps({"pythons": PYTHONS, "jobs": jobs(sys.argv[1])}))

@@ -9,6 +9,7 @@ from typing import Any
 import copier
 import pytest
 
+from tests import scheduling
 from tests.combinations import VALID, Combination
 from tests.table import Table
 
@@ -26,10 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Table())
+    config.pluginmanager.register(scheduling)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever asks for a combination runs with each, and the tests of one stay on one worker."""
+    """Whatever asks for a combination runs with each."""
     if "combination" not in metafunc.fixturenames:
         return
     wanted = metafunc.config.getoption("--combination") or [each.id for each in VALID]
@@ -37,11 +39,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(f"There is no combination {', '.join(sorted(unknown))}.")
     metafunc.parametrize(
         "combination",
-        [
-            pytest.param(each, id=each.id, marks=pytest.mark.xdist_group(each.id))
-            for each in VALID
-            if each.id in wanted
-        ],
+        [pytest.param(each, id=each.id) for each in VALID if each.id in wanted],
         scope="session",
     )
 

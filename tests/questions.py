@@ -48,7 +48,9 @@ def _section(question: tuple[str, dict[str, Any]]) -> str:
     name, asked = question
     lines = [f"## {name}", "", asked["help"], ""]
     lines += [f"- `{value}`: {label.partition(': ')[2]}" for label, value in _choices(asked)]
-    lines += [f"- Default: {_default(asked['default'])}", ""]
+    lines += [f"- Default: {_default(asked['default'])}"]
+    lines += [f"- Asked only with `{asked['when'].strip('{} ')}`"] if "when" in asked else []
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -57,7 +59,7 @@ def _choices(asked: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _default(value: object) -> str:
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     if "_folder_name" in text:
         return "the name of the folder that it is copied to"
     return "derived from the answers before it" if "{%" in text else f"`{text}`"

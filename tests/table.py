@@ -1,36 +1,65 @@
 """The table at the end of a run: what each combination holds, how long it took and how it ended."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 import pytest
 
+from tests.combinations import VALID, Combination
+
+
+@dataclass
+class Row:
+    files: int = 0
+    tests: int = 0
+    seconds: float = 0.0
+    failures: int = 0
+
+    @property
+    def result(self) -> str:
+        """Without a test of its own it has not passed, whatever else was looked at."""
+        return "failed" if self.failures else "passed" if self.tests else "not run"
+
 
 class Table:
-    """Reads what `test_projects.py` recorded; with xdist, in the controller."""
+    """Counts every test of a combination, and the tests inside it that `test_projects.py` ran."""
+
+    @pytest.hookimpl
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Known before any fixture runs, so that one that fails is counted too."""
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            combination = item.callspec.params.get("combination")
+            if isinstance(combination, Combination):
+                item.user_properties.append(("combination", combination.id))
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        rows: dict[str, dict[str, int | float]] = defaultdict(
-            lambda: {"files": 0, "tests": 0, "seconds": 0.0, "failures": 0}
-        )
+        """With xdist this runs in the controller, where the reports of all workers arrive."""
+        rows: dict[str, Row] = defaultdict(Row)
+        installed = False
         for outcome, reports in terminalreporter.stats.items():
             for report in reports:
-                recorded = dict(getattr(report, "user_properties", ()))
+                if not isinstance(report, pytest.TestReport):
+                    continue
+                recorded = dict(report.user_properties)
                 if "combination" not in recorded:
                     continue
+                installed |= "test_projects.py" in report.nodeid
                 row = rows[str(recorded["combination"])]
-                row["seconds"] += report.duration
-                row["failures"] += outcome in {"failed", "error"}
-                if report.when == "teardown":
-                    row["files"] += int(recorded.get("files", 0))
-                    row["tests"] += int(recorded.get("tests", 0))
-        if not rows:
-            return
-        width = max(len("combination"), *map(len, rows))
-        terminalreporter.section("combinations")
-        terminalreporter.line(f"{'combination':{width}}  files  tests  seconds  result")
-        for name, row in sorted(rows.items()):
-            terminalreporter.line(
-                f"{name:{width}}  {row['files']:5}  {row['tests']:5}  {row['seconds']:7.1f}"
-                f"  {'failed' if row['failures'] else 'passed'}"
-            )
+                row.seconds += report.duration
+                row.failures += outcome in {"failed", "error"}
+                row.files += report.when == "teardown" and int(str(recorded.get("files", 0)))
+                row.tests += report.when == "teardown" and int(str(recorded.get("tests", 0)))
+        if installed:
+            _write(terminalreporter, rows)
+
+
+def _write(terminal: pytest.TerminalReporter, rows: dict[str, Row]) -> None:
+    width = max(len("combination"), *map(len, rows))
+    terminal.section("combinations")
+    terminal.line(f"{'combination':{width}}  files  tests  seconds  result")
+    for name in (each.id for each in VALID if each.id in rows):
+        row = rows[name]
+        terminal.line(
+            f"{name:{width}}  {row.files:5}  {row.tests:5}  {row.seconds:7.1f}  {row.result}"
+        )

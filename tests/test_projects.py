@@ -7,38 +7,56 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.combinations import Combination
 from tests.files import files_of
+from tests.running import LOGIN, STOP_SECONDS, USER, dev, holds_within, processes_of
 
 Run = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def virtual_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One a worker: `uv sync` brings it to exactly what the next combination asks for."""
-    return tmp_path_factory.mktemp("venv") / "venv"
+def workshop() -> Iterator[Path]:
+    """A folder for each worker, where one project after the other is installed at the same path.
+
+    `uv sync` brings the environment to exactly what the next project asks for. What is compiled and
+    what mypy has read stay: both notice a file that has changed.
+    """
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # a database server may run as another account
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def run(
-    combination: Combination,
-    rendering: Path,
-    virtual_environment: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Run:
-    """Runs a command in a copy of the rendering, and shows all that it said when it fails."""
-    project = shutil.copytree(rendering, tmp_path_factory.mktemp(combination.id) / "myapp")
-    environment = os.environ | {
-        "PATH": f"{virtual_environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "UV_PROJECT_ENVIRONMENT": str(virtual_environment),
+def environment(workshop: Path) -> dict[str, str]:
+    """The processors are shared out to the workers, so that suites side by side do not crowd."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return os.environ | {
+        "MYPY_CACHE_DIR": str(workshop / "mypy"),
+        "PATH": f"{workshop / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTEST_XDIST_AUTO_NUM_WORKERS": str(max(1, (os.cpu_count() or 1) // workers)),
+        "UV_PROJECT_ENVIRONMENT": str(workshop / "venv"),
         "UV_PYTHON": sys.executable,
     }
+
+
+@pytest.fixture(scope="session")
+def project(rendering: Path, workshop: Path) -> Path:
+    """A copy of the rendering: what its tools write does not reach the tests that look at it."""
+    project = workshop / "myapp"
+    if project.exists():
+        shutil.rmtree(project)
+    return shutil.copytree(rendering, project)
+
+
+@pytest.fixture(scope="session")
+def run(project: Path, environment: dict[str, str]) -> Run:
+    """Runs a command in the project, and shows all that it said when it fails."""
 
     def run(*command: str) -> str:
         done = subprocess.run(
@@ -58,14 +76,6 @@ def run(
 
     run(os.environ.get("UV", "uv"), "sync", "--quiet")
     return run
-
-
-@pytest.fixture(autouse=True)
-def name_of_the_row(
-    combination: Combination, record_property: Callable[[str, object], None]
-) -> None:
-    """Says to the table at the end of the run whose time this is."""
-    record_property("combination", combination.id)
 
 
 def test_its_code_is_clean(run: Run) -> None:
@@ -106,3 +116,19 @@ def test_its_own_tests_pass_and_none_is_skipped(
         record_property("tests", counts.get("tests", 0))
     assert int(counts["tests"]) > 0, output
     assert int(counts["skipped"]) == 0, output
+
+
+def test_one_command_brings_it_up_and_ctrl_c_takes_all_of_it_down(
+    run: Run, project: Path, environment: dict[str, str], workshop: Path, tmp_path: Path
+) -> None:
+    """Migrated, with every server that it needs, from a folder in which nothing has been set up."""
+    with dev(project, environment, tmp_path / "log") as server:
+        assert server.call("/api/v1/auth/register", USER)[0] == 201
+        status, tokens = server.call("/api/v1/auth/login", LOGIN)
+        assert status == 200
+        status, me = server.call("/api/v1/users/me", token=tokens["access_token"])
+        assert (status, me["email"]) == (200, USER["email"])
+        assert server.press_ctrl_c() == 0
+    assert "Traceback" not in server.log.read_text()
+    gone = holds_within(STOP_SECONDS, lambda: not processes_of(workshop))
+    assert gone, processes_of(workshop)

@@ -4,13 +4,14 @@ import json
 import keyword
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.combinations import INVALID
+from tests.combinations import INVALID, Combination
 from tests.conftest import Render
 
 SENTENCE = re.compile(r"Validation error for question '\w+': [A-Z][^\n]*\.\Z")
@@ -104,13 +105,32 @@ def test_an_unknown_database_is_refused(questions: Path, render: Render, tmp_pat
     assert not (tmp_path / "myapp").exists()
 
 
+@pytest.mark.parametrize("refused", INVALID, ids=lambda refused: refused.id)
 def test_answers_that_do_not_go_together_are_refused(
-    questions: Path, render: Render, tmp_path: Path
+    questions: Path, render: Render, tmp_path: Path, refused: Combination
 ) -> None:
-    for refused in INVALID:
-        with pytest.raises(ValueError, match=SENTENCE):
-            render(tmp_path / "myapp", questions, **refused.answers)
-        assert not (tmp_path / "myapp").exists()
+    with pytest.raises(ValueError, match=SENTENCE):
+        render(tmp_path / "myapp", questions, **refused.answers)
+    assert not (tmp_path / "myapp").exists()
+
+
+@pytest.mark.parametrize("refused", INVALID, ids=lambda refused: refused.id)
+def test_the_command_refuses_them_and_says_why_in_its_last_line(
+    questions: Path, tmp_path: Path, refused: Combination
+) -> None:
+    """Only what differs from the defaults is given, as a user does it."""
+    given = [f"-d{name}={answer}".lower() for name, answer in refused.answers.items() if answer]
+    done = subprocess.run(
+        [sys.executable, "-m", "copier", "copy", "--defaults", *given, str(questions), "myapp"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert SENTENCE.search(done.stderr.strip().splitlines()[-1])
+    assert not (tmp_path / "myapp").exists()
 
 
 def reserved(questions: Path, render: Render, tmp_path: Path, name: str) -> set[str]:

@@ -1,14 +1,20 @@
 """`copier update`: what the template changes arrives, what the user changed stays."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import copier
 import pytest
 
+from tests.combinations import QUESTIONS, Answer
 from tests.conftest import Render
 from tests.files import commit, contents_of, files_of, git
+from tests.test_refusals import SENTENCE
 
+SWITCHES = [name for name, answers in QUESTIONS.items() if True in answers]
+NEEDS: dict[str, dict[str, Answer]] = {"use_celery": {"use_redis": True}}
 SEAM = re.compile(r"^( *)(\S+) (Your own [^\n]* below this line\.)(.*)$", re.MULTILINE)
 
 
@@ -25,10 +31,25 @@ def template(copier_template: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def project(template: Path, render: Render, tmp_path: Path) -> Path:
     """A service rendered from 1.0.0 and committed, as the message after the copy says."""
-    path = render(tmp_path / "myapp", template)
-    git(path, "init", "--quiet")
-    commit(path)
-    return path
+    return start(render(tmp_path / "myapp", template))
+
+
+def start(project: Path) -> Path:
+    git(project, "init", "--quiet")
+    commit(project)
+    return project
+
+
+def write_at_the_seams(project: Path) -> int:
+    """A line below each «Your own ... below this line.»; how many there are."""
+    seams = 0
+    for path in files_of(project):
+        text, found = SEAM.subn(r"\g<0>\n\1\2 The user's.\4", path.read_text())
+        path.write_text(text)
+        seams += found
+    commit(project)
+    assert seams > 0
+    return seams
 
 
 def release(template: Path, version: str) -> None:
@@ -36,7 +57,7 @@ def release(template: Path, version: str) -> None:
     git(template, "tag", version)
 
 
-def update(project: Path, **answers: str) -> None:
+def update(project: Path, **answers: Answer) -> None:
     """Without answers to the newest release; with them, within the same one."""
     copier.run_update(
         project,
@@ -64,16 +85,88 @@ def test_a_database_can_be_changed_and_changed_back(project: Path) -> None:
     assert contents_of(project) == sqlite
 
 
+@pytest.mark.parametrize("database", QUESTIONS["database"])
+@pytest.mark.parametrize("switches", [*[[name] for name in SWITCHES], SWITCHES], ids="+".join)
+def test_what_is_switched_on_and_off_again_leaves_no_trace(
+    template: Path, render: Render, tmp_path: Path, switches: list[str], database: str
+) -> None:
+    """To the byte, and what is switched on is what a copy with these answers has."""
+    needed = NEEDS.get(switches[0], {}) if len(switches) == 1 else {}
+    answers: dict[str, Answer] = {"database": database, **needed}
+    switched_on = dict.fromkeys(switches, True)
+    project = start(render(tmp_path / "myapp", template, **answers))
+    off = contents_of(project)
+    update(project, **switched_on)
+    assert contents_of(project) == contents_of(
+        render(tmp_path / "other" / "myapp", template, **answers, **switched_on)
+    )
+    commit(project)
+    update(project, **dict.fromkeys(switches, False))
+    assert contents_of(project) == off
+
+
+def test_what_the_user_wrote_at_the_seams_survives_a_part_switched_on_and_off(
+    project: Path,
+) -> None:
+    seams = write_at_the_seams(project)
+    edited = contents_of(project)
+    update(project, **dict.fromkeys(SWITCHES, True))
+    texts = [content.decode() for content in contents_of(project).values()]
+    assert not [text for text in texts if "<<<<<<<" in text]
+    assert sum(text.count("The user's.") for text in texts) >= seams
+    commit(project)
+    update(project, **dict.fromkeys(SWITCHES, False))
+    assert contents_of(project) == edited
+
+
+def test_a_part_switched_off_takes_its_files_along_even_edited_ones(
+    template: Path, render: Render, tmp_path: Path
+) -> None:
+    """Copier deletes them without a word: docs/updating.md says so."""
+    project = start(render(tmp_path / "myapp", template, use_redis=True))
+    edited = project / "app/core/redis.py"
+    edited.write_text(f"{edited.read_text()}\nMINE = 1\n")
+    commit(project)
+    update(project, use_redis=False)
+    assert not edited.exists()
+    assert "MINE = 1" in git(project, "show", "HEAD:app/core/redis.py")
+
+
+@pytest.mark.parametrize(
+    ("before", "wrong", "right"),
+    [
+        pytest.param(["use_redis", "use_celery"], "use_redis=false", "use_celery=false", id="off"),
+        pytest.param([], "use_celery=true", "use_redis=true", id="on"),
+    ],
+)
+def test_no_update_leads_to_answers_that_do_not_go_together(
+    template: Path, render: Render, tmp_path: Path, before: list[str], wrong: str, right: str
+) -> None:
+    """Copier would drop the answer that no longer fits, and the files of its part, silently."""
+    project = start(render(tmp_path / "myapp", template, **dict.fromkeys(before, True)))
+    command = [sys.executable, "-m", "copier", "update", "--defaults", "--vcs-ref=:current:"]
+
+    def run(*answers: str) -> subprocess.CompletedProcess[str]:
+        given = [f"-d{answer}" for answer in answers]
+        return subprocess.run(
+            [*command, *given], cwd=project, capture_output=True, text=True, check=False
+        )
+
+    refused = run(wrong)
+    assert refused.returncode != 0
+    assert SENTENCE.search(refused.stderr.strip().splitlines()[-1])
+    assert git(project, "status", "--porcelain") == ""
+    accepted = run(wrong, right)
+    assert accepted.returncode == 0, accepted.stderr
+    answers = (project / ".copier-answers.yml").read_text()
+    assert ("use_redis: true" in answers) is ("use_celery: true" in answers) is (not before)
+
+
 def test_what_the_user_wrote_at_the_seams_survives_a_new_version(
     template: Path, project: Path
 ) -> None:
     """At each «Your own ... below this line.» the template adds above it and the user below."""
-    seams = 0
-    for path in files_of(project):
-        text, found = SEAM.subn(r"\g<0>\n\1\2 The user's.\4", path.read_text())
-        path.write_text(text)
-        seams += found
-    commit(project)
+    seams = write_at_the_seams(project)
     for path in files_of(template / "template"):
         path.write_text(SEAM.sub(r"\1\2 The template's.\4\n\g<0>", path.read_text()))
     release(template, "1.1.0")
@@ -84,7 +177,6 @@ def test_what_the_user_wrote_at_the_seams_survives_a_new_version(
     assert not list(project.rglob("*.rej"))
     texts = [path.read_text() for path in files_of(project)]
     assert not [text for text in texts if "<<<<<<<" in text]
-    assert seams > 0
     assert sum(text.count("The user's.") for text in texts) == seams
     assert sum(text.count("The template's.") for text in texts) == seams
 

@@ -6,13 +6,10 @@ import pytest
 from httpx import AsyncClient, Response
 from time_machine import Traveller, travel
 
-from app.main import create_app
 from app.models import User
-from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_user
-from tests.service import Service, running
-
-QUARTER = {"RATE_LIMIT_ENABLED": True, "RATE_LIMIT_LOGIN_FAILURES": "3/15 minutes"}
+from tests.limited import running_limited
+from tests.service import Service
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +21,7 @@ def clock() -> Generator[Traveller]:
 
 @pytest.fixture
 async def limited(own_url: str) -> AsyncGenerator[Service]:
-    async with running(create_app(settings_for(own_url, **QUARTER))) as service:
+    async with running_limited(own_url, RATE_LIMIT_LOGIN_FAILURES="3/15 minutes") as service:
         yield service
 
 

@@ -6,17 +6,16 @@ from httpx import ASGITransport, AsyncClient
 from time_machine import Traveller, travel
 
 from app.core.config import Settings, SettingsError
-from app.main import create_app
 from tests.conftest import settings_for
 from tests.factories import make_user
-from tests.service import Service, running
+from tests.limited import running_limited
+from tests.service import Service
 
 LOGIN = "/api/v1/auth/login"
 ME = "/api/v1/users/me"
 REFRESH = "/api/v1/auth/refresh"
 REGISTER = "/api/v1/auth/register"
 SMALL = {
-    "RATE_LIMIT_ENABLED": True,
     "RATE_LIMIT_ADDRESSES": True,
     "RATE_LIMIT_CALLER": "12/minute",
     "RATE_LIMIT_LOGIN": "8/minute",
@@ -34,7 +33,7 @@ def clock() -> Generator[Traveller]:
 
 @pytest.fixture
 async def limited(own_url: str) -> AsyncGenerator[Service]:
-    async with running(create_app(settings_for(own_url, **SMALL))) as service:
+    async with running_limited(own_url, **SMALL) as service:
         yield service
 
 
@@ -136,9 +135,9 @@ async def test_a_refusal_tells_what_the_quota_is_and_when_to_come_back(
 
 
 async def test_limits_can_be_switched_off(own_url: str) -> None:
-    settings = settings_for(own_url, **SMALL | {"RATE_LIMIT_ENABLED": False})
+    switched_off = SMALL | {"RATE_LIMIT_ENABLED": False}
 
-    async with running(create_app(settings)) as service, service.client() as client:
+    async with running_limited(own_url, **switched_off) as service, service.client() as client:
         assert await statuses(client, REGISTER, 13) == [422] * 13
 
 
@@ -146,11 +145,9 @@ async def test_limits_can_be_switched_off(own_url: str) -> None:
 async def test_the_address_of_a_developer_has_no_quota_unless_he_wants_it(
     own_url: str, chosen: dict[str, bool], last: int
 ) -> None:
-    settings = settings_for(
-        own_url, RATE_LIMIT_ENABLED=True, RATE_LIMIT_REGISTER="2/hour", **chosen
-    )
+    limits = {"RATE_LIMIT_REGISTER": "2/hour"} | chosen
 
-    async with running(create_app(settings)) as service, service.client() as client:
+    async with running_limited(own_url, **limits) as service, service.client() as client:
         assert (await statuses(client, REGISTER, 3))[-1] == last
 
 

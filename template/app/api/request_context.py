@@ -21,7 +21,7 @@ class RequestContext:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
@@ -31,9 +31,8 @@ class RequestContext:
             try:
                 await self.app(scope, receive, answer.send)
             except Exception:
-                path = quote(scope["path"])
-                logger.exception("unhandled_error", method=scope["method"], path=path)
-                if answer.status:
+                logger.exception("unhandled_error", **answer.request)
+                if answer.started:
                     raise
                 response = problem_response(scope, 500, "Something went wrong on our side")
                 await response(scope, receive, answer.send)
@@ -43,27 +42,31 @@ class _Answer:
     """Logged with its last byte, so that work after the response does not count as its time."""
 
     def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
-        self.status = 0
-        self._scope = scope
+        self.request = {
+            "method": scope.get("method", "GET"),  # only a scope of HTTP names it
+            "path": quote(scope["path"]),  # control characters would reach the terminal
+        }
+        self.started = False
         self._send = send
         self._request_id = request_id
-        self._started = time.perf_counter()
+        self._status = 0
+        self._since = time.perf_counter()
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = int(message["status"])
+        self.started = True
+        if message["type"].endswith("http.response.start"):
+            self._status = int(message["status"])
             MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
         await self._send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body"):
+        if message["type"].endswith("http.response.body") and not message.get("more_body"):
             self._log()
 
     def _log(self) -> None:
         logger.info(
             "request",
-            method=self._scope["method"],
-            path=quote(self._scope["path"]),  # control characters would reach the terminal
-            status=self.status,
-            milliseconds=round((time.perf_counter() - self._started) * 1000, 1),
+            **self.request,
+            status=self._status,
+            milliseconds=round((time.perf_counter() - self._since) * 1000, 1),
         )
 
 

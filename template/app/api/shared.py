@@ -1,5 +1,6 @@
 """What the processes of the service share through Redis, and how routes ask for it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,26 +10,28 @@ from fastapi import Depends, FastAPI, Request
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.api.health import CHECK_SECONDS
 from app.core.config import Settings
 from app.core.errors import Unavailable
-from app.core.redis import open_redis
+from app.core.redis import SharedRedis, open_redis
 from app.services.organization_cache import OrganizationCache
 
 
 @asynccontextmanager
-async def open_shared(app: FastAPI) -> AsyncGenerator[Redis]:
+async def open_shared(app: FastAPI) -> AsyncGenerator[SharedRedis]:
     settings: Settings = app.state.settings
     async with open_redis(settings) as redis:
-        app.state.redis = redis
+        app.state.redis = redis.client
         app.state.organization_cache = OrganizationCache(settings, redis, app.state.database)
-        app.state.probes.append(partial(check_redis, redis))
+        app.state.probes.append(partial(check_redis, redis.client))
         yield redis
 
 
-async def check_redis(redis: Redis) -> None:
+async def check_redis(client: Redis) -> None:
     try:
-        await redis.ping()
-    except RedisError as error:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await client.ping()
+    except (RedisError, TimeoutError) as error:
         raise Unavailable("Redis does not answer") from error
 
 

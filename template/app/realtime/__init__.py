@@ -1,1 +1,1 @@
-"""What members of a project see as it happens."""
+"""A room for each project, where its members see what happens as it happens."""

@@ -1,10 +1,10 @@
 """Organizations as `organization.details` finds them, remembered until one of them changes."""
 
-from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.cache import Cache
 from app.core.config import Settings
+from app.core.redis import SharedRedis
 from app.db.changes import Change, WatchedDatabase
 from app.models import Membership, Organization
 from app.schemas.organization import OrganizationResponse
@@ -12,17 +12,20 @@ from app.services import organization as organizations
 
 
 class OrganizationCache:
-    def __init__(self, settings: Settings, redis: Redis, database: WatchedDatabase) -> None:
+    def __init__(self, settings: Settings, redis: SharedRedis, database: WatchedDatabase) -> None:
         self._cache = Cache(
             redis, "organization", OrganizationResponse, seconds=settings.CACHE_SECONDS
         )
         database.watch(self._drop_changed)
 
     async def details(self, session: AsyncSession, membership: Membership) -> OrganizationResponse:
-        """Only the role differs between the members."""
-        organization = await self._cache.get(
-            str(membership.organization_id), lambda: organizations.details(session, membership)
-        )
+        """Of all members they are the same, but for the role."""
+
+        async def load() -> OrganizationResponse:
+            await session.commit()  # what this transaction sees may have changed meanwhile
+            return await organizations.details(session, membership)
+
+        organization = await self._cache.get(str(membership.organization_id), load)
         return organization.model_copy(update={"role": membership.role})
 
     async def _drop_changed(self, changes: list[Change]) -> None:
@@ -31,4 +34,5 @@ class OrganizationCache:
             for change in changes
             if isinstance(change.row, Organization | Membership)
         }
-        await self._cache.drop(*map(str, changed))
+        if changed:
+            await self._cache.drop(*map(str, changed))

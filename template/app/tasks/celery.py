@@ -1,17 +1,102 @@
 """Tasks run in worker processes, to which Celery passes them through Redis."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from ssl import CERT_REQUIRED
 from typing import Any
 
-from app.core.config import Settings
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from app.core.config import Settings, SettingsError
+from app.core.errors import Unavailable
 from app.db.session import Database
+from app.tasks.email import send_welcome_email
 from app.tasks.queue import Start, Task
+
+TASKS: tuple[Task[...], ...] = (
+    send_welcome_email,
+    # Your own tasks go below this line.
+)
+
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 2.0  # longer than the second for which a worker lets Redis wait for a message
+RESTORE_SECONDS = 10.0
 
 
 @asynccontextmanager
 async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[Start]:
-    async def start(task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-        raise LookupError(task.__name__)
+    celery = create_celery(settings)
 
-    yield start
+    async def start(task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        if task not in TASKS:
+            raise LookupError(f"No worker knows {task_name(task)}: add it to TASKS in {__name__}")
+        # Celery's client blocks: in this thread it would stop every other request.
+        await asyncio.to_thread(publish, celery, task, job_id, args, kwargs)
+
+    try:
+        yield start
+    finally:
+        await asyncio.to_thread(celery.close)
+
+
+def publish(
+    celery: Celery,
+    task: Task[...],
+    job_id: str,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    **options: Any,
+) -> None:
+    try:
+        celery.send_task(task_name(task), args, kwargs, task_id=job_id, **options)
+    except OperationalError as error:
+        raise Unavailable(f"Redis does not take the task: {error}") from None
+
+
+def create_celery(settings: Settings) -> Celery:
+    """Two services may share one Redis: all keys begin with the issuer's name."""
+    if settings.TASK_TIME_LIMIT >= settings.TASK_REDELIVERY_SECONDS:
+        raise SettingsError(
+            "TASK_REDELIVERY_SECONDS: Set it above TASK_TIME_LIMIT, "
+            "or tasks are delivered again while they run"
+        )
+    celery = Celery(settings.JWT_ISSUER, set_as_current=False)
+    url = settings.CELERY_BROKER_URL
+    if url.startswith("rediss:"):
+        celery.conf.broker_use_ssl = {"ssl_cert_reqs": CERT_REQUIRED}
+    celery.conf.update(
+        # Both win over the variables that Celery reads by itself.
+        broker_read_url=url.replace("unix:", "redis+socket:", 1),
+        broker_write_url=url.replace("unix:", "redis+socket:", 1),
+        broker_connection_max_retries=None,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=CONNECT_SECONDS,
+        broker_transport_options={
+            "max_retries": 0,  # the queue tries again
+            "global_keyprefix": f"{settings.JWT_ISSUER}:",
+            "socket_connect_timeout": CONNECT_SECONDS,
+            "socket_timeout": ANSWER_SECONDS,
+            "unacked_restore_interval": min(RESTORE_SECONDS, settings.TASK_REDELIVERY_SECONDS / 4),
+            "unacked_restore_throttle": 1,
+            "visibility_timeout": settings.TASK_REDELIVERY_SECONDS,
+        },
+        accept_content=["json"],
+        task_serializer="json",
+        task_default_queue=settings.JWT_ISSUER,
+        task_ignore_result=True,
+        task_publish_retry=False,
+        # A message stays in Redis until its task has ended, even if its worker is killed.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_retry_on_worker_lost=True,
+        task_time_limit=settings.TASK_TIME_LIMIT,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+    )
+    return celery
+
+
+def task_name(task: Task[...]) -> str:
+    return f"{task.__module__}.{task.__name__}"

@@ -1,0 +1,40 @@
+"""A script that runs a worker, started anew after each change of the code, in the project's folder.
+
+It ends when whoever started it is gone, even if killed.
+"""
+
+import subprocess
+import sys
+from contextlib import suppress
+from threading import Event, Thread
+
+from watchfiles import PythonFilter, watch
+
+STOP_SECONDS = 5  # for a task in progress; it is delivered again
+
+gone = Event()
+
+
+def wait_for_the_end() -> None:
+    sys.stdin.read()
+    gone.set()
+
+
+def start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen((sys.executable, "-m", "app", "worker", "--concurrency", "1"))
+
+
+def stop(worker: subprocess.Popen[bytes]) -> None:
+    worker.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        worker.wait(STOP_SECONDS)
+    worker.kill()
+    worker.wait()
+
+
+Thread(target=wait_for_the_end, daemon=True).start()
+worker = start()
+for _ in watch("app", watch_filter=PythonFilter(), stop_event=gone):
+    stop(worker)
+    worker = start()
+stop(worker)

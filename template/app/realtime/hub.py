@@ -1,0 +1,143 @@
+"""All rooms of this process; what is published into one reaches every socket in it, by the broker.
+
+Only joining and leaving wait, for the broker; publishing and receiving never do, so that no set of
+sockets changes while it is gone through.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID
+
+from app.core.config import Settings
+from app.core.errors import AppError, Unavailable
+from app.realtime.access import Authorizer
+from app.realtime.broker import Broker, Roster
+from app.realtime.room import Room
+from app.realtime.socket import Socket
+from app.schemas.event import RoomEvent
+
+Ask = Callable[[UUID, Roster], Awaitable[Roster]]
+"""Tells other processes who is here in a room, and returns who is there."""
+
+
+class TooManySockets(AppError):
+    status = 429
+
+
+class Hub:
+    def __init__(self, settings: Settings, authorizer: Authorizer, broker: Broker) -> None:
+        self.authorizer = authorizer
+        self.message_limit = settings.WEBSOCKET_MESSAGES
+        self.recheck_seconds = settings.WEBSOCKET_RECHECK_SECONDS
+        self.rooms: dict[UUID, Room] = {}
+        self._broker = broker
+        self._door = asyncio.Lock()
+        self._places: Counter[UUID] = Counter()
+        self._max_sockets = settings.WEBSOCKET_MAX_CONNECTIONS
+        self._max_per_user = settings.WEBSOCKET_MAX_PER_USER
+        broker.attach(self._receive)
+
+    @contextmanager
+    def place(self, user_id: UUID) -> Generator[None]:
+        """For one more socket in this process. Raises Unavailable or TooManySockets."""
+        if self._places.total() >= self._max_sockets:
+            raise Unavailable("Too many connections; try again shortly")
+        if self._places[user_id] >= self._max_per_user:
+            raise TooManySockets(f"At most {self._max_per_user} connections at a time")
+        self._places[user_id] += 1
+        try:
+            yield
+        finally:
+            self._places[user_id] -= 1
+            if not self._places[user_id]:
+                del self._places[user_id]
+
+    async def join(self, socket: Socket, expires_at: datetime) -> None:
+        """The socket gets `ready` first, and then everything that is published from here on."""
+        access = socket.access
+        async with self._door:
+            room = self.rooms.setdefault(access.project_id, Room())
+            if access.user_id not in room.here:
+                room.here[access.user_id] = access.name
+                elsewhere = await self._broker.enter(access.project_id, access.user_id, access.name)
+                for user_id, name in elsewhere.items():
+                    room.came(user_id, name)
+                self._tell("joined", access.project_id, f"{access.user_id} {access.name}")
+            room.admit(socket, expires_at)
+            if access.version < self.authorizer.version:
+                socket.attention.set()
+
+    async def leave(self, socket: Socket) -> None:
+        """Also of a socket that has not joined, or not completely."""
+        access = socket.access
+        room = self.rooms.get(access.project_id)
+        if room is None:
+            return
+        room.sockets.discard(socket)
+        async with self._door:
+            if not any(other.access.user_id == access.user_id for other in room.sockets):
+                await self._see_off(room, access.project_id, access.user_id)
+            if not room.here:
+                self.rooms.pop(access.project_id, None)
+
+    async def _see_off(self, room: Room, project_id: UUID, user_id: UUID) -> None:
+        name = room.here.pop(user_id, None)
+        if name is not None:
+            elsewhere = await self._broker.leave(project_id, user_id, name)
+            if user_id not in elsewhere:
+                self._tell("left", project_id, str(user_id))
+
+    async def catch_up(self, project_id: UUID, ask: Ask, *, reunited: bool) -> None:
+        """Tells the sockets of a room what they have missed of other processes.
+
+        Reunited processes come back one by one: each tells the others who is here, and only the
+        next time somebody counts as gone.
+        """
+        async with self._door:
+            room = self.rooms.get(project_id)
+            if room is None:
+                return
+            version = room.version
+            elsewhere = await ask(project_id, room.here)
+            for user_id, name in elsewhere.items():
+                room.came(user_id, name)
+            if reunited:
+                for user_id, name in room.here.items():
+                    self._tell("joined", project_id, f"{user_id} {name}")
+            elif version == room.version:  # nobody came or went meanwhile
+                for user_id in room.present.keys() - elsewhere.keys():
+                    room.went(user_id)
+
+    def publish(self, project_id: UUID, event: RoomEvent) -> None:
+        self._tell("event", project_id, event.model_dump_json())
+
+    def recheck(self, row_id: UUID) -> None:
+        """Every socket, in any process, whose access depends on that row looks at it again."""
+        self._tell("recheck", row_id)
+
+    def _tell(self, kind: str, subject: UUID, text: str = "") -> None:
+        self._broker.publish(f"{kind} {subject} {text}")
+
+    def _receive(self, message: str) -> None:
+        kind, subject, text = message.split(" ", 2)
+        if kind == "recheck":
+            self._recheck(UUID(subject))
+        elif room := self.rooms.get(UUID(subject)):
+            match kind:
+                case "event":
+                    room.deliver(text)
+                case "joined":
+                    user_id, name = text.split(" ", 1)
+                    room.came(UUID(user_id), name)
+                case "left":
+                    room.went(UUID(text))
+
+    def _recheck(self, row_id: UUID) -> None:
+        self.authorizer.version += 1
+        for room in self.rooms.values():
+            for socket in room.sockets:
+                if socket.access.depends_on(row_id):
+                    socket.attention.set()

@@ -1,0 +1,69 @@
+"""A script: the commands of the service, whose worker knows the tasks of the tests as well."""
+
+import asyncio
+import os
+import time
+
+from redis.asyncio import Redis
+from sqlalchemy import func, select
+
+from app.cli import main
+from app.models import User
+from app.tasks import celery
+from app.tasks.email import send_welcome_email
+from app.tasks.queue import Job, Task
+
+
+async def report(job: Job, *values: object) -> None:
+    """Tells it in Redis to the test, which waits for it."""
+    async with Redis.from_url(job.settings.REDIS_URL) as redis:
+        await redis.rpush(job.id, " ".join(map(str, values)))
+
+
+async def count_users(job: Job) -> None:
+    async with job.database.read() as session:
+        users = await session.scalar(select(func.count()).select_from(User))
+    await report(job, os.getpid(), users)
+
+
+async def fail_at_first(job: Job) -> None:
+    async with Redis.from_url(job.settings.REDIS_URL) as redis:
+        tries = await redis.incr(f"{job.id}:tries")
+    if tries == 1:
+        raise ConnectionError("not now")
+    await report(job, tries)
+
+
+async def mail_from_a_known_process(job: Job, *, to: str, name: str) -> None:
+    await report(job, os.getpid())
+    await send_welcome_email(job, to=to, name=name)
+
+
+async def wait_too_long(job: Job) -> None:
+    try:
+        await asyncio.sleep(60)
+    finally:
+        await report(job, "told to stop")
+
+
+async def block_too_long(job: Job) -> None:
+    _block()
+
+
+def _block() -> None:
+    time.sleep(60)
+
+
+TASKS: tuple[Task[...], ...] = (
+    count_users,
+    fail_at_first,
+    mail_from_a_known_process,
+    wait_too_long,
+    block_too_long,
+)
+
+if __name__ == "__main__":
+    from tests import celery_tasks  # by the name that the messages give
+
+    celery.TASKS += celery_tasks.TASKS
+    main()

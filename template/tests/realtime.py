@@ -1,0 +1,61 @@
+"""Sockets without a network, for tests that look into a hub's own queues."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from app.core.clock import utc_now
+from app.core.roles import MemberRole
+from app.core.tokens import AccessClaims
+from app.realtime.access import Access
+from app.realtime.hub import Hub
+from app.realtime.socket import Socket
+from app.schemas.event import Message
+
+
+def new_socket(project_id: UUID, user_id: UUID | None = None, name: str = "Ada") -> Socket:
+    access = Access(
+        user_id=user_id or uuid4(),
+        session_id=uuid4(),
+        organization_id=uuid4(),
+        project_id=project_id,
+        name=name,
+        role=MemberRole.MEMBER,
+        version=0,
+    )
+    return Socket(access)
+
+
+def claims_of(socket: Socket) -> AccessClaims:
+    access = socket.access
+    return AccessClaims(access.user_id, access.session_id, utc_now() + timedelta(minutes=30))
+
+
+async def join(
+    hub: Hub, project_id: UUID, user_id: UUID | None = None, name: str = "Ada"
+) -> Socket:
+    """A socket in the room, whose `ready` has been read."""
+    socket = new_socket(project_id, user_id, name)
+    await hub.join(socket, claims_of(socket).expires_at)
+    assert read(socket)[0]["type"] == "ready"
+    return socket
+
+
+def say(hub: Hub, project_id: UUID, text: str) -> None:
+    message = Message(id=uuid4(), user_id=uuid4(), name="Ada", text=text, sent_at=utc_now())
+    hub.publish(project_id, message)
+
+
+def read(socket: Socket) -> list[dict[str, Any]]:
+    """Everything that is in its queue."""
+    return [json.loads(socket.queue.get_nowait()) for _ in range(socket.queue.qsize())]
+
+
+def texts(socket: Socket) -> list[str]:
+    return [event["text"] for event in read(socket) if event["type"] == "message"]
+
+
+async def next_event(socket: Socket) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(await socket.queue.get())
+    return event

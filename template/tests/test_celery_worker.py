@@ -1,0 +1,101 @@
+import asyncio
+import os
+import pickle
+import signal
+from pathlib import Path
+
+from celery import Celery
+
+from app.tasks.celery import create_celery, task_name
+from app.tasks.email import send_welcome_email
+from tests import celery_tasks
+from tests.celery_mailbox import SilentMailbox
+from tests.celery_mailbox import mailbox as mailbox
+from tests.celery_worker import Worker
+from tests.celery_worker import worker as worker
+
+
+async def test_all_tasks_of_a_process_share_its_database_connections(worker: Worker) -> None:
+    jobs = [await worker.publish(celery_tasks.count_users) for _ in range(20)]
+
+    answers = [(await worker.reported(job)).split() for job in jobs]
+
+    assert [users for _, users in answers] == ["0"] * 20
+    assert len({process for process, _ in answers}) <= 2
+
+
+async def test_a_failed_task_is_tried_again_as_the_same_job(worker: Worker) -> None:
+    job = await worker.publish(celery_tasks.fail_at_first)
+
+    assert await worker.reported(job) == "2"
+    retries = [line for line in worker.log.read_text().splitlines() if job in line]
+    assert any("task_retried" in line and "not now" in line for line in retries)
+
+
+async def test_a_message_that_comes_again_when_its_task_has_ended_is_not_done_again(
+    worker: Worker, mailbox: SilentMailbox
+) -> None:
+    job = await worker.publish(send_welcome_email, to="once@example.com", name="Ada")
+    await worker.printed(f"[{job}] succeeded")
+
+    await worker.publish(send_welcome_email, job, to="once@example.com", name="Ada")
+
+    await worker.printed(f"[{job}] ignored")
+    assert mailbox.count("once@example.com") == 1
+
+
+async def test_a_message_that_comes_twice_at_the_same_time_is_done_once(
+    worker: Worker, mailbox: SilentMailbox
+) -> None:
+    mailbox.be_silent_for("twice@example.com")
+    job = await worker.publish(send_welcome_email, to="twice@example.com", name="Ada")
+    await mailbox.waiting.wait()
+
+    await worker.publish(send_welcome_email, job, to="twice@example.com", name="Ada")
+
+    await worker.printed(f"[{job}] ignored")
+    mailbox.answer.set()
+    await worker.printed(f"[{job}] succeeded")
+    assert mailbox.count("twice@example.com") == 1
+
+
+async def test_a_task_whose_process_is_killed_is_done_by_the_next_at_once(
+    worker: Worker, mailbox: SilentMailbox
+) -> None:
+    mailbox.be_silent_for("killed@example.com")
+    values = {"to": "killed@example.com", "name": "Ada"}
+    job = await worker.publish(celery_tasks.mail_from_a_known_process, **values)
+    process = int(await worker.reported(job))
+    await mailbox.waiting.wait()
+
+    os.kill(process, signal.SIGKILL)
+
+    assert int(await worker.reported(job)) != process
+    await worker.printed(f"[{job}] succeeded")
+    assert mailbox.count("killed@example.com") == 1
+
+
+async def test_a_pickled_message_is_refused(worker: Worker, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return Path.touch, (tmp_path / "exploded",)
+
+    celery = create_celery(worker.settings)
+    pickled = pickle.dumps(([Bomb()], {}, {}))
+    await asyncio.to_thread(send_pickled, celery, pickled)
+
+    await worker.printed("pickle")
+    assert await worker.reported(await worker.publish(celery_tasks.count_users))
+    assert not (tmp_path / "exploded").exists()
+
+
+def send_pickled(celery: Celery, body: bytes) -> None:
+    with celery.producer_or_acquire() as producer:
+        producer.publish(
+            body,
+            routing_key=celery.conf.task_default_queue,
+            headers={"task": task_name(celery_tasks.count_users), "id": "bomb", "lang": "py"},
+            content_type="application/x-python-serialize",
+            content_encoding="binary",
+        )
+    celery.close()

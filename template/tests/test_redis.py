@@ -1,0 +1,105 @@
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from time import monotonic
+
+import pytest
+from redis.exceptions import RedisError
+from structlog.testing import capture_logs
+
+from app.core.config import Settings
+from app.core.redis import PAUSE_SECONDS, SharedRedis, open_redis
+from tests.conftest import settings_for
+from tests.redis_server import RedisServer, open_redis_server
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with open_redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def shared(settings: Settings, server: RedisServer) -> AsyncGenerator[SharedRedis]:
+    async with open_redis(settings_for(settings.DATABASE_URL, REDIS_URL=server.url)) as shared:
+        yield shared
+
+
+async def ping(shared: SharedRedis) -> None:
+    with shared.attempt():
+        await shared.client.ping()
+
+
+async def answering(shared: SharedRedis) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await ping(shared)
+            except RedisError:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_restart_between_two_commands_is_not_noticed(
+    shared: SharedRedis, server: RedisServer
+) -> None:
+    await asyncio.gather(*[ping(shared) for _ in range(5)])
+    server.kill()
+    server.start_again()
+
+    await asyncio.gather(*[ping(shared) for _ in range(5)])
+
+
+async def test_more_commands_than_connections_wait_for_one_another(shared: SharedRedis) -> None:
+    await asyncio.gather(*[ping(shared) for _ in range(300)])
+
+
+async def test_only_one_caller_at_a_time_waits_for_a_server_that_hangs(
+    shared: SharedRedis, server: RedisServer
+) -> None:
+    async def seconds() -> float:
+        start = monotonic()
+        with pytest.raises(RedisError):
+            await ping(shared)
+        return monotonic() - start
+
+    await ping(shared)
+    server.stop()
+    assert 0.4 < await seconds() < 2  # a timeout, and not a second one
+
+    assert max([await seconds() for _ in range(20)]) < 0.2
+    await asyncio.sleep(PAUSE_SECONDS)
+    waited = await asyncio.gather(*[seconds() for _ in range(20)])
+    assert len([each for each in waited if each > 0.4]) == 1
+
+    server.resume()
+    await answering(shared)
+
+
+async def test_the_loss_and_the_return_are_logged_once(
+    shared: SharedRedis, server: RedisServer
+) -> None:
+    with capture_logs() as logs:
+        await ping(shared)
+        server.kill()
+        for _ in range(3):
+            with pytest.raises(RedisError):
+                await ping(shared)
+        await asyncio.sleep(PAUSE_SECONDS)
+        with pytest.raises(RedisError):
+            await ping(shared)
+        server.start_again()
+        await answering(shared)
+        await ping(shared)
+
+    assert [log["event"] for log in logs] == ["redis_lost", "redis_back"]
+
+
+async def test_the_log_names_the_error_without_the_password(
+    settings: Settings, server: RedisServer
+) -> None:
+    url = server.url.replace("//", "//ada:hunter2@")
+    with capture_logs() as logs:
+        async with open_redis(settings_for(settings.DATABASE_URL, REDIS_URL=url)) as shared:
+            with pytest.raises(RedisError):
+                await ping(shared)
+
+    assert logs == [{"event": "redis_lost", "error": "AuthenticationError", "log_level": "error"}]

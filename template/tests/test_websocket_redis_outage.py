@@ -1,0 +1,110 @@
+"""Redis is killed and started again while rooms are full of talk."""
+
+import asyncio
+import json
+import os
+import signal
+from asyncio import TaskGroup
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from uuid import uuid4
+
+from redis.asyncio import Redis
+from websockets.exceptions import ConnectionClosed
+
+from app.cli.redis import private_redis
+from app.models import User
+from tests.service import Service
+from tests.test_dev import free_port
+from tests.websocket_process import make_room_between, serve_twice
+from tests.websocket_room import Room
+from tests.websocket_visitor import DEADLINE, Visitor
+
+
+async def test_rooms_survive_the_death_of_redis(committed_service: Service) -> None:
+    port = free_port()
+    with ExitStack() as redis, ExitStack() as successor:
+        url = redis.enter_context(private_redis(port))
+        async with serve_twice(committed_service, REDIS_URL=url) as pair:
+            here, there = await make_room_between(committed_service, *pair)
+            bob = await here.member()
+            async with (
+                chatting(here, here.owner) as ada,
+                chatting(here, here.owner) as beside,
+                chatting(there, bob) as across,
+            ):
+                await ada.reaches(ada, beside, across)
+                await kill(url)
+                redis.close()
+                await asyncio.gather(*(process.becomes(503) for process in pair))
+                await ada.reaches(ada, beside)
+                await across.reaches(across)
+                successor.enter_context(private_redis(port))
+                await asyncio.gather(*(process.becomes(200) for process in pair))
+                await ada.reaches(ada, beside, across)
+                await across.reaches(ada, beside, across)
+                newcomer = await here.member()
+                await sees(newcomer, there, here.owner, bob)
+                await sees(newcomer, here, here.owner, bob)
+                for chat in (ada, beside, across):
+                    assert chat.gone <= {str(newcomer.id)}
+
+
+@dataclass
+class Chat:
+    """A socket that hears everything, and says something all the time."""
+
+    visitor: Visitor
+    heard: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+
+    async def listen(self) -> None:
+        with suppress(ConnectionClosed):
+            async for received in self.visitor.connection:
+                event = json.loads(received)
+                match event["type"]:
+                    case "message":
+                        self.heard.add(event["text"])
+                    case "presence.left":
+                        self.gone.add(event["user_id"])
+
+    async def talk(self) -> None:
+        for number in count():
+            await self.visitor.say(f"{number}")
+            await asyncio.sleep(0.1)
+
+    async def reaches(self, *others: "Chat") -> None:
+        """Says something new until all of them have heard something of it."""
+        text = f"{uuid4()}"
+        async with asyncio.timeout(DEADLINE):
+            while not all(text in other.heard for other in others):
+                await self.visitor.say(text)
+                await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def chatting(room: Room, user: User) -> AsyncGenerator[Chat]:
+    async with room.enter(user) as visitor, TaskGroup() as tasks:
+        chat = Chat(visitor)
+        started = [tasks.create_task(chat.listen()), tasks.create_task(chat.talk())]
+        yield chat
+        for task in started:
+            task.cancel()
+
+
+async def kill(url: str) -> None:
+    async with Redis.from_url(url) as redis:
+        os.kill((await redis.info("server"))["process_id"], signal.SIGKILL)
+
+
+async def sees(newcomer: User, room: Room, *users: User) -> None:
+    """Who comes in is told that they are present, sooner or later."""
+    token = await room.token(newcomer)
+    present: set[str] = set()
+    async with asyncio.timeout(DEADLINE):
+        while not present >= {str(user.id) for user in users}:
+            async with room.enter(newcomer, token=token) as visitor:
+                present = {user["user_id"] for user in visitor.ready["present"]}
+                await asyncio.sleep(0.1)

@@ -1,0 +1,90 @@
+from collections.abc import AsyncGenerator
+from uuid import uuid4
+
+import pytest
+from httpx import AsyncClient
+
+from app.api.deps import DB, Tasks
+from app.api.errors import problems
+from app.core.errors import Conflict
+from app.main import create_app
+from app.tasks.email import send_welcome_email
+from tests.celery_mailbox import SilentMailbox
+from tests.celery_mailbox import mailbox as mailbox
+from tests.celery_worker import Worker
+from tests.celery_worker import worker as worker
+from tests.factories import PASSWORD
+from tests.service import Service, running
+
+REGISTER = "/api/v1/auth/register"
+LOGIN = "/api/v1/auth/login"
+
+
+@pytest.fixture
+async def mailing_service(own_url: str, worker: Worker) -> AsyncGenerator[Service]:
+    settings = worker.settings.model_copy(update={"DATABASE_URL": own_url})
+    async with running(create_app(settings)) as service:
+        yield service
+
+
+@pytest.fixture
+async def client(mailing_service: Service) -> AsyncGenerator[AsyncClient]:
+    async with mailing_service.client() as client:
+        yield client
+
+
+async def register(client: AsyncClient, address: str) -> int:
+    person = {"email": address, "name": "Ada", "password": PASSWORD}
+    return (await client.post(REGISTER, json=person)).status_code
+
+
+async def mails_until_now(client: AsyncClient, worker: Worker, mailbox: SilentMailbox) -> int:
+    """How many the worker was asked for; the last, which this function asks for, not counted."""
+    last = f"last-{uuid4()}@example.com"
+    await register(client, last)
+    await mailbox.expect(last)
+    return worker.log.read_text().count("received") - 1
+
+
+async def test_whoever_reads_the_welcome_mail_can_log_in(
+    client: AsyncClient, mailbox: SilentMailbox
+) -> None:
+    logins: list[int] = []
+
+    async def log_in() -> None:
+        credentials = {"email": "ada@example.com", "password": PASSWORD}
+        logins.append((await client.post(LOGIN, json=credentials)).status_code)
+
+    mailbox.on_arrival = log_in
+    assert await register(client, "ada@example.com") == 201
+    await mailbox.expect("ada@example.com")
+    mailbox.on_arrival = None
+
+    assert logins == [200]
+    assert mailbox.count("ada@example.com") == 1
+
+
+async def test_a_refused_registration_sends_nothing(
+    client: AsyncClient, worker: Worker, mailbox: SilentMailbox
+) -> None:
+    await register(client, "bob@example.com")
+    before = await mails_until_now(client, worker, mailbox)
+
+    assert await register(client, "bob@example.com") == 409
+
+    assert await mails_until_now(client, worker, mailbox) == before + 1  # the last of before
+
+
+async def test_a_request_that_fails_after_enqueuing_sends_nothing(
+    mailing_service: Service, client: AsyncClient, worker: Worker, mailbox: SilentMailbox
+) -> None:
+    async def enqueue_and_fail(db: DB, queue: Tasks) -> None:
+        queue.enqueue(send_welcome_email, to="eve@example.com", name="Eve")
+        raise Conflict("Too late")
+
+    mailing_service.app.add_api_route("/fails", enqueue_and_fail, responses=problems(409))
+    before = await mails_until_now(client, worker, mailbox)
+
+    assert (await client.get("/fails")).status_code == 409
+
+    assert await mails_until_now(client, worker, mailbox) == before + 1

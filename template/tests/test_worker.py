@@ -1,0 +1,95 @@
+"""`worker` and the worker of `dev` as their users see them."""
+
+import os
+import signal
+import sys
+from asyncio import create_subprocess_exec, timeout
+from asyncio.subprocess import PIPE, STDOUT, Process
+from pathlib import Path
+from uuid import uuid4
+
+from app.cli.redis import private_redis
+from app.core.config import Settings
+from app.tasks.email import send_welcome_email
+from tests.celery_mailbox import SilentMailbox
+from tests.celery_mailbox import mailbox as mailbox
+from tests.celery_worker import running_worker, settings_of_its_own
+from tests.factories import PASSWORD
+from tests.service import Service
+from tests.test_dev import USER, free_port, output_after, running
+from tests.test_dev import project as project
+
+DEVELOPMENT_WORKER = """
+import sys
+from app.cli.worker import development_worker
+with development_worker():
+    sys.stdin.read()
+"""
+
+
+async def test_a_worker_waits_for_redis_and_ends_when_its_task_has_ended(
+    settings: Settings, mailbox: SilentMailbox, tmp_path: Path
+) -> None:
+    url = f"redis://:{PASSWORD}@127.0.0.1:{(port := free_port())}/0"
+    own = settings_of_its_own(settings.DATABASE_URL, CELERY_BROKER_URL=url, **mailbox.settings)
+    async with running_worker(own, tmp_path) as worker:
+        output = await worker.printed("Trying again in")
+        assert "Connection refused" in output
+
+        with private_redis(port):
+            await worker.printed("ready")
+            mailbox.be_silent_for("ada@example.com")
+            await worker.publish(send_welcome_email, to="ada@example.com", name="Ada")
+            await mailbox.waiting.wait()
+            worker.process.terminate()
+            await worker.printed("Warm shutdown")
+            mailbox.answer.set()
+            assert await worker.stop() == 0
+
+    assert mailbox.count("ada@example.com") == 1
+    output = worker.log.read_text()
+    assert "Traceback" not in output
+    assert PASSWORD not in output
+
+
+async def printed(process: Process, *texts: str) -> None:
+    """Returns when each of them was printed, one after the other."""
+    assert process.stdout
+    async with timeout(30):
+        for text in texts:
+            while text not in (line := await process.stdout.readline()).decode():
+                assert line
+
+
+async def test_dev_runs_a_worker_as_well_until_ctrl_c(project: Path) -> None:
+    async with running(project, "dev", REDIS_URL="") as (process, client):
+        assert (await client.post("/api/v1/auth/register", json=USER)).status_code == 201
+        await printed(process, f"To: {USER['email']}")
+        # Reads until nobody is left who could print.
+        output = await output_after(process, signal.SIGINT)
+    assert process.returncode == 0
+    assert "Traceback" not in output
+
+
+async def test_the_worker_of_dev_starts_anew_after_a_change_and_ends_with_a_killed_dev(
+    project: Path, committed_service: Service
+) -> None:
+    development = await create_subprocess_exec(
+        *(sys.executable, "-c", DEVELOPMENT_WORKER),
+        cwd=project,
+        env=os.environ
+        | {"DATABASE_URL": committed_service.settings.DATABASE_URL, "JWT_ISSUER": str(uuid4())},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    await printed(development, "ready.")
+    code = project / "app" / "tasks" / "email.py"
+    code.write_text(code.read_text() + "\nprint('changed')\n")
+    await printed(development, "changed", "ready.")
+
+    development.kill()
+
+    assert development.stdout
+    async with timeout(30):
+        assert "Warm shutdown" in (await development.stdout.read()).decode()

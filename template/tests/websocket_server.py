@@ -1,0 +1,70 @@
+"""A real server for rooms, in the tests' own event loop."""
+
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from app.cli.websocket import websocket_options
+from app.core.config import Settings
+from app.main import create_app
+from tests.service import Service
+from tests.websocket_room import Room, make_room
+
+HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def open_room(settings: Settings, **options: int) -> AsyncGenerator[Room]:
+    """A server of its own, with a room for one project; `options` are those of its socket."""
+    app = create_app(settings)
+    with socket.create_server((HOST, 0)) as listener:
+        for name, value in options.items():
+            listener.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
+        async with serving(app, settings, listener):
+            yield await make_room(Service(app), f"{HOST}:{listener.getsockname()[1]}")
+
+
+@asynccontextmanager
+async def serving(
+    app: FastAPI, settings: Settings, listener: socket.socket
+) -> AsyncGenerator[None]:
+    """As `serve` does."""
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        lifespan="on",
+        timeout_graceful_shutdown=1,
+        **websocket_options(settings),
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
+    try:
+        yield
+    finally:
+        await server.shutdown(sockets=[listener])
+
+
+class Databases(Protocol):
+    async def copy(self, url: str) -> str: ...
+
+
+@pytest.fixture(scope="session")
+async def hall(settings: Settings, databases: Databases, migrated: str) -> AsyncGenerator[Room]:
+    """The room of a server that all tests share, on a database of its own."""
+    url = await databases.copy(migrated)
+    async with open_room(settings.model_copy(update={"DATABASE_URL": url})) as room:
+        yield room
+
+
+@pytest.fixture
+async def room(hall: Room) -> Room:
+    """A new one, of an organization of its own."""
+    return await make_room(hall.service, hall.address)
