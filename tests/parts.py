@@ -115,7 +115,9 @@ def _added(read: Callable[[Path], Features], without: Path, having: Path) -> Fea
 def _table(heading: str, rows: Features) -> Iterator[str]:
     if rows:
         yield f"| {heading} | |\n|---|---|"
-        yield from (f"| `{name}` | {said.replace('|', '/')} |" for name, said in rows.items())
+        yield from (
+            f"| `{name}` | {said.replace('|', '/') or '-'} |" for name, said in rows.items()
+        )
         yield ""
 
 

@@ -1,6 +1,8 @@
 """Sockets without a network, for tests that look into a hub's own queues."""
 
+import asyncio
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +15,8 @@ from app.realtime.hub import Hub
 from app.realtime.socket import Socket
 from app.schemas.event import Message
 
+DEADLINE = 10  # seconds
+
 
 def new_socket(project_id: UUID, user_id: UUID | None = None, name: str = "Ada") -> Socket:
     access = Access(
@@ -22,7 +26,7 @@ def new_socket(project_id: UUID, user_id: UUID | None = None, name: str = "Ada")
         project_id=project_id,
         name=name,
         role=MemberRole.MEMBER,
-        version=0,
+        version=sys.maxsize,
     )
     return Socket(access)
 
@@ -57,5 +61,6 @@ def texts(socket: Socket) -> list[str]:
 
 
 async def next_event(socket: Socket) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(await socket.queue.get())
+    async with asyncio.timeout(DEADLINE):
+        event: dict[str, Any] = json.loads(await socket.queue.get())
     return event

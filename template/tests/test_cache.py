@@ -96,13 +96,10 @@ async def test_a_dropped_value_is_loaded_again(cache: Cache[Page], book: Book) -
     assert book.reads == 2
 
 
-@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize("read_meanwhile", [True, False])
 async def test_a_value_that_was_read_before_the_drop_is_never_found_after_it(
-    cache: Cache[Page], book: Book, *, stamped: bool
+    cache: Cache[Page], book: Book, *, read_meanwhile: bool
 ) -> None:
-    if stamped:
-        await text(cache, book)
-        await cache.drop("1")
     slow = Book()
     slow.go_on.clear()
     reader = asyncio.create_task(text(cache, slow))
@@ -111,6 +108,8 @@ async def test_a_value_that_was_read_before_the_drop_is_never_found_after_it(
 
     book.text = "new"
     await cache.drop("1")
+    if read_meanwhile:
+        assert await text(cache, book) == "new"
     slow.go_on.set()
 
     assert await reader == "old"
@@ -157,21 +156,20 @@ async def test_without_redis_every_value_is_loaded(
     getattr(server, {"kill": "start_again", "stop": "resume"}[outage])()
 
 
-async def test_what_was_dropped_while_redis_hung_is_not_found_when_it_is_back(
+async def test_what_could_not_be_dropped_is_dropped_when_redis_is_back(
     cache: Cache[Page], redis: SharedRedis, server: RedisServer, book: Book
 ) -> None:
     await text(cache, book)
     server.stop()
+    await redis.client.connection_pool.disconnect()  # or Redis would obey when it wakes up
     book.text = "new"
     await cache.drop("1")
     server.resume()
-    await redis.client.ping()
 
     assert await text(cache, book) == "new"
     await asyncio.sleep(PAUSE_SECONDS)
     assert await text(cache, book) == "new"
     assert await text(cache, book) == "new"
-    assert book.reads == 3
 
 
 async def commands(redis: SharedRedis) -> int:

@@ -54,6 +54,7 @@ async def test_a_message_that_comes_twice_at_the_same_time_is_done_once(
     await worker.publish(send_welcome_email, job, to="twice@example.com", name="Ada")
 
     await worker.printed(f"[{job}] ignored")
+    assert mailbox.count("twice@example.com") == 0
     mailbox.answer.set()
     await worker.printed(f"[{job}] succeeded")
     assert mailbox.count("twice@example.com") == 1

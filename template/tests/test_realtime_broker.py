@@ -1,44 +1,24 @@
-"""What every broker must do for its hub, whatever it passes messages on by."""
+"""What a hub does for its sockets, by whichever broker it passes messages on."""
 
 import asyncio
-import importlib
-import pkgutil
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.datastructures import State
 
-from app import realtime
-from app.db.changes import WatchedDatabase
 from app.realtime.hub import Hub
 from app.realtime.socket import QUEUE_SIZE
 from tests.realtime import claims_of, join, new_socket, read, say, texts
 from tests.service import Service
 
-Opener = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-MODULES = [
-    importlib.import_module(f"app.realtime.{module.name}")
-    for module in pkgutil.iter_modules(realtime.__path__)
-]
-BROKERS = {module.__name__: module.open_hub for module in MODULES if hasattr(module, "open_hub")}
-
-
-@pytest.fixture(params=BROKERS.values(), ids=BROKERS.keys())
-async def hub(
-    request: pytest.FixtureRequest, shared_service: Service, engine: AsyncEngine
-) -> AsyncGenerator[Hub]:
-    open_hub: Opener = request.param
-    app = FastAPI()
-    app.state = State(
-        vars(shared_service.app.state)["_state"] | {"database": WatchedDatabase(engine)}
-    )
-    async with open_hub(app):
-        yield app.state.hub
+@pytest.fixture
+async def hub(service: Service) -> AsyncGenerator[Hub]:
+    hub: Hub = service.app.state.hub
+    yield hub
+    for socket in [socket for room in hub.rooms.values() for socket in room.sockets]:
+        await hub.leave(socket)
 
 
 @pytest.fixture
@@ -181,6 +161,8 @@ async def test_a_change_between_the_check_and_the_door_is_noticed(
     hub: Hub, project_id: UUID
 ) -> None:
     checked_before = new_socket(project_id)
+    version = hub.authorizer.version
+    checked_before.access = replace(checked_before.access, version=version)
     hub.recheck(checked_before.access.user_id)
 
     await hub.join(checked_before, claims_of(checked_before).expires_at)

@@ -155,6 +155,20 @@ async def test_a_login_is_limited_while_redis_hangs(own_url: str, server: RedisS
         assert await log_in(service, user) == 429
 
 
+async def test_a_login_forgets_the_failures_of_an_outage(own_url: str, server: RedisServer) -> None:
+    async with process(own_url, server, RATE_LIMIT_LOGIN_FAILURES="3/hour") as service:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        server.kill()
+        assert [await log_in(service, user, "wrong") for _ in range(2)] == [401, 401]
+        server.start_again()
+        await asyncio.sleep(PAUSE_SECONDS)
+        assert await log_in(service, user) == 200
+        server.kill()
+
+        assert [await log_in(service, user, "wrong") for _ in range(4)] == [401, 401, 401, 429]
+
+
 async def test_limits_hold_while_redis_is_killed_and_started_under_load(
     one: Service, other: Service, server: RedisServer
 ) -> None:

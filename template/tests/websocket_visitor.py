@@ -40,6 +40,10 @@ class Visitor:
         assert event["type"] == kind, event
         return event
 
+    async def reads_until(self, kind: str) -> None:
+        while (await self.event())["type"] != kind:
+            continue
+
     async def hears(self, text: str) -> None:
         assert (await self.expect("message"))["text"] == text
 

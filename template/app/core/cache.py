@@ -67,12 +67,10 @@ class Cache(Generic[T]):
         return stamp, entry
 
     async def _new_stamp(self, key: str) -> str:
-        """Empty if another reader is faster: then its value is stored, and not ours."""
         stamp = uuid4().hex
-        # A stamp that outlives a value is good for the next one.
-        lives = 10 * self._seconds
-        created = await self._redis.client.set(self._stamp_key(key), stamp, nx=True, ex=lives)
-        return stamp if created else ""
+        # One that outlives a value is good for the next one, too.
+        await self._redis.client.set(self._stamp_key(key), stamp, ex=10 * self._seconds)
+        return stamp
 
     async def _write(self, key: str, stamp: str, value: T) -> None:
         entry = f"{stamp} {self._adapter.dump_json(value).decode()}"

@@ -15,6 +15,9 @@ from app.core.config import Settings
 
 TIMEOUT_SECONDS = 0.5
 PAUSE_SECONDS = 1
+CONNECTIONS = 20
+WAIT_SECONDS = 2
+"""For one of the connections to become free: many commands at once are no outage."""
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -70,7 +73,8 @@ async def open_redis(settings: Settings) -> AsyncGenerator[SharedRedis]:
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         socket_connect_timeout=TIMEOUT_SECONDS,
         socket_timeout=TIMEOUT_SECONDS,
-        timeout=TIMEOUT_SECONDS,  # for one of the pool's connections to become free
+        max_connections=CONNECTIONS,
+        timeout=WAIT_SECONDS,
     )
     async with Redis.from_pool(pool) as client:
         yield SharedRedis(client, settings.JWT_ISSUER)

@@ -1,6 +1,7 @@
 """A client's stay in a room: three tasks read, write and watch, until one of them ends it."""
 
 import asyncio
+import math
 import time
 from contextlib import suppress
 
@@ -47,6 +48,7 @@ class Conversation:
         self._claims = claims
         self._socket = Socket(access)
         self._client = Client(self._socket, hub)
+        self._sending_since = math.inf
 
     async def run(self) -> None:
         access = self._socket.access
@@ -90,13 +92,12 @@ class Conversation:
     async def _write(self) -> None:
         while True:
             text = await self._socket.queue.get()
+            self._sending_since = time.monotonic()
             try:
-                async with asyncio.timeout(SEND_SECONDS):
-                    await self._websocket.send_text(text)
-            except TimeoutError:
-                raise End(TOO_SLOW) from None
+                await self._websocket.send_text(text)
             except (RuntimeError, WebSocketDisconnect):  # the server has given the peer up
                 raise Lost(FAILED) from None
+            self._sending_since = math.inf
 
     async def _watch(self) -> None:
         """Checks the access from time to time, and whenever something calls for attention."""
@@ -106,7 +107,8 @@ class Conversation:
                 async with asyncio.timeout(min(left, self._hub.recheck_seconds)):
                     await self._socket.attention.wait()
             self._socket.attention.clear()
-            if self._socket.too_slow:
+            stuck = time.monotonic() - self._sending_since > SEND_SECONDS
+            if self._socket.too_slow or stuck:
                 raise End(TOO_SLOW)
             await self._check_access()
 

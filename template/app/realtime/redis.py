@@ -70,10 +70,12 @@ class RedisBroker:
         work = (self._listen(), self._send(), self._catch_up(hub))
         tasks = [asyncio.create_task(each) for each in work]
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._listening.wait(), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                await self._listening.wait()
         yield
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._unsent.join(), FLUSH_SECONDS)
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._unsent.join()
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -129,7 +131,8 @@ class RedisBroker:
         """Also keeps this process's users from expiring."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._reunited.wait(), CATCH_UP_SECONDS)
+                async with asyncio.timeout(CATCH_UP_SECONDS):
+                    await self._reunited.wait()
             reunited = self._reunited.is_set()
             self._reunited.clear()
             with suppress(RedisError):

@@ -19,13 +19,14 @@ class OrganizationCache:
         database.watch(self._drop_changed)
 
     async def details(self, session: AsyncSession, membership: Membership) -> OrganizationResponse:
-        """Of all members they are the same, but for the role."""
+        """For requests that only read: `session` may begin a new transaction."""
 
         async def load() -> OrganizationResponse:
-            await session.commit()  # what this transaction sees may have changed meanwhile
+            await session.close()  # what its transaction sees may have changed meanwhile
             return await organizations.details(session, membership)
 
         organization = await self._cache.get(str(membership.organization_id), load)
+        # Of all members it is the same, but for the role.
         return organization.model_copy(update={"role": membership.role})
 
     async def _drop_changed(self, changes: list[Change]) -> None:

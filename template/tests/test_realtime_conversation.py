@@ -1,0 +1,213 @@
+"""A client's stay in a room, over a connection that does what is told."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from starlette.types import Message
+from starlette.websockets import WebSocket
+from structlog.testing import capture_logs
+
+from app.core.clock import utc_now
+from app.core.errors import Forbidden, InvalidToken, NotFound
+from app.core.tokens import AccessClaims
+from app.realtime import conversation
+from app.realtime.access import NotAMember
+from app.realtime.conversation import Conversation
+from app.realtime.hub import Hub
+from app.realtime.socket import QUEUE_SIZE
+from tests.realtime import DEADLINE, claims_of, join, new_socket, read, say, texts
+from tests.service import Service
+
+
+class Connection:
+    """An accepted one; `drains` says whether the client reads."""
+
+    def __init__(self) -> None:
+        self.arriving: asyncio.Queue[Message] = asyncio.Queue()
+        self.arriving.put_nowait({"type": "websocket.connect"})
+        self.drains = asyncio.Event()
+        self.drains.set()
+        self.sent: list[str] = []
+        self.closed_with = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "websocket.accept":
+            return
+        await self.drains.wait()
+        if message["type"] == "websocket.close":
+            self.closed_with = message["code"]
+        else:
+            self.sent.append(message["text"])
+
+    async def open(self) -> WebSocket:
+        websocket = WebSocket({"type": "websocket", "headers": []}, self.arriving.get, self.send)
+        await websocket.accept()
+        return websocket
+
+    def leave(self, code: int = 1001) -> None:
+        self.arriving.put_nowait({"type": "websocket.disconnect", "code": code})
+
+
+@pytest.fixture
+def connection() -> Connection:
+    return Connection()
+
+
+@pytest.fixture
+async def hub(service: Service) -> AsyncGenerator[Hub]:
+    hub: Hub = service.app.state.hub
+    yield hub
+    assert hub.rooms == {}
+
+
+@pytest.fixture
+def project_id() -> UUID:
+    return uuid4()
+
+
+async def converse(
+    connection: Connection, hub: Hub, project_id: UUID, claims: AccessClaims | None = None
+) -> asyncio.Task[None]:
+    """Begun, and in the room."""
+    socket = new_socket(project_id)
+    websocket = await connection.open()
+    stay = Conversation(websocket, hub, claims or claims_of(socket), socket.access)
+    task = asyncio.create_task(stay.run())
+    others = hub.rooms[project_id].sockets.copy() if project_id in hub.rooms else set()
+    async with asyncio.timeout(DEADLINE):
+        joined = False
+        while not joined:
+            await asyncio.sleep(0)
+            joined = project_id in hub.rooms and hub.rooms[project_id].sockets > others
+    return task
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        await task
+
+
+async def test_who_goes_leaves_the_room(connection: Connection, hub: Hub, project_id: UUID) -> None:
+    with capture_logs() as log:
+        task = await converse(connection, hub, project_id)
+        connection.leave(1012)
+        await ended(task)
+
+    assert connection.closed_with == 0
+    assert [entry["event"] for entry in log] == ["socket_opened", "socket_closed"]
+    assert log[1]["code"] == 1012
+    assert log[1]["project_id"] == str(project_id)
+
+
+async def test_a_client_that_does_not_read_is_closed_with_1013(
+    connection: Connection, hub: Hub, project_id: UUID
+) -> None:
+    other = await join(hub, project_id)
+    connection.drains.clear()
+    task = await converse(connection, hub, project_id)
+    read(other)
+
+    for number in range(QUEUE_SIZE + 2):
+        say(hub, project_id, f"{number}")
+        assert texts(other) == [f"{number}"]
+        await asyncio.sleep(0)
+    connection.drains.set()
+    await ended(task)
+
+    assert connection.closed_with == 1013
+    await hub.leave(other)
+
+
+async def test_a_client_that_takes_nothing_for_long_is_given_up(
+    connection: Connection, hub: Hub, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "SEND_SECONDS", 0)
+    monkeypatch.setattr(conversation, "CLOSE_SECONDS", 0.01)
+    connection.drains.clear()
+
+    with capture_logs() as log:
+        task = await converse(connection, hub, project_id)
+        await asyncio.sleep(0.01)
+        hub.recheck(project_id)
+        await ended(task)
+
+    assert log[-1]["code"] == 1013
+
+
+async def test_a_burst_of_messages_is_answered_without_filling_the_queue(
+    connection: Connection, hub: Hub, project_id: UUID
+) -> None:
+    task = await converse(connection, hub, project_id)
+    for _ in range(3 * QUEUE_SIZE):
+        connection.arriving.put_nowait({"type": "websocket.receive", "text": "{}"})
+    connection.leave()
+    await ended(task)
+
+    assert len(connection.sent) >= 3 * QUEUE_SIZE
+    assert connection.closed_with == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidToken(), 4401),
+        (Forbidden(), 4401),
+        (NotAMember("Project not found"), 4403),
+        (NotFound("Project not found"), 4404),
+        (LookupError("a defect"), 1011),
+    ],
+)
+async def test_a_lost_right_ends_it_after_what_was_still_to_say(
+    connection: Connection,
+    hub: Hub,
+    project_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+) -> None:
+    async def refuse(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(hub.authorizer, "authorize", refuse)
+    task = await converse(connection, hub, project_id)
+
+    say(hub, project_id, "the last word")
+    hub.recheck(project_id)
+    await ended(task)
+
+    assert connection.closed_with == code
+    assert "the last word" in connection.sent[-1]
+
+
+async def test_a_database_that_does_not_answer_ends_nothing(
+    connection: Connection, hub: Hub, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def fail(*_: Any) -> None:
+        asked.set()
+        raise OperationalError("SELECT", None, ConnectionError("gone"))
+
+    monkeypatch.setattr(hub.authorizer, "authorize", fail)
+    task = await converse(connection, hub, project_id)
+
+    hub.recheck(project_id)
+    await asked.wait()
+    await asyncio.sleep(0)
+    assert len(hub.rooms[project_id].sockets) == 1
+
+    connection.leave()
+    await ended(task)
+
+
+async def test_it_ends_with_its_token(connection: Connection, hub: Hub, project_id: UUID) -> None:
+    claims = AccessClaims(uuid4(), uuid4(), utc_now() + timedelta(seconds=0.05))
+
+    await ended(await converse(connection, hub, project_id, claims))
+
+    assert connection.closed_with == 4401
