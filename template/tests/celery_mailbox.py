@@ -34,7 +34,7 @@ class SilentMailbox(Mailbox):
 
     async def expect(self, address: str) -> None:
         """Returns when there is a mail to it."""
-        async with asyncio.timeout(30), self._arrival:
+        async with asyncio.timeout(60), self._arrival:
             await self._arrival.wait_for(lambda: self.count(address) > 0)
 
     def count(self, address: str) -> int:

@@ -57,7 +57,7 @@ class Worker:
 
     async def printed(self, *texts: str) -> str:
         """Everything so far, as soon as these are among it."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not all(text in self.log.read_text() for text in texts):
                 assert self.process.returncode is None, self.log.read_text()
                 await asyncio.sleep(0.05)
@@ -74,7 +74,7 @@ class Worker:
     async def reported(self, job_id: str) -> str:
         client = Redis.from_url(self.settings.REDIS_URL, decode_responses=True, socket_timeout=None)
         async with client as redis:
-            answer = await redis.blpop([job_id], timeout=30)
+            answer = await redis.blpop([job_id], timeout=60)
         assert answer, self.log.read_text()
         return str(answer[1])
 

@@ -172,7 +172,7 @@ async def test_a_login_forgets_the_failures_of_an_outage(own_url: str, server: R
 async def test_limits_hold_while_redis_is_killed_and_started_under_load(
     one: Service, other: Service, server: RedisServer
 ) -> None:
-    answers = asyncio.Queue[int](maxsize=200)  # so that the clients go on during a start
+    answers = asyncio.Queue[int](maxsize=50)  # so that the clients go on during a start
     seen: list[int] = []
 
     async def load(service: Service) -> None:

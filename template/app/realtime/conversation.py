@@ -48,6 +48,7 @@ class Conversation:
         self._claims = claims
         self._socket = Socket(access)
         self._client = Client(self._socket, hub)
+        self._in_hand = ""
         self._sending_since = math.inf
 
     async def run(self) -> None:
@@ -91,12 +92,13 @@ class Conversation:
 
     async def _write(self) -> None:
         while True:
-            text = await self._socket.queue.get()
+            self._in_hand = await self._socket.queue.get()
             self._sending_since = time.monotonic()
             try:
-                await self._websocket.send_text(text)
+                await self._websocket.send_text(self._in_hand)
             except (RuntimeError, WebSocketDisconnect):  # the server has given the peer up
                 raise Lost(FAILED) from None
+            self._in_hand = ""
             self._sending_since = math.inf
 
     async def _watch(self) -> None:
@@ -129,9 +131,11 @@ class Conversation:
             logger.warning("access_not_checked", error=type(error).__name__)
 
     async def _close(self, code: int) -> None:
-        """After what is still in the queue, such as the reason; a slow client has lost its."""
+        """After what is still to be sent, such as the reason; a slow client has lost its."""
         with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
             async with asyncio.timeout(CLOSE_SECONDS):
+                if code != TOO_SLOW and self._in_hand:
+                    await self._websocket.send_text(self._in_hand)
                 while code != TOO_SLOW and not self._socket.queue.empty():
                     await self._websocket.send_text(self._socket.queue.get_nowait())
                 await self._websocket.close(code)
