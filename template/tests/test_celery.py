@@ -70,10 +70,10 @@ async def test_a_task_that_no_worker_knows_is_named(service: Service) -> None:
 
 
 def test_a_redelivery_before_the_end_of_a_task_is_refused(settings: Settings) -> None:
-    wrong = settings_for(settings.DATABASE_URL, TASK_TIME_LIMIT=60, TASK_REDELIVERY_SECONDS=60)
+    wrong = {"TASK_TIME_LIMIT": 60, "TASK_REDELIVERY_SECONDS": 60}
 
     with pytest.raises(SettingsError, match="TASK_REDELIVERY_SECONDS: Set it above TASK_TIME"):
-        create_celery(wrong)
+        settings_for(settings.DATABASE_URL, **wrong)
 
 
 def test_redis_must_prove_its_name_where_the_url_asks_for_tls(settings: Settings) -> None:

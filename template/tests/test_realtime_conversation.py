@@ -1,6 +1,7 @@
 """A client's stay in a room, over a connection that does what is told."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
@@ -176,12 +177,20 @@ async def test_a_lost_right_ends_it_after_what_was_still_to_say(
     monkeypatch.setattr(hub.authorizer, "authorize", refuse)
     task = await converse(connection, hub, project_id)
 
-    say(hub, project_id, "the last word")
+    connection.drains.clear()
+    for text in ("one", "two", "the last word"):
+        say(hub, project_id, text)
     hub.recheck(project_id)
+    await asyncio.sleep(0.01)
+    connection.drains.set()
     await ended(task)
 
     assert connection.closed_with == code
-    assert "the last word" in connection.sent[-1]
+    assert [json.loads(text)["text"] for text in connection.sent[-3:]] == [
+        "one",
+        "two",
+        "the last word",
+    ]
 
 
 async def test_a_database_that_does_not_answer_ends_nothing(

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-
 from structlog.testing import capture_logs
 
 from app.core.config import Settings
@@ -131,7 +130,7 @@ async def test_the_users_of_a_process_that_died_vanish(
     project_id: UUID,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(redis_roster, "EXPIRY_SECONDS", 1)
+    monkeypatch.setattr(redis_roster, "EXPIRY_SECONDS", 3)
     async with hub_on(settings, engine) as died:
         grace = await join(died, project_id)
     monkeypatch.setattr(redis, "CATCH_UP_SECONDS", 0.1)

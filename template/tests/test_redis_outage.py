@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from time import monotonic
 
 import pytest
 from httpx import AsyncClient
@@ -45,9 +44,8 @@ async def test_readiness_tells_the_truth_about_redis(
         assert (await client.get(READY)).status_code == 200
         getattr(server, lose)()
 
-        start = monotonic()
-        refused = await client.get(READY)
-        assert monotonic() - start < 2.5
+        async with asyncio.timeout(10):
+            refused = await client.get(READY)
         assert refused.status_code == 503
         assert refused.headers["Content-Type"] == "application/problem+json"
         assert refused.json()["detail"] == "Redis does not answer"
@@ -79,10 +77,9 @@ async def test_readers_and_writers_hardly_wait(
         await client.get(path)
         getattr(server, outage)()
 
-        start = monotonic()
-        assert (await client.patch(path, json={"name": "New"})).status_code == 200
-        for _ in range(10):
-            answer = await client.get(path)
-            assert answer.status_code == 200
-            assert answer.json()["name"] == "New"
-        assert monotonic() - start < 3
+        async with asyncio.timeout(10):  # if each of them waited for Redis, it would take longer
+            assert (await client.patch(path, json={"name": "New"})).status_code == 200
+            for _ in range(30):
+                answer = await client.get(path)
+                assert answer.status_code == 200
+                assert answer.json()["name"] == "New"

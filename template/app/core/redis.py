@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from app.core.config import Settings
 
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 1
 PAUSE_SECONDS = 1
 CONNECTIONS = 20
 WAIT_SECONDS = 2

@@ -35,6 +35,8 @@ def _redis_url(value: str, info: ValidationInfo) -> str:
     value = value or info.data.get("REDIS_URL", "")
     if not value and info.data.get("ENVIRONMENT", "development") == "development":
         value = DEVELOPMENT_URL
+    if not value and info.field_name != "REDIS_URL":
+        return value  # that one is wrong, and is told
     if not value:
         raise ValueError(f"Set it to the URL of Redis: {EXAMPLE_URL}")
     if not (SERVER.fullmatch(value) or SOCKET.fullmatch(value)):

@@ -24,11 +24,9 @@ from app.realtime.start import start_hub
 logger = structlog.stdlib.get_logger(__name__)
 
 CATCH_UP_SECONDS = 20
-FLUSH_SECONDS = 1
-MAX_UNSENT = 1000
 PING_SECONDS = 5
 RETRY_SECONDS = 0.5
-START_SECONDS = 1
+WAIT_SECONDS = 1  # at most, at the start and at the end
 
 
 class RedisBroker:
@@ -39,7 +37,7 @@ class RedisBroker:
         self._process = str(uuid4())
         self._redis = redis
         self._roster = RedisRoster(redis, name, self._process)
-        self._unsent: asyncio.Queue[str] = asyncio.Queue(MAX_UNSENT)
+        self._unsent: asyncio.Queue[str] = asyncio.Queue(1000)
         self._listening = asyncio.Event()
         self._reunited = asyncio.Event()
 
@@ -47,7 +45,7 @@ class RedisBroker:
         self._receive = receive
 
     def publish(self, message: str) -> None:
-        """Reaches the other processes a little later, in the same order, and at most once."""
+        """Reaches the others a little later, in the same order, and at most once."""
         self._receive(message)
         with suppress(asyncio.QueueFull):
             self._unsent.put_nowait(f"{self._process} {message}")
@@ -70,15 +68,22 @@ class RedisBroker:
         work = (self._listen(), self._send(), self._catch_up(hub))
         tasks = [asyncio.create_task(each) for each in work]
         with suppress(TimeoutError):
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(WAIT_SECONDS):
                 await self._listening.wait()
-        yield
+        try:
+            yield
+        finally:
+            await self._stop(tasks)
+
+    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_SECONDS):
+            async with asyncio.timeout(WAIT_SECONDS):
                 await self._unsent.join()
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        pending = set(tasks)
+        while pending:  # a cancellation that meets a timeout within the client can get lost
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=WAIT_SECONDS)
 
     async def _listen(self) -> None:
         while True:
@@ -119,13 +124,9 @@ class RedisBroker:
     async def _send(self) -> None:
         while True:
             message = await self._unsent.get()
-            try:
+            with suppress(RedisError):  # the listener tells the log
                 await self._redis.publish(self._channel, message)
-            except RedisError as error:
-                if self._listening.is_set():
-                    logger.warning("message_not_shared", error=type(error).__name__)
-            finally:
-                self._unsent.task_done()
+            self._unsent.task_done()
 
     async def _catch_up(self, hub: Hub) -> None:
         """Also keeps this process's users from expiring."""

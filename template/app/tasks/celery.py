@@ -9,7 +9,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from app.core.config import Settings, SettingsError
+from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.db.session import Database
 from app.tasks.email import send_welcome_email
@@ -57,11 +57,6 @@ def publish(
 
 def create_celery(settings: Settings) -> Celery:
     """Two services may share one Redis: all keys begin with the issuer's name."""
-    if settings.TASK_TIME_LIMIT >= settings.TASK_REDELIVERY_SECONDS:
-        raise SettingsError(
-            "TASK_REDELIVERY_SECONDS: Set it above TASK_TIME_LIMIT, "
-            "or tasks are delivered again while they run"
-        )
     celery = Celery(settings.JWT_ISSUER, set_as_current=False)
     url = settings.CELERY_BROKER_URL
     if url.startswith("rediss:"):

@@ -15,7 +15,9 @@ from redis.exceptions import RedisError
 
 from app.core.config import Settings
 from app.core.errors import Unavailable
-from app.db.session import Database, open_database
+from app.core.redis import open_redis
+from app.db.changes import WatchedDatabase, open_database
+from app.services.organization_cache import OrganizationCache
 from app.tasks.celery import ANSWER_SECONDS, CONNECT_SECONDS, publish
 from app.tasks.celery_retries import pause, worth_another_try
 from app.tasks.queue import Job, Task
@@ -43,7 +45,7 @@ class Process:
         self._runner = Runner()
         self._resources = AsyncExitStack()
         self._redis: Redis
-        self._database: Database
+        self._database: WatchedDatabase
 
     def open(self, **_: Any) -> None:
         self._runner.run(self._open())
@@ -59,6 +61,8 @@ class Process:
     async def _open(self) -> None:
         enter = self._resources.enter_async_context
         self._database = await enter(open_database(self._settings))
+        # What a task changes is dropped from the cache, too.
+        OrganizationCache(self._settings, await enter(open_redis(self._settings)), self._database)
         self._redis = await enter(open_broker(self._settings))
 
     async def _run(self, message: Message) -> None:
