@@ -18,11 +18,16 @@ from app.schemas.event import Message
 DEADLINE = 10  # seconds
 
 
-def new_socket(project_id: UUID, user_id: UUID | None = None, name: str = "Ada") -> Socket:
+def new_socket(
+    project_id: UUID,
+    user_id: UUID | None = None,
+    name: str = "Ada",
+    organization_id: UUID | None = None,
+) -> Socket:
     access = Access(
         user_id=user_id or uuid4(),
         session_id=uuid4(),
-        organization_id=uuid4(),
+        organization_id=organization_id or uuid4(),
         project_id=project_id,
         name=name,
         role=MemberRole.MEMBER,
@@ -37,10 +42,14 @@ def claims_of(socket: Socket) -> AccessClaims:
 
 
 async def join(
-    hub: Hub, project_id: UUID, user_id: UUID | None = None, name: str = "Ada"
+    hub: Hub,
+    project_id: UUID,
+    user_id: UUID | None = None,
+    name: str = "Ada",
+    organization_id: UUID | None = None,
 ) -> Socket:
     """A socket in the room, whose `ready` has been read."""
-    socket = new_socket(project_id, user_id, name)
+    socket = new_socket(project_id, user_id, name, organization_id)
     await hub.join(socket, claims_of(socket).expires_at)
     assert read(socket)[0]["type"] == "ready"
     return socket

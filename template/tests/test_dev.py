@@ -106,23 +106,23 @@ async def test_dev_serves_what_was_just_changed(project: Path, committed_service
             await answering(process, client, "mended")
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
 async def test_serve_ends_in_order_when_it_is_told_to(
-    project: Path, committed_service: Service, workers: str
+    project: Path, committed_service: Service
 ) -> None:
     environment = {
         "ENVIRONMENT": "production",
         "ALLOWED_HOSTS": "127.0.0.1",
         "DATABASE_URL": committed_service.settings.DATABASE_URL,
         "SECRET_KEY": KEY,
-        "WORKERS": workers,
+        "WORKERS": "1",
     }
     async with running(project, "serve", **environment) as (process, client):
         answer = await client.get("/health/ready")
         assert answer.status_code == 200
         assert "server" not in answer.headers
         output = await output_after(process, signal.SIGTERM)
-    assert output.count("Application shutdown complete.") == int(workers)
+    assert process.returncode == 0
+    assert output.count("Application shutdown complete.") == 1
     assert "Traceback" not in output
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -38,8 +39,7 @@ async def scene(service: Service, session: AsyncSession) -> AsyncGenerator[Scene
     user = await make_user(session)
     membership = await add_member(session, organization, user)
     project = await make_project(session, organization)
-    socket = await join(hub, project.id, user.id)
-    socket.access = replace(socket.access, organization_id=organization.id)
+    socket = await join(hub, project.id, user.id, organization_id=organization.id)
     yield Scene(session, user, membership, organization, project, socket)
     await hub.leave(socket)
 
@@ -64,16 +64,18 @@ async def test_each_change_of_a_project_is_an_event(scene: Scene) -> None:
     ]
 
 
-async def test_a_new_project_is_announced_in_its_own_room(service: Service, scene: Scene) -> None:
-    project = Project(organization_id=scene.organization.id, name="Gemini", slug="gemini")
-    scene.db.add(project)
-    await scene.db.flush()
-    socket = await join(service.app.state.hub, project.id)
+async def test_a_new_project_is_announced_in_the_rooms_of_its_organization(
+    service: Service, scene: Scene
+) -> None:
+    elsewhere = await join(service.app.state.hub, uuid4())
+    scene.db.add(Project(organization_id=scene.organization.id, name="Gemini", slug="gemini"))
     await scene.db.commit()
 
-    assert [event["project"]["name"] for event in read(socket)] == ["Gemini"]
-    assert scene.heard() == []
-    await service.app.state.hub.leave(socket)
+    announced = read(scene.socket)
+    assert [event["type"] for event in announced] == ["project.created"]
+    assert announced[0]["project"]["name"] == "Gemini"
+    assert read(elsewhere) == []
+    await service.app.state.hub.leave(elsewhere)
 
 
 async def test_what_is_not_committed_is_not_told(scene: Scene) -> None:

@@ -29,7 +29,6 @@ def test_the_defaults_are_the_documented_ones(monkeypatch: pytest.MonkeyPatch) -
 
     assert settings.API_V1_PREFIX == "/api/v1"
     assert settings.DEBUG is False
-    assert settings.WORKERS == 4
     assert settings.DATABASE_POOL_SIZE == 5
     assert settings.DATABASE_MAX_OVERFLOW == 10
     assert settings.ACCESS_TOKEN_EXPIRE_MINUTES == 30

@@ -80,11 +80,12 @@ async def test_a_failed_request_is_not_told(room: Room) -> None:
     assert [answer.status_code for answer in answers] == [422, 422, 403, 403, 409]
 
 
-async def test_other_projects_are_not_told_of(room: Room) -> None:
+async def test_of_other_projects_only_their_creation_is_told(room: Room) -> None:
     client = await room.client(room.owner)
     collection = room.path.rpartition("/")[0]
     async with room.enter(room.owner) as visitor:
-        created = await client.post(collection, json={"name": "Vostok"})
-        await client.patch(f"{collection}/{created.json()['id']}", json={"name": "Voskhod"})
+        created = (await client.post(collection, json={"name": "Vostok"})).json()
+        assert await told(visitor, "project.created") == created
+        await client.patch(f"{collection}/{created['id']}", json={"name": "Voskhod"})
         await patch(room, name="Gemini")
         assert (await told(visitor, "project.updated"))["name"] == "Gemini"

@@ -21,7 +21,11 @@ class Feed:
 
     def _tell_room(self, change: Change, project: Project) -> None:
         for event in _events(change, project):
-            self._hub.publish(project.id, event)
+            if change.kind is Kind.CREATED:
+                # Nobody can be in its room yet: those of the other projects hear of it.
+                self._hub.announce(project.organization_id, event)
+            else:
+                self._hub.publish(project.id, event)
 
     def _recheck(self, change: Change) -> None:
         match change.row:

@@ -59,7 +59,7 @@ class Hub:
         """The socket gets `ready` first, and then everything that is published from here on."""
         access = socket.access
         async with self._door:
-            room = self.rooms.setdefault(access.project_id, Room())
+            room = self.rooms.setdefault(access.project_id, Room(access.organization_id))
             if access.user_id not in room.here:
                 room.here[access.user_id] = access.name
                 elsewhere = await self._broker.enter(access.project_id, access.user_id, access.name)
@@ -114,6 +114,10 @@ class Hub:
     def publish(self, project_id: UUID, event: RoomEvent) -> None:
         self._tell("event", project_id, event.model_dump_json())
 
+    def announce(self, organization_id: UUID, event: RoomEvent) -> None:
+        """In every room of the organization."""
+        self._tell("announcement", organization_id, event.model_dump_json())
+
     def recheck(self, row_id: UUID) -> None:
         """Every socket, in any process, whose access depends on that row looks at it again."""
         self._tell("recheck", row_id)
@@ -125,6 +129,8 @@ class Hub:
         kind, subject, text = message.split(" ", 2)
         if kind == "recheck":
             self._recheck(UUID(subject))
+        elif kind == "announcement":
+            self._announce(UUID(subject), text)
         elif room := self.rooms.get(UUID(subject)):
             match kind:
                 case "event":
@@ -134,6 +140,11 @@ class Hub:
                     room.came(UUID(user_id), name)
                 case "left":
                     room.went(UUID(text))
+
+    def _announce(self, organization_id: UUID, text: str) -> None:
+        for room in self.rooms.values():
+            if room.organization_id == organization_id:
+                room.deliver(text)
 
     def _recheck(self, row_id: UUID) -> None:
         self.authorizer.version += 1

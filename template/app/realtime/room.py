@@ -10,7 +10,8 @@ from app.schemas.event import PresenceJoined, PresenceLeft, Present, Ready
 
 
 class Room:
-    def __init__(self) -> None:
+    def __init__(self, organization_id: UUID) -> None:
+        self.organization_id = organization_id
         self.sockets: set[Socket] = set()
         self.here: Roster = {}
         """Users with a socket in this process."""
