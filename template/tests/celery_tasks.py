@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from app.cli import main
 from app.models import User
+from app.services import email
 from app.tasks import celery
-from app.tasks.email import send_welcome_email
 from app.tasks.queue import Job, Task
 
 
@@ -34,9 +34,16 @@ async def fail_at_first(job: Job) -> None:
     await report(job, tries)
 
 
-async def mail_from_a_known_process(job: Job, *, to: str, name: str) -> None:
+async def send_mail(job: Job, to: str) -> None:
+    message = email.compose(
+        job.settings, "welcome", message_id=job.id, to=to, subject="Hello", name="Ada"
+    )
+    await email.send(job.settings, message)
+
+
+async def send_mail_from_a_known_process(job: Job, to: str) -> None:
     await report(job, os.getpid())
-    await send_welcome_email(job, to=to, name=name)
+    await send_mail(job, to)
 
 
 async def wait_too_long(job: Job) -> None:
@@ -57,7 +64,8 @@ def _block() -> None:
 TASKS: tuple[Task[...], ...] = (
     count_users,
     fail_at_first,
-    mail_from_a_known_process,
+    send_mail,
+    send_mail_from_a_known_process,
     wait_too_long,
     block_too_long,
 )

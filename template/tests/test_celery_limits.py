@@ -5,7 +5,6 @@ import pytest
 
 from app.core.config import Settings
 from app.tasks.celery_retries import OUTAGE_SECONDS, pause, worth_another_try
-from app.tasks.email import send_welcome_email
 from tests import celery_tasks
 from tests.celery_mailbox import SilentMailbox
 from tests.celery_mailbox import mailbox as mailbox
@@ -35,7 +34,7 @@ async def test_a_task_whose_worker_is_killed_is_done_by_the_next(
     worker: Worker, mailbox: SilentMailbox
 ) -> None:
     mailbox.be_silent_for("lost@example.com")
-    job = await worker.publish(send_welcome_email, to="lost@example.com", name="Ada")
+    job = await worker.publish(celery_tasks.send_mail, to="lost@example.com")
     await mailbox.waiting.wait()
 
     await worker.kill()

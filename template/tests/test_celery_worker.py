@@ -7,7 +7,6 @@ from pathlib import Path
 from celery import Celery
 
 from app.tasks.celery import create_celery, task_name
-from app.tasks.email import send_welcome_email
 from tests import celery_tasks
 from tests.celery_mailbox import SilentMailbox
 from tests.celery_mailbox import mailbox as mailbox
@@ -35,10 +34,10 @@ async def test_a_failed_task_is_tried_again_as_the_same_job(worker: Worker) -> N
 async def test_a_message_that_comes_again_when_its_task_has_ended_is_not_done_again(
     worker: Worker, mailbox: SilentMailbox
 ) -> None:
-    job = await worker.publish(send_welcome_email, to="once@example.com", name="Ada")
+    job = await worker.publish(celery_tasks.send_mail, to="once@example.com")
     await worker.printed(f"[{job}] succeeded")
 
-    await worker.publish(send_welcome_email, job, to="once@example.com", name="Ada")
+    await worker.publish(celery_tasks.send_mail, job, to="once@example.com")
 
     await worker.printed(f"[{job}] ignored")
     assert mailbox.count("once@example.com") == 1
@@ -48,10 +47,10 @@ async def test_a_message_that_comes_twice_at_the_same_time_is_done_once(
     worker: Worker, mailbox: SilentMailbox
 ) -> None:
     mailbox.be_silent_for("twice@example.com")
-    job = await worker.publish(send_welcome_email, to="twice@example.com", name="Ada")
+    job = await worker.publish(celery_tasks.send_mail, to="twice@example.com")
     await mailbox.waiting.wait()
 
-    await worker.publish(send_welcome_email, job, to="twice@example.com", name="Ada")
+    await worker.publish(celery_tasks.send_mail, job, to="twice@example.com")
 
     await worker.printed(f"[{job}] ignored")
     assert mailbox.count("twice@example.com") == 0
@@ -64,8 +63,7 @@ async def test_a_task_whose_process_is_killed_is_done_by_the_next_at_once(
     worker: Worker, mailbox: SilentMailbox
 ) -> None:
     mailbox.be_silent_for("killed@example.com")
-    values = {"to": "killed@example.com", "name": "Ada"}
-    job = await worker.publish(celery_tasks.mail_from_a_known_process, **values)
+    job = await worker.publish(celery_tasks.send_mail_from_a_known_process, to="killed@example.com")
     process = int(await worker.reported(job))
     await mailbox.waiting.wait()
 

@@ -9,12 +9,8 @@ import pytest
 from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.logging import setup_logging
-from app.db.dialect import create_engine
-from app.db.session import Database
 from app.services import email
 from app.services.email import Undelivered
-from app.tasks.email import send_welcome_email
-from app.tasks.queue import Job
 from tests import mailbox as server
 from tests.conftest import settings_for
 from tests.mailbox import Mailbox, open_mailbox, text
@@ -37,8 +33,11 @@ def settings_with(settings: Settings) -> Callable[..., Settings]:
 
 
 async def welcome(settings: Settings, *, to: str = "ada@example.com", name: str = "Ada") -> None:
-    job = Job("job-1", settings, Database(create_engine(settings)))
-    await send_welcome_email(job, to=to, name=name)
+    subject = f"Welcome to {settings.PROJECT_NAME}"
+    message = email.compose(
+        settings, "welcome", message_id="job-1", to=to, subject=subject, name=name
+    )
+    await email.send(settings, message)
 
 
 async def test_the_welcome_mail_has_a_text_and_an_html_part(

@@ -1,4 +1,5 @@
 from collections.abc import AsyncGenerator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -6,6 +7,7 @@ from httpx import AsyncClient
 
 from app.api.deps import DB, Tasks
 from app.api.errors import problems
+from app.core.config import Settings
 from app.core.errors import Conflict
 from app.main import create_app
 from app.tasks.email import send_welcome_email
@@ -13,6 +15,7 @@ from tests.celery_mailbox import SilentMailbox
 from tests.celery_mailbox import mailbox as mailbox
 from tests.celery_worker import Worker
 from tests.celery_worker import worker as worker
+from tests.conftest import settings_for
 from tests.factories import PASSWORD
 from tests.service import Service, running
 
@@ -20,10 +23,15 @@ REGISTER = "/api/v1/auth/register"
 LOGIN = "/api/v1/auth/login"
 
 
+@pytest.fixture(scope="module")
+async def settings(databases: Any, migrated: str) -> Settings:
+    """With a database that the worker shares with the service."""
+    return settings_for(await databases.copy(migrated))
+
+
 @pytest.fixture
-async def mailing_service(own_url: str, worker: Worker) -> AsyncGenerator[Service]:
-    settings = worker.settings.model_copy(update={"DATABASE_URL": own_url})
-    async with running(create_app(settings)) as service:
+async def mailing_service(worker: Worker) -> AsyncGenerator[Service]:
+    async with running(create_app(worker.settings)) as service:
         yield service
 
 
@@ -79,7 +87,7 @@ async def test_a_request_that_fails_after_enqueuing_sends_nothing(
     mailing_service: Service, client: AsyncClient, worker: Worker, mailbox: SilentMailbox
 ) -> None:
     async def enqueue_and_fail(db: DB, queue: Tasks) -> None:
-        queue.enqueue(send_welcome_email, to="eve@example.com", name="Eve")
+        queue.enqueue(send_welcome_email, str(uuid4()))
         raise Conflict("Too late")
 
     mailing_service.app.add_api_route("/fails", enqueue_and_fail, responses=problems(409))

@@ -1,4 +1,5 @@
 from collections.abc import AsyncGenerator, Callable
+from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient
@@ -12,8 +13,8 @@ from app.tasks.email import send_welcome_email
 from tests import mailbox as server
 from tests.conftest import settings_for
 from tests.factories import PASSWORD
-from tests.mailbox import Mailbox
-from tests.service import Service, running
+from tests.mailbox import Mailbox, text
+from tests.service import Service, add_route, running
 
 REGISTER = "/api/v1/auth/register"
 LOGIN = "/api/v1/auth/login"
@@ -56,8 +57,24 @@ async def test_whoever_reads_the_welcome_mail_can_log_in(
     response = await client.post(REGISTER, json=ADA)
 
     assert response.status_code == 201
-    assert [mail["To"] for mail in mailbox.mails] == [ADA["email"]]
+    [mail] = mailbox.mails
+    assert mail["To"] == ADA["email"]
+    assert mail["Subject"].startswith("Welcome to ")
+    assert text(mail).startswith("Hello Ada,")
     assert logins == [200]
+
+
+async def test_who_was_deleted_meanwhile_gets_no_mail(
+    mailing_service: Service, client: AsyncClient, mailbox: Mailbox
+) -> None:
+    async def enqueue_for_nobody(queue: Tasks) -> None:
+        queue.enqueue(send_welcome_email, str(uuid4()))
+
+    path = add_route(mailing_service, enqueue_for_nobody)
+    await mailbox.start()
+
+    assert (await client.post(path)).status_code == 200
+    assert mailbox.mails == []
 
 
 async def test_a_refused_registration_sends_nothing(client: AsyncClient, mailbox: Mailbox) -> None:
@@ -90,7 +107,7 @@ async def test_a_request_that_fails_after_enqueuing_sends_nothing(
     mailing_service: Service, client: AsyncClient, mailbox: Mailbox
 ) -> None:
     async def enqueue_and_fail(db: DB, queue: Tasks) -> None:
-        queue.enqueue(send_welcome_email, to="ada@example.com", name="Ada")
+        queue.enqueue(send_welcome_email, str(uuid4()))
         raise Conflict("Too late")
 
     mailing_service.app.add_api_route("/fails", enqueue_and_fail, responses=problems(409))

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from app.cli.redis import private_redis
 from app.core.config import Settings
-from app.tasks.email import send_welcome_email
+from tests import celery_tasks
 from tests.celery_mailbox import SilentMailbox
 from tests.celery_mailbox import mailbox as mailbox
 from tests.celery_worker import running_worker, settings_of_its_own
@@ -39,7 +39,7 @@ async def test_a_worker_waits_for_redis_and_ends_when_its_task_has_ended(
         with private_redis(port):
             await worker.printed("ready")
             mailbox.be_silent_for("ada@example.com")
-            await worker.publish(send_welcome_email, to="ada@example.com", name="Ada")
+            await worker.publish(celery_tasks.send_mail, to="ada@example.com")
             await mailbox.waiting.wait()
             worker.process.terminate()
             await worker.printed("Warm shutdown")

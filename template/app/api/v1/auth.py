@@ -33,7 +33,7 @@ async def register(db: DB, passwords: AppPasswords, queue: Tasks, body: Register
         name=body.name,
         password=body.password.get_secret_value(),
     )
-    queue.enqueue(send_welcome_email, to=user.email, name=user.name)
+    queue.enqueue(send_welcome_email, str(user.id))
     return user
 
 
