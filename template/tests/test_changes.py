@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
 from app import services
@@ -111,6 +112,38 @@ async def test_what_is_rolled_back_is_not_told(database: WatchedDatabase, told: 
         await session.flush()
 
     assert [name for _, name, _ in told] == ["Organization"]
+
+
+async def test_of_savepoints_only_what_remains_in_the_end_is_told(
+    database: WatchedDatabase, told: Told
+) -> None:
+    async with database.write() as session:
+        session.add(Organization(name="Acme", slug="acme"))
+        await session.flush()
+        async with session.begin_nested() as undone:
+            session.add(new_user())
+            await session.flush()
+            await undone.rollback()
+        async with session.begin_nested():
+            session.add(Organization(name="Other", slug="other"))
+        with pytest.raises(IntegrityError):
+            async with session.begin_nested():
+                session.add(Organization(name="Acme again", slug="acme"))
+        assert told == []
+        await session.commit()
+
+    assert [name for _, name, _ in told] == ["Organization"] * 2
+
+
+async def test_a_released_savepoint_is_forgotten_with_its_transaction(
+    database: WatchedDatabase, told: Told
+) -> None:
+    async with database.write() as session:
+        async with session.begin_nested():
+            session.add(new_user())
+        await session.rollback()
+
+    assert told == []
 
 
 async def test_a_row_that_was_only_read_is_not_told(database: WatchedDatabase, told: Told) -> None:

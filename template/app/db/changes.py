@@ -98,14 +98,27 @@ def _record(session: Session, _: UOWTransaction) -> None:
                 changes.append(Change(kind, row, columns))
 
 
+@event.listens_for(RecordingSession, "after_transaction_create")
+def _mark(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        marks = session.info.setdefault("savepoints", {})
+        marks[transaction] = len(session.info.get("flushed", ()))
+
+
 @event.listens_for(RecordingSession, "after_commit")
 def _keep(session: Session) -> None:
-    session.info.setdefault("committed", []).extend(session.info.pop("flushed", []))
+    if not session.in_nested_transaction():  # a savepoint that is released may yet be undone
+        session.info.setdefault("committed", []).extend(session.info.pop("flushed", []))
+        session.info.pop("savepoints", None)
 
 
 @event.listens_for(RecordingSession, "after_soft_rollback")
-def _forget(session: Session, _: SessionTransaction) -> None:
-    session.info.pop("flushed", None)
+def _forget(session: Session, transaction: SessionTransaction) -> None:
+    """Of a savepoint only what was flushed after it."""
+    while transaction.parent and not transaction.nested:
+        transaction = transaction.parent
+    mark = session.info.get("savepoints", {}).get(transaction, 0)
+    del session.info.get("flushed", [])[mark:]
 
 
 def _changed_columns(row: Base) -> frozenset[str]:

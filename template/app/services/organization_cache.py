@@ -5,18 +5,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.cache import Cache
 from app.core.config import Settings
 from app.core.redis import SharedRedis
-from app.db.changes import Change, WatchedDatabase
+from app.db.changes import Change
 from app.models import Membership, Organization
 from app.schemas.organization import OrganizationResponse
 from app.services import organization as organizations
 
 
 class OrganizationCache:
-    def __init__(self, settings: Settings, redis: SharedRedis, database: WatchedDatabase) -> None:
+    def __init__(self, settings: Settings, redis: SharedRedis) -> None:
         self._cache = Cache(
             redis, "organization", OrganizationResponse, seconds=settings.CACHE_SECONDS
         )
-        database.watch(self._drop_changed)
 
     async def details(self, session: AsyncSession, membership: Membership) -> OrganizationResponse:
         """For requests that only read: `session` may begin a new transaction."""
@@ -29,7 +28,8 @@ class OrganizationCache:
         # Of all members it is the same, but for the role.
         return organization.model_copy(update={"role": membership.role})
 
-    async def _drop_changed(self, changes: list[Change]) -> None:
+    async def drop_changed(self, changes: list[Change]) -> None:
+        """To watch the database with."""
         changed = {
             change.row.id if isinstance(change.row, Organization) else change.row.organization_id
             for change in changes

@@ -61,8 +61,8 @@ class Process:
     async def _open(self) -> None:
         enter = self._resources.enter_async_context
         self._database = await enter(open_database(self._settings))
-        # What a task changes is dropped from the cache, too.
-        OrganizationCache(self._settings, await enter(open_redis(self._settings)), self._database)
+        redis = await enter(open_redis(self._settings))
+        self._database.watch(OrganizationCache(self._settings, redis).drop_changed)
         self._redis = await enter(open_broker(self._settings))
 
     async def _run(self, message: Message) -> None:
