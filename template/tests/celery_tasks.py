@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select
 
 from app.cli import main
-from app.models import User
+from app.models import Organization, User
 from app.services import email
 from app.tasks import celery
 from app.tasks.queue import Job, Task
@@ -53,12 +53,30 @@ async def wait_too_long(job: Job) -> None:
         await report(job, "told to stop")
 
 
-async def block_too_long(job: Job) -> None:
-    _block()
+async def block_too_long_at_first(job: Job, word: str) -> None:
+    async with Redis.from_url(job.settings.REDIS_URL) as redis:
+        tries = await redis.incr(f"{job.id}:tries")
+    if tries == 1:
+        _block()
+    await report(job, tries, word)
 
 
 def _block() -> None:
     time.sleep(60)
+
+
+async def wait_for_a_word(job: Job, word: str) -> None:
+    await report(job, "waiting")
+    async with Redis.from_url(job.settings.REDIS_URL, socket_timeout=None) as redis:
+        await redis.blpop([word], timeout=50)
+
+
+async def rename_organization(job: Job, slug: str, name: str) -> None:
+    async with job.database.write() as session:
+        found = select(Organization).where(Organization.slug == slug)
+        (await session.scalars(found)).one().name = name
+        await session.commit()
+    await report(job, "renamed")
 
 
 TASKS: tuple[Task[...], ...] = (
@@ -67,7 +85,9 @@ TASKS: tuple[Task[...], ...] = (
     send_mail,
     send_mail_from_a_known_process,
     wait_too_long,
-    block_too_long,
+    block_too_long_at_first,
+    wait_for_a_word,
+    rename_organization,
 )
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from importlib import import_module
 from ssl import CERT_REQUIRED
 from time import monotonic
+from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from redis.asyncio import Redis
 from app import tasks
 from app.cli.redis import private_redis
 from app.core.config import Settings, SettingsError
+from app.core.errors import Unavailable
 from app.main import create_app
 from app.tasks import celery, queue
 from app.tasks.celery import create_celery, open_tasks
@@ -84,6 +86,27 @@ def test_redis_must_prove_its_name_where_the_url_asks_for_tls(settings: Settings
     assert connection.connection_for_write().ssl == {"ssl_cert_reqs": CERT_REQUIRED}
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("unix:///run/redis.sock", ("", "", "0")),
+        ("unix:///run/redis.sock?db=3&password=p%40ss/word", ("", "p@ss/word", "3")),
+        ("unix://ada:p%40ss@/run/redis.sock?db=1", ("ada", "p@ss", "1")),
+    ],
+)
+def test_a_socket_is_reached_as_its_url_says(
+    settings: Settings, url: str, expected: tuple[str, ...]
+) -> None:
+    own = settings_for(settings.DATABASE_URL, CELERY_BROKER_URL=url)
+
+    with create_celery(own).connection_for_write() as connection:
+        parts = urlsplit(str(connection.hostname))
+        database = dict(parse_qsl(parts.query))["virtual_host"]
+
+    login = unquote(parts.username or ""), unquote(parts.password or "")
+    assert (parts.path, *login, database) == ("/run/redis.sock", *expected)
+
+
 async def test_services_that_share_a_redis_have_keys_of_their_own(service: Service) -> None:
     settings = settings_of_its_own(service.settings.DATABASE_URL)
     async with Redis.from_url(settings.REDIS_URL, decode_responses=True) as redis:
@@ -97,11 +120,21 @@ async def test_services_that_share_a_redis_have_keys_of_their_own(service: Servi
     assert [key for key in new if not key.startswith(f"{settings.JWT_ISSUER}:")] == []
 
 
+async def test_a_full_redis_is_worth_another_try(service: Service) -> None:
+    with private_redis() as url:
+        async with Redis.from_url(url) as redis:
+            await redis.config_set("maxmemory", 1)
+        settings = settings_for(service.settings.DATABASE_URL, CELERY_BROKER_URL=url)
+        async with open_tasks(settings, service.database) as start:
+            with pytest.raises(Unavailable, match="Redis does not take the task"):
+                await start(send_welcome_email, "1", [], {})
+
+
 async def test_a_hung_redis_stops_neither_other_requests_nor_the_end(
     committed_service: Service, hung_redis: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(celery, "ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(queue, "TRIES", 1)
+    monkeypatch.setattr(queue, "OUTAGE_TRIES", 1)
     url = committed_service.settings.DATABASE_URL
     settings = settings_for(url, CELERY_BROKER_URL=hung_redis)
     longest = 0.0
@@ -135,6 +168,6 @@ async def test_a_task_waits_for_a_redis_that_comes_back(
         async with Redis.from_url(url.replace(f":{PASSWORD}@", "")) as redis:
             assert await redis.llen(f"{settings.JWT_ISSUER}:{settings.JWT_ISSUER}") == 1
     log = read_log()
-    assert "Redis does not take the task" in log
+    assert "Redis does not take the task: ConnectionError" in log
     assert "Traceback" not in log
     assert PASSWORD not in log

@@ -2,9 +2,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from celery.exceptions import TimeLimitExceeded
+from structlog.testing import capture_logs
 
 from app.core.config import Settings
-from app.tasks.celery_retries import OUTAGE_SECONDS, pause, worth_another_try
+from app.tasks.celery import create_celery
+from app.tasks.celery_retries import OUTAGE_SECONDS, Message, pause, retry, worth_another_try
 from tests import celery_tasks
 from tests.celery_mailbox import SilentMailbox
 from tests.celery_mailbox import mailbox as mailbox
@@ -21,13 +24,30 @@ async def worker(
         yield worker
 
 
-async def test_a_task_that_takes_too_long_is_told_to_stop_and_then_made_to(worker: Worker) -> None:
+async def test_a_task_that_takes_too_long_is_stopped_and_tried_again(worker: Worker) -> None:
     waiting = await worker.publish(celery_tasks.wait_too_long)
-    blocking = await worker.publish(celery_tasks.block_too_long)
+    blocking = await worker.publish(celery_tasks.block_too_long_at_first, word="again")
 
     assert await worker.reported(waiting) == "told to stop"
-    output = await worker.printed("Hard time limit (2s) exceeded for", blocking, "retried")
-    assert "TimeoutError" in output
+    assert await worker.reported(blocking) == "2 again"
+    assert "TimeoutError" in retry_of(waiting, worker)
+    assert "TimeLimitExceeded" in retry_of(blocking, worker)
+
+
+def retry_of(job_id: str, worker: Worker) -> str:
+    """What the worker has logged about it."""
+    lines = worker.log.read_text().splitlines()
+    return next(line for line in lines if "task_retried" in line and job_id in line)
+
+
+def test_a_task_that_was_tried_for_an_hour_is_given_up(settings: Settings) -> None:
+    celery = create_celery(settings)
+    message = Message(celery_tasks.wait_too_long, "7", 9999, [], {})
+
+    with capture_logs() as log:
+        retry(settings, celery, message, TimeLimitExceeded(2))
+
+    assert [(entry["event"], entry["tries"]) for entry in log] == [("task_failed", 10_000)]
 
 
 async def test_a_task_whose_worker_is_killed_is_done_by_the_next(

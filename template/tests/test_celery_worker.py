@@ -3,8 +3,10 @@ import os
 import pickle
 import signal
 from pathlib import Path
+from uuid import uuid4
 
 from celery import Celery
+from redis.asyncio import Redis
 
 from app.tasks.celery import create_celery, task_name
 from tests import celery_tasks
@@ -72,6 +74,22 @@ async def test_a_task_whose_process_is_killed_is_done_by_the_next_at_once(
     assert int(await worker.reported(job)) != process
     await worker.printed(f"[{job}] succeeded")
     assert mailbox.count("killed@example.com") == 1
+
+
+async def test_a_task_that_cannot_start_yet_is_left_to_other_workers(worker: Worker) -> None:
+    word = str(uuid4())
+    jobs = [await worker.publish(celery_tasks.wait_for_a_word, word=word) for _ in range(4)]
+    queue = f"{worker.settings.JWT_ISSUER}:{worker.settings.JWT_ISSUER}"
+
+    for job in jobs[:2]:
+        assert await worker.reported(job) == "waiting"
+    async with Redis.from_url(worker.settings.REDIS_URL) as redis:
+        left = await redis.llen(queue)
+        await redis.rpush(word, *jobs)
+
+    for job in jobs:
+        await worker.printed(f"[{job}] succeeded")
+    assert left == 2
 
 
 async def test_a_pickled_message_is_refused(worker: Worker, tmp_path: Path) -> None:

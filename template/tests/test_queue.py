@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -5,8 +6,9 @@ import pytest
 from starlette.background import BackgroundTasks
 from structlog.testing import capture_logs
 
+from app.core.errors import Unavailable
 from app.tasks import queue as module
-from app.tasks.queue import TRIES, Task, TaskQueue
+from app.tasks.queue import OUTAGE_TRIES, TRIES, Task, TaskQueue
 
 
 @pytest.fixture
@@ -26,14 +28,15 @@ class Work:
 
     __name__ = "work"
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, error: Exception | None = None) -> None:
         self.failures = failures
+        self.error = error or ConnectionError("not now")
         self.calls: list[tuple[str, Any]] = []
 
     async def __call__(self, job_id: Any, value: object) -> None:
         self.calls.append((job_id, value))
         if len(self.calls) <= self.failures:
-            raise ConnectionError("not now")
+            raise self.error
 
 
 async def start(task: Task[...], job_id: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
@@ -97,6 +100,38 @@ async def test_the_pauses_double_and_differ(pauses: list[float]) -> None:
 
     assert [0.75 * 2**n <= pause <= 1.25 * 2**n for n, pause in enumerate(pauses)] == [True] * 4
     assert pauses != [1, 2, 4, 8]
+
+
+async def test_a_task_waits_five_minutes_for_what_is_away(pauses: list[float]) -> None:
+    work = Work(failures=OUTAGE_TRIES - 1, error=Unavailable("Nobody takes the task"))
+
+    await do(work, "value")
+
+    assert len(work.calls) == OUTAGE_TRIES
+    assert 240 < sum(pauses) < 400
+    assert max(pauses) <= 20
+
+
+async def test_a_task_that_cannot_wait_any_longer_is_logged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = asyncio.Event()
+
+    async def wait_forever(seconds: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "sleep", wait_forever)
+    with capture_logs() as log:
+        doing = asyncio.create_task(do(Work(failures=1), "value"))
+        await waiting.wait()
+        doing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+
+    assert [(entry["event"], entry["task"]) for entry in log if entry["log_level"] == "error"] == [
+        ("task_lost", "work")
+    ]
 
 
 async def test_a_task_that_keeps_failing_is_logged_and_does_not_stop_the_next(

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.realtime.broker import Roster
 from app.realtime.hub import Hub
 from app.realtime.socket import QUEUE_SIZE
 from tests.realtime import claims_of, join, new_socket, read, say, texts
@@ -134,6 +135,33 @@ async def test_a_room_that_somebody_enters_while_the_others_leave_stays(
     say(hub, project_id, "still here")
 
     assert texts(newcomer) == ["still here"]
+
+
+async def test_a_room_that_a_user_enters_again_while_two_sockets_leave_stays(
+    hub: Hub, project_id: UUID
+) -> None:
+    user, opened = uuid4(), asyncio.Event()
+    first, second = await join(hub, project_id, user), await join(hub, project_id, user)
+    again = new_socket(project_id, user)
+
+    async def ask(*_: object) -> Roster:
+        """Keeps the door closed until all the others stand before it."""
+        await opened.wait()
+        return {}
+
+    async def open_door() -> None:
+        opened.set()
+
+    await asyncio.gather(
+        hub.catch_up(project_id, ask, reunited=True),
+        hub.leave(first),
+        hub.join(again, claims_of(again).expires_at),
+        hub.leave(second),
+        open_door(),
+    )
+    say(hub, project_id, "still here")
+
+    assert texts(again) == ["still here"]
 
 
 async def test_who_never_joined_can_leave(hub: Hub, project_id: UUID) -> None:

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
 
 from app.core.clock import utc_now
-from app.core.errors import Forbidden, InvalidToken, NotFound
+from app.core.errors import Forbidden, InvalidToken, NotFound, Unavailable
 from app.core.tokens import AccessClaims
 from app.realtime import conversation
 from app.realtime.access import NotAMember
@@ -193,25 +193,35 @@ async def test_a_lost_right_ends_it_after_what_was_still_to_say(
     ]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("SELECT", None, ConnectionError("gone")),
+        Unavailable("The database does not answer; try again shortly"),
+    ],
+)
 async def test_a_database_that_does_not_answer_ends_nothing(
-    connection: Connection, hub: Hub, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+    connection: Connection,
+    hub: Hub,
+    project_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
 ) -> None:
     asked = asyncio.Event()
 
     async def fail(*_: Any) -> None:
         asked.set()
-        raise OperationalError("SELECT", None, ConnectionError("gone"))
+        raise error
 
     monkeypatch.setattr(hub.authorizer, "authorize", fail)
     task = await converse(connection, hub, project_id)
 
     hub.recheck(project_id)
     await asked.wait()
-    await asyncio.sleep(0)
-    assert len(hub.rooms[project_id].sockets) == 1
-
     connection.leave()
     await ended(task)
+
+    assert connection.closed_with == 0
 
 
 async def test_it_ends_with_its_token(connection: Connection, hub: Hub, project_id: UUID) -> None:

@@ -52,6 +52,24 @@ async def test_rooms_survive_the_death_of_redis(committed_service: Service) -> N
                     assert chat.gone <= {str(newcomer.id)}
 
 
+async def test_a_right_taken_away_without_redis_ends_when_it_is_back(
+    committed_service: Service,
+) -> None:
+    port, slow = free_port(), {"WEBSOCKET_RECHECK_SECONDS": "3600"}
+    with ExitStack() as redis, ExitStack() as successor:
+        url = redis.enter_context(private_redis(port))
+        async with serve_twice(committed_service, REDIS_URL=url, **slow) as pair:
+            here, _ = await make_room_between(committed_service, *pair)
+            token = await here.token(here.owner)
+            async with here.enter(here.owner, token=token) as visitor:
+                await kill(url)
+                redis.close()
+                assert await pair[1].call("POST", "/api/v1/auth/logout", token) == 204
+                await visitor.goes_on()
+                successor.enter_context(private_redis(port))
+                assert await visitor.closed() == 4401
+
+
 @dataclass
 class Chat:
     """A socket that hears everything, and says something all the time."""

@@ -11,12 +11,13 @@ from app.core.config import Settings
 from app.core.errors import Conflict
 from app.main import create_app
 from app.tasks.email import send_welcome_email
+from tests import celery_tasks
 from tests.celery_mailbox import SilentMailbox
 from tests.celery_mailbox import mailbox as mailbox
 from tests.celery_worker import Worker
 from tests.celery_worker import worker as worker
 from tests.conftest import settings_for
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_organization, make_user
 from tests.service import Service, running
 
 REGISTER = "/api/v1/auth/register"
@@ -81,6 +82,21 @@ async def test_a_refused_registration_sends_nothing(
     assert await register(client, "bob@example.com") == 409
 
     assert await mails_until_now(client, worker, mailbox) == before + 1  # the last of before
+
+
+async def test_what_a_task_changes_is_seen_at_once(
+    mailing_service: Service, worker: Worker
+) -> None:
+    async with mailing_service.database.write() as session:
+        owner = await make_user(session)
+        slug = (await make_organization(session, owner, name="Old")).slug
+    async with await mailing_service.sign_in(owner) as client:
+        names = [(await client.get(f"/api/v1/organizations/{slug}")).json()["name"]]
+        job = await worker.publish(celery_tasks.rename_organization, slug=slug, name="New")
+        assert await worker.reported(job) == "renamed"
+        names.append((await client.get(f"/api/v1/organizations/{slug}")).json()["name"])
+
+    assert names == ["Old", "New"]
 
 
 async def test_a_request_that_fails_after_enqueuing_sends_nothing(

@@ -16,7 +16,7 @@ from tests.celery_mailbox import mailbox as mailbox
 from tests.celery_worker import running_worker, settings_of_its_own
 from tests.factories import PASSWORD
 from tests.service import Service
-from tests.test_dev import USER, free_port, output_after, running
+from tests.test_dev import USER, answering, free_port, output_after, running
 from tests.test_dev import project as project
 
 DEVELOPMENT_WORKER = """
@@ -61,19 +61,30 @@ async def printed(process: Process, *texts: str) -> None:
                 assert line
 
 
-async def test_dev_runs_a_worker_as_well_until_ctrl_c(project: Path) -> None:
-    async with running(project, "dev", REDIS_URL="") as (process, client):
+async def test_dev_runs_a_redis_and_a_worker_anew_after_each_change_until_ctrl_c(
+    project: Path, committed_service: Service
+) -> None:
+    environment = {"DATABASE_URL": committed_service.settings.DATABASE_URL, "REDIS_URL": ""}
+    async with running(project, "dev", **environment) as (process, client):
+        assert (await client.get("/health/ready")).status_code == 200
         assert (await client.post("/api/v1/auth/register", json=USER)).status_code == 201
         await printed(process, f"To: {USER['email']}")
+        health = project / "app" / "api" / "health.py"
+        health.write_text(health.read_text().replace('"healthy"', '"mended"'))
+        await printed(process, "ready.")
+        async with timeout(30):
+            await answering(process, client, "mended")
         # Reads until nobody is left who could print.
         output = await output_after(process, signal.SIGINT)
     assert process.returncode == 0
     assert "Traceback" not in output
+    assert "redis_lost" not in output
 
 
-async def test_the_worker_of_dev_starts_anew_after_a_change_and_ends_with_a_killed_dev(
+async def test_the_worker_of_dev_ends_with_a_killed_dev(
     project: Path, committed_service: Service
 ) -> None:
+    (project / "app" / "cli" / "watchfiles.py").write_text("raise ImportError('the wrong one')")
     development = await create_subprocess_exec(
         *(sys.executable, "-c", DEVELOPMENT_WORKER),
         cwd=project,
@@ -84,9 +95,6 @@ async def test_the_worker_of_dev_starts_anew_after_a_change_and_ends_with_a_kill
         stderr=STDOUT,
     )
     await printed(development, "ready.")
-    code = project / "app" / "tasks" / "email.py"
-    code.write_text(code.read_text() + "\nprint('changed')\n")
-    await printed(development, "changed", "ready.")
 
     development.kill()
 

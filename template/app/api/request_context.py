@@ -30,7 +30,9 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, answer.send)
-            except Exception:
+            except Exception as error:
+                if error is answer.disconnect:
+                    raise  # the server's own, which it expects back
                 logger.exception("unhandled_error", **answer.request)
                 if answer.started:
                     raise
@@ -47,6 +49,8 @@ class _Answer:
             "path": quote(scope["path"]),  # control characters would reach the terminal
         }
         self.started = False
+        self.disconnect: OSError | None = None
+        """What a server raises when the client has gone (ASGI 2.4)."""
         self._send = send
         self._request_id = request_id
         self._status = 0
@@ -57,7 +61,11 @@ class _Answer:
         if message["type"].endswith("http.response.start"):
             self._status = int(message["status"])
             MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
-        await self._send(message)
+        try:
+            await self._send(message)
+        except OSError as error:
+            self.disconnect = error
+            raise
         if message["type"].endswith("http.response.body") and not message.get("more_body"):
             self._log()
 

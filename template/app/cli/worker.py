@@ -29,7 +29,7 @@ def worker(concurrency: Concurrency = 2) -> None:
 def development_worker() -> Generator[None]:
     """A worker that starts anew after each change of the code."""
     with subprocess.Popen(
-        (sys.executable, KEEPER),
+        (sys.executable, "-I", KEEPER),
         cwd=ROOT,
         stdin=subprocess.PIPE,  # closed when we end, in whatever way, and then the worker stops
         start_new_session=True,  # so that Ctrl-C stops the server first

@@ -69,6 +69,7 @@ async def open_redis(settings: Settings) -> AsyncGenerator[SharedRedis]:
     pool = BlockingConnectionPool.from_url(
         settings.REDIS_URL,
         decode_responses=True,
+        encoding_errors="replace",  # what others may have written under our keys
         # A connection that a restart of Redis has closed is replaced at once.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         socket_connect_timeout=TIMEOUT_SECONDS,

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.core.clock import utc_now
-from app.core.errors import Forbidden, InvalidToken, NotFound
+from app.core.errors import Forbidden, InvalidToken, NotFound, Unavailable
 from app.core.tokens import AccessClaims
 from app.realtime.access import Access, NotAMember
 from app.realtime.client import Client
@@ -127,7 +127,7 @@ class Conversation:
             raise End(NOT_A_MEMBER) from None
         except NotFound:
             raise End(NOT_FOUND) from None
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, Unavailable) as error:
             logger.warning("access_not_checked", error=type(error).__name__)
 
     async def _close(self, code: int) -> None:

@@ -5,16 +5,14 @@ sockets changes while it is gone through.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
 from app.core.config import Settings
-from app.core.errors import AppError, Unavailable
 from app.realtime.access import Authorizer
 from app.realtime.broker import Broker, Roster
+from app.realtime.places import Places
 from app.realtime.room import Room
 from app.realtime.socket import Socket
 from app.schemas.event import RoomEvent
@@ -23,37 +21,16 @@ Ask = Callable[[UUID, Roster], Awaitable[Roster]]
 """Tells other processes who is here in a room, and returns who is there."""
 
 
-class TooManySockets(AppError):
-    status = 429
-
-
 class Hub:
     def __init__(self, settings: Settings, authorizer: Authorizer, broker: Broker) -> None:
         self.authorizer = authorizer
         self.message_limit = settings.WEBSOCKET_MESSAGES
+        self.places = Places(settings)
         self.recheck_seconds = settings.WEBSOCKET_RECHECK_SECONDS
         self.rooms: dict[UUID, Room] = {}
         self._broker = broker
         self._door = asyncio.Lock()
-        self._places: Counter[UUID] = Counter()
-        self._max_sockets = settings.WEBSOCKET_MAX_CONNECTIONS
-        self._max_per_user = settings.WEBSOCKET_MAX_PER_USER
         broker.attach(self._receive)
-
-    @contextmanager
-    def place(self, user_id: UUID) -> Generator[None]:
-        """For one more socket in this process. Raises Unavailable or TooManySockets."""
-        if self._places.total() >= self._max_sockets:
-            raise Unavailable("Too many connections; try again shortly")
-        if self._places[user_id] >= self._max_per_user:
-            raise TooManySockets(f"At most {self._max_per_user} connections at a time")
-        self._places[user_id] += 1
-        try:
-            yield
-        finally:
-            self._places[user_id] -= 1
-            if not self._places[user_id]:
-                del self._places[user_id]
 
     async def join(self, socket: Socket, expires_at: datetime) -> None:
         """The socket gets `ready` first, and then everything that is published from here on."""
@@ -80,8 +57,9 @@ class Hub:
         async with self._door:
             if not any(other.access.user_id == access.user_id for other in room.sockets):
                 await self._see_off(room, access.project_id, access.user_id)
-            if not room.here:
-                self.rooms.pop(access.project_id, None)
+            # Meanwhile this room may have been given up, and another one opened.
+            if not room.here and self.rooms.get(access.project_id) is room:
+                del self.rooms[access.project_id]
 
     async def _see_off(self, room: Room, project_id: UUID, user_id: UUID) -> None:
         name = room.here.pop(user_id, None)
@@ -121,6 +99,13 @@ class Hub:
     def recheck(self, row_id: UUID) -> None:
         """Every socket, in any process, whose access depends on that row looks at it again."""
         self._tell("recheck", row_id)
+
+    def recheck_all(self) -> None:
+        """Every socket of this process, which may not have heard of a change."""
+        self.authorizer.version += 1
+        for room in self.rooms.values():
+            for socket in room.sockets:
+                socket.attention.set()
 
     def _tell(self, kind: str, subject: UUID, text: str = "") -> None:
         self._broker.publish(f"{kind} {subject} {text}")

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from ssl import CERT_REQUIRED
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -52,7 +53,9 @@ def publish(
     try:
         celery.send_task(task_name(task), args, kwargs, task_id=job_id, **options)
     except OperationalError as error:
-        raise Unavailable(f"Redis does not take the task: {error}") from None
+        # Without its message: old servers quote the command, AUTH too.
+        reason = type(error.__cause__ or error).__name__
+        raise Unavailable(f"Redis does not take the task: {reason}") from None
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -63,8 +66,8 @@ def create_celery(settings: Settings) -> Celery:
         celery.conf.broker_use_ssl = {"ssl_cert_reqs": CERT_REQUIRED}
     celery.conf.update(
         # Both win over the variables that Celery reads by itself.
-        broker_read_url=url.replace("unix:", "redis+socket:", 1),
-        broker_write_url=url.replace("unix:", "redis+socket:", 1),
+        broker_read_url=broker_url(url),
+        broker_write_url=broker_url(url),
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=CONNECT_SECONDS,
@@ -91,6 +94,17 @@ def create_celery(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
     )
     return celery
+
+
+def broker_url(url: str) -> str:
+    """The same in the words of Celery, which writes the URL of a socket in its own way."""
+    if not url.startswith("unix:"):
+        return url
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    password = parts.password or quote(options.get("password", ""), safe="")
+    login = f"{parts.username or ''}:{password}"
+    return f"redis+socket://{login}@{parts.path}?virtual_host={options.get('db', '0')}"
 
 
 def task_name(task: Task[...]) -> str:

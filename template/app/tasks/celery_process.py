@@ -2,7 +2,6 @@
 
 from asyncio import Runner, timeout
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,24 +17,15 @@ from app.core.errors import Unavailable
 from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase, open_database
 from app.services.organization_cache import OrganizationCache
-from app.tasks.celery import ANSWER_SECONDS, CONNECT_SECONDS, publish
-from app.tasks.celery_retries import pause, worth_another_try
-from app.tasks.queue import Job, Task
+from app.tasks.celery import ANSWER_SECONDS, CONNECT_SECONDS
+from app.tasks.celery_retries import Message, publish_again, retry
+from app.tasks.queue import Job
 
 logger = structlog.stdlib.get_logger(__name__)
 
 CLEANUP_SHARE = 0.1  # of TASK_TIME_LIMIT, left to a task that is told to stop
 REMEMBERED_SECONDS = 86_400
 RUNNING, ENDED = "running", "ended"
-
-
-@dataclass(frozen=True)
-class Message:
-    task: Task[...]
-    job_id: str
-    failures: int
-    args: list[Any]
-    kwargs: dict[str, Any]
 
 
 class Process:
@@ -66,13 +56,14 @@ class Process:
         self._redis = await enter(open_broker(self._settings))
 
     async def _run(self, message: Message) -> None:
-        name, job_id = message.task.__name__, message.job_id
-        with structlog.contextvars.bound_contextvars(task=name, job_id=job_id):
+        with message.named_in_the_log():
             try:
                 await self._run_once(message)
             except (RedisError, Unavailable) as error:
-                logger.warning("task_delayed", error=repr(error))
-                raise Reject(error, requeue=True) from None
+                # Without its message: old servers quote the command, AUTH too.
+                reason = type(error).__name__
+                logger.warning("task_delayed", error=reason)
+                raise Reject(reason, requeue=True) from None
 
     async def _run_once(self, message: Message) -> None:
         """Redis may deliver a message twice: at the same time, or when its task has ended."""
@@ -81,7 +72,7 @@ class Process:
         if not await self._redis.set(key, RUNNING, nx=True, ex=limit):
             if await self._redis.get(key) == RUNNING:
                 # Its process may have been killed: look again when it must have ended.
-                self._publish(message, message.failures, delay=limit)
+                publish_again(self._celery, message, message.failures, delay=limit)
             raise Ignore
         succeeded = await self._try(message)
         await self._redis.set(key, ENDED, ex=REMEMBERED_SECONDS)
@@ -94,25 +85,9 @@ class Process:
             async with timeout(self._settings.TASK_TIME_LIMIT * (1 - CLEANUP_SHARE)):
                 await message.task(job, *message.args, **message.kwargs)
         except Exception as error:
-            failures = message.failures + 1
-            if worth_another_try(self._settings, failures):
-                self._publish(message, failures, delay=pause(self._settings, failures))
-                logger.warning("task_retried", failures=failures, error=repr(error))
-            else:
-                logger.exception("task_failed", tries=failures)
+            retry(self._settings, self._celery, message, error)
             return False
         return True
-
-    def _publish(self, message: Message, failures: int, *, delay: float) -> None:
-        publish(
-            self._celery,
-            message.task,
-            message.job_id,
-            message.args,
-            message.kwargs,
-            retries=failures,
-            countdown=delay,
-        )
 
 
 def open_broker(settings: Settings) -> Redis:

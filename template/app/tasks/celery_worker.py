@@ -13,7 +13,9 @@ from celery.exceptions import SecurityWarning
 
 from app.core.config import Settings
 from app.tasks.celery import TASKS, create_celery, task_name
-from app.tasks.celery_process import Message, Process
+from app.tasks.celery_process import Process
+from app.tasks.celery_request import request_for
+from app.tasks.celery_retries import Message
 from app.tasks.queue import Task
 
 GRACE_SECONDS = 20  # for tasks in progress; what takes longer is done by another worker
@@ -25,7 +27,7 @@ def run_worker(settings: Settings, concurrency: int) -> int:
     celery = create_celery(settings)
     process = Process(settings, celery)
     for task in TASKS:
-        register(celery, process, task)
+        register(settings, celery, process, task)
     signals.setup_logging.connect(keep_logging)
     signals.worker_process_init.connect(process.open)
     signals.worker_process_shutdown.connect(process.close)
@@ -44,12 +46,13 @@ def run_worker(settings: Settings, concurrency: int) -> int:
     return worker.exitcode or 0
 
 
-def register(celery: Celery, process: Process, task: Task[...]) -> None:
+def register(settings: Settings, celery: Celery, process: Process, task: Task[...]) -> None:
     @celery.task(
         name=task_name(task),
         bind=True,
         default_retry_delay=1,
         max_retries=LOST_PROCESSES,
+        Request=request_for(settings, celery, task),
         typing=False,
     )
     def run(message: CeleryTask[..., None], *args: Any, **kwargs: Any) -> None:

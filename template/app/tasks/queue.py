@@ -1,9 +1,10 @@
 """The queue for work after the response, which starts once the transaction is committed."""
 
 import json
-from asyncio import sleep
+from asyncio import CancelledError, sleep
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import count
 from random import SystemRandom
 from typing import Any, Concatenate, ParamSpec
 from uuid import uuid4
@@ -12,11 +13,14 @@ import structlog
 from starlette.background import BackgroundTasks
 
 from app.core.config import Settings
+from app.core.errors import Unavailable
 from app.db.session import Database
 
 logger = structlog.stdlib.get_logger(__name__)
 
 TRIES = 5
+OUTAGE_TRIES = 24  # about five minutes, while what a task needs is away
+LONGEST_PAUSE = 16
 
 P = ParamSpec("P")
 
@@ -51,15 +55,21 @@ class TaskQueue:
 
 
 async def _persist(start: Start, task: Task[...], job_id: str, values: str) -> None:
-    """Tries again after about 1, 2, 4 and 8 seconds; the last error is only logged."""
+    """Tries again after about 1, 2, 4, 8, 16, 16... seconds; the last error is only logged."""
     args, kwargs = json.loads(values)
     log = logger.bind(task=task.__name__, job_id=job_id)
-    for failures in range(1, TRIES + 1):
-        try:
-            return await start(task, job_id, args, kwargs)
-        except Exception as error:
-            if failures == TRIES:
-                log.exception("task_failed", tries=TRIES)
-            else:
+    try:
+        for failures in count(1):
+            try:
+                await start(task, job_id, args, kwargs)
+                return
+            except Exception as error:
+                if failures >= (OUTAGE_TRIES if isinstance(error, Unavailable) else TRIES):
+                    log.exception("task_failed", tries=failures)
+                    return
                 log.warning("task_retried", failures=failures, error=repr(error))
-                await sleep(2 ** (failures - 1) * SystemRandom().uniform(0.75, 1.25))
+            pause = min(2 ** (failures - 1), LONGEST_PAUSE)
+            await sleep(pause * SystemRandom().uniform(0.75, 1.25))
+    except CancelledError:
+        log.error("task_lost", reason="The service was told to stop")
+        raise

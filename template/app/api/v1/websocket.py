@@ -42,7 +42,7 @@ async def join_project(
 ) -> None:
     """No database session lives as long as the socket: each check opens a short one."""
     hub: Hub = websocket.app.state.hub
-    with hub.place(claims.user_id):
+    with hub.places.take(claims.user_id):
         access = await hub.authorizer.authorize(claims, _uuid(project_id))
         await websocket.accept(SUBPROTOCOL)
         await Conversation(websocket, hub, claims, access).run()
