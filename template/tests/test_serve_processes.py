@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+from app.core.config import Settings
 from tests.service import Service
 from tests.test_dev import output_after, running
 from tests.test_dev import project as project
@@ -18,3 +19,7 @@ async def test_each_process_ends_in_order(project: Path, committed_service: Serv
     assert process.returncode == 0
     assert output.count("Application shutdown complete.") == 2
     assert "Traceback" not in output
+
+
+def test_there_are_four_of_them_by_default() -> None:
+    assert Settings.model_fields["WORKERS"].default == 4

@@ -2,6 +2,7 @@
 
 import socket
 
+from app.core.config import Settings
 from tests.command_line import run_on
 from tests.service import Service
 
@@ -16,3 +17,7 @@ async def test_serve_refuses_several_processes(service: Service) -> None:
     (sentence,) = refused.output.strip().splitlines()
     assert "WORKERS" in sentence
     assert sentence.endswith(".")
+
+
+def test_there_is_one_by_default() -> None:
+    assert Settings.model_fields["WORKERS"].default == 1
