@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.background import BackgroundTasks
+from starlette.requests import HTTPConnection
 
 from app.core.config import Settings
 from app.core.errors import Forbidden
@@ -19,7 +20,7 @@ from app.core.tokens import AccessClaims, read_access_token
 from app.db.session import Database
 from app.models import User
 from app.schemas.common import PaginationParams
-from app.services import auth
+from app.services import audit, auth
 from app.tasks.queue import TaskQueue
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -27,6 +28,11 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 bearer = HTTPBearer(
     description="Log in with `POST /auth/login`, then paste the `access_token` of the response."
 )
+
+
+def client_host(connection: HTTPConnection) -> str:
+    """The client's address, by way of trusted proxies only; empty for a Unix socket."""
+    return connection.client.host if connection.client else ""
 
 
 async def get_settings(request: Request) -> Settings:
@@ -60,6 +66,7 @@ async def get_db(request: Request, database: AppDatabase) -> AsyncGenerator[Asyn
     """One transaction for the request: committed before the response, rolled back on error."""
     sessions = database.read if request.method in SAFE_METHODS else database.write
     async with sessions() as session:
+        audit.set_origin(session, address=client_host(request), request_id=request.state.request_id)
         yield session
         await session.commit()
 
@@ -79,7 +86,9 @@ Claims = Annotated[AccessClaims, Depends(get_access_claims)]
 
 async def get_current_user(db: DB, claims: Claims) -> User:
     """Raises InvalidToken once the session has ended."""
-    return await auth.get_user(db, claims)
+    user = await auth.get_user(db, claims)
+    audit.set_origin(db, actor_id=user.id)
+    return user
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]

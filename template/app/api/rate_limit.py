@@ -14,6 +14,7 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.requests import HTTPConnection
 
+from app.api.deps import client_host
 from app.core.config import Settings
 from app.core.errors import InvalidToken, TooManyRequests
 from app.core.tokens import read_access_token
@@ -23,8 +24,11 @@ class Policy(StrEnum):
     CALLER = "caller"
     LOGIN = "login"
     LOGIN_FAILURES = "login-failures"
+    MAIL = "mail"
+    PASSWORD = "password"
     REFRESH = "refresh"
     REGISTER = "register"
+    TOKEN = "token"
 
 
 class RateLimiter:
@@ -36,8 +40,11 @@ class RateLimiter:
             Policy.CALLER: parse(settings.RATE_LIMIT_CALLER),
             Policy.LOGIN: parse(settings.RATE_LIMIT_LOGIN),
             Policy.LOGIN_FAILURES: parse(settings.RATE_LIMIT_LOGIN_FAILURES),
+            Policy.MAIL: parse(settings.RATE_LIMIT_MAIL),
+            Policy.PASSWORD: parse(settings.RATE_LIMIT_PASSWORD),
             Policy.REFRESH: parse(settings.RATE_LIMIT_REFRESH),
             Policy.REGISTER: parse(settings.RATE_LIMIT_REGISTER),
+            Policy.TOKEN: parse(settings.RATE_LIMIT_TOKEN),
         }
 
     async def count(self, policy: Policy, key: str) -> None:
@@ -89,7 +96,7 @@ async def limit_caller(connection: HTTPConnection, limiter: Limiter) -> None:
 
 def _address(connection: HTTPConnection) -> str:
     """IPv6 by its /64, the smallest block a subscriber gets and can choose addresses from."""
-    host = connection.client.host if connection.client else ""
+    host = client_host(connection)
     try:
         address = ip_address(host)
     except ValueError:

@@ -15,6 +15,7 @@ MIN_KEY_CHARACTERS = 10
 HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 HOST_PATTERN = re.compile(rf"\*|(\*\.)?{HOST.pattern}")
 ORIGIN = re.compile(rf"https?://({HOST.pattern}|\[[0-9a-f:.]+\])(:[1-9][0-9]{{0,4}})?")
+WEB_URL = re.compile(rf"{ORIGIN.pattern}(/[A-Za-z0-9._~-]+)*")
 RATE_LIMIT = re.compile(r"[1-9][0-9]{0,6}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?")
 PLACEHOLDERS = ("change", "default", "example", "insecure", "password", "placeholder", "secret")
 
@@ -90,6 +91,12 @@ def _mail_address(value: str) -> str:
     return value
 
 
+def _web_url(value: str) -> str:
+    if value and not WEB_URL.fullmatch(value):
+        raise ValueError("Write it as https://www.example.com, without a final slash")
+    return value
+
+
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
@@ -103,3 +110,4 @@ Hosts = Annotated[
 Networks = Annotated[
     tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_split)
 ]
+WebUrl = Annotated[str, AfterValidator(_web_url)]

@@ -77,6 +77,16 @@ def partial(condition: str) -> dict[str, Any]:
     return {"postgresql_where": text(condition)}
 
 
+def append_only(table: str) -> list[str]:
+    """Statements after which the table refuses every change of a row."""
+    return [
+        f"CREATE OR REPLACE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql"
+        f" AS $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()",
+    ]
+
+
 def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
     cause = error.orig.__cause__ if error.orig else None
     return getattr(cause, "constraint_name", None) == rule.name

@@ -58,6 +58,15 @@ def partial(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition)}
 
 
+def append_only(table: str) -> list[str]:
+    """Statements after which the table refuses every change of a row."""
+    return [
+        f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table}"
+        f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for change in ("UPDATE", "DELETE")
+    ]
+
+
 def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
     """SQLite reports the columns of a violated rule, or the name of an index over expressions."""
     columns = ", ".join(f"{column.table.name}.{column.name}" for column in rule.columns)

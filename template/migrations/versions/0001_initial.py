@@ -1,9 +1,11 @@
-"""Users, their sessions, organizations, memberships and projects."""
+"""Users, sessions, API keys, organizations, invitations, projects and the audit log."""
 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
+
+from app.db.dialect import append_only
 
 revision: str = "0001"
 down_revision: str | Sequence[str] | None = None
@@ -35,6 +37,7 @@ def upgrade() -> None:
         sa.Column("hashed_password", sa.String(255), nullable=False),
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("email_verified_at", sa.DateTime(timezone=True)),
         sa.Column("deleted_at", sa.DateTime(timezone=True)),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -105,7 +108,10 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True)),
+        sa.Column("address", sa.String(45), nullable=False),
+        sa.Column("user_agent", sa.String(200), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name="fk_user_sessions_user_id", ondelete="CASCADE"
         ),
@@ -140,8 +146,135 @@ def upgrade() -> None:
     op.create_index("ix_refresh_tokens_parent_id", "refresh_tokens", ["parent_id"])
     op.create_index("ix_refresh_tokens_session_id", "refresh_tokens", ["session_id"])
 
+    op.create_table(
+        "one_time_tokens",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("purpose", sa.String(20), nullable=False),
+        sa.Column("email", sa.String(255), nullable=False),
+        sa.Column("token_hash", sa.String(64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True)),
+        sa.CheckConstraint(
+            "purpose IN ('change_email', 'reset_password', 'verify_email')", name="purpose"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name="fk_one_time_tokens_user_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_one_time_tokens"),
+        sa.UniqueConstraint("token_hash", name="uq_one_time_tokens_token_hash"),
+    )
+    op.create_index("ix_one_time_tokens_user_id", "one_time_tokens", ["user_id"])
+
+    op.create_table(
+        "invitations",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("invited_by", sa.Uuid()),
+        sa.Column("email", sa.String(255), nullable=False),
+        sa.Column("email_normalized", sa.String(255), nullable=False),
+        sa.Column("role", sa.String(20), nullable=False),
+        sa.Column("token_hash", sa.String(64)),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("accepted_at", sa.DateTime(timezone=True)),
+        sa.Column("revoked_at", sa.DateTime(timezone=True)),
+        sa.CheckConstraint("role IN ('owner', 'admin', 'member', 'viewer')", name="role"),
+        sa.ForeignKeyConstraint(
+            ["invited_by"], ["users.id"], name="fk_invitations_invited_by", ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+            name="fk_invitations_organization_id",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_invitations"),
+        sa.UniqueConstraint("token_hash", name="uq_invitations_token_hash"),
+    )
+    op.create_index("ix_invitations_invited_by", "invitations", ["invited_by"])
+    op.create_index("ix_invitations_organization_id", "invitations", ["organization_id"])
+    op.execute(
+        "CREATE UNIQUE INDEX uq_invitations_organization_id_email_normalized"
+        " ON invitations (organization_id, email_normalized)"
+        " WHERE accepted_at IS NULL AND revoked_at IS NULL"
+    )
+
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("organization_id", sa.Uuid()),
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("prefix", sa.String(20), nullable=False),
+        sa.Column("key_hash", sa.String(64), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True)),
+        sa.Column("last_used_at", sa.DateTime(timezone=True)),
+        sa.Column("revoked_at", sa.DateTime(timezone=True)),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+            name="fk_api_keys_organization_id",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name="fk_api_keys_user_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
+        sa.UniqueConstraint("key_hash", name="uq_api_keys_key_hash"),
+    )
+    op.create_index("ix_api_keys_organization_id", "api_keys", ["organization_id"])
+    op.create_index("ix_api_keys_user_id", "api_keys", ["user_id"])
+
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("caller", sa.String(36), nullable=False),
+        sa.Column("key", sa.String(255), nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("status", sa.Integer()),
+        sa.Column("body", sa.LargeBinary()),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_idempotency_keys"),
+        sa.UniqueConstraint("caller", "key", name="uq_idempotency_keys_caller_key"),
+    )
+    op.create_index("ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"])
+
+    op.create_table(
+        "audit_events",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("action", sa.String(50), nullable=False),
+        sa.Column("actor_id", sa.Uuid()),
+        sa.Column("api_key_id", sa.Uuid()),
+        sa.Column("organization_id", sa.Uuid()),
+        sa.Column("target_type", sa.String(50), nullable=False),
+        sa.Column("target_id", sa.Uuid(), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("address", sa.String(45), nullable=False),
+        sa.Column("request_id", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
+    )
+    op.create_index("ix_audit_events_created_at_id", "audit_events", ["created_at", "id"])
+    op.create_index(
+        "ix_audit_events_organization_id_created_at_id",
+        "audit_events",
+        ["organization_id", "created_at", "id"],
+    )
+    for statement in append_only("audit_events"):
+        op.execute(statement)
+
 
 def downgrade() -> None:
+    op.drop_table("audit_events")
+    op.drop_table("idempotency_keys")
+    op.drop_table("api_keys")
+    op.drop_table("invitations")
+    op.drop_table("one_time_tokens")
     op.drop_table("refresh_tokens")
     op.drop_table("user_sessions")
     op.drop_table("projects")

@@ -1,0 +1,35 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.clock import utc_now
+from app.db.base import Base, Identified
+
+
+class AuditEvent(Identified, Base):
+    """What somebody did. The database refuses to change or delete it.
+
+    Its ids are no foreign keys: it outlives the rows that it names.
+    """
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_created_at_id", "created_at", "id"),
+        Index(
+            "ix_audit_events_organization_id_created_at_id", "organization_id", "created_at", "id"
+        ),
+    )
+
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    action: Mapped[str] = mapped_column(String(50))
+    actor_id: Mapped[UUID | None]
+    api_key_id: Mapped[UUID | None]
+    organization_id: Mapped[UUID | None]
+    target_type: Mapped[str] = mapped_column(String(50))
+    target_id: Mapped[UUID]
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    address: Mapped[str] = mapped_column(String(45))
+    request_id: Mapped[str] = mapped_column(String(64))

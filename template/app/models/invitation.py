@@ -1,0 +1,48 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.clock import utc_now
+from app.core.roles import MemberRole
+from app.db.base import Base, Identified
+from app.db.dialect import partial
+from app.db.types import str_enum
+from app.models.organization import Organization
+
+
+class Invitation(Identified, Base):
+    """Of an e-mail address into an organization; open until accepted, revoked or expired.
+
+    `token_hash` is that of the last mail, and empty until there is one.
+    """
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        Index(
+            "uq_invitations_organization_id_email_normalized",
+            "organization_id",
+            "email_normalized",
+            unique=True,
+            **partial("accepted_at IS NULL AND revoked_at IS NULL"),
+            info={"conflict": "There is an open invitation for this e-mail"},
+        ),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE"), index=True
+    )
+    invited_by: Mapped[UUID | None] = mapped_column(
+        ForeignKey("users.id", ondelete="SET NULL"), index=True
+    )
+    email: Mapped[str] = mapped_column(String(255))
+    email_normalized: Mapped[str] = mapped_column(String(255))
+    role: Mapped[MemberRole] = mapped_column(str_enum(MemberRole, "role"))
+    token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    organization: Mapped[Organization] = relationship(lazy="raise")
