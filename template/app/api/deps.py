@@ -84,14 +84,31 @@ Claims = Annotated[AccessClaims, Depends(get_access_claims)]
 """The claims of a valid token; its session may have ended since."""
 
 
-async def get_current_user(db: DB, claims: Claims) -> User:
+async def get_caller(db: DB, claims: Claims) -> auth.Caller:
     """Raises InvalidToken once the session has ended."""
-    user = await auth.get_user(db, claims)
-    audit.set_origin(db, actor_id=user.id)
-    return user
+    caller = await auth.get_caller(db, claims)
+    audit.set_origin(db, actor_id=caller.user.id)
+    return caller
+
+
+Caller = Annotated[auth.Caller, Depends(get_caller)]
+
+
+async def get_current_user(caller: Caller) -> User:
+    return caller.user
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def get_session_user(caller: Caller) -> User:
+    if caller.key is not None:
+        raise Forbidden("An API key is not enough for this: log in")
+    return caller.user
+
+
+SessionUser = Annotated[User, Depends(get_session_user)]
+"""For what concerns the account itself: a program that acts for the user may not do it."""
 
 
 async def get_admin(user: CurrentUser) -> User:

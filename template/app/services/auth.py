@@ -1,5 +1,8 @@
 """Authentication: who logs in, by password, and who calls, by access token."""
 
+from dataclasses import dataclass
+from uuid import UUID
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
@@ -8,8 +11,17 @@ from app.core.clock import utc_now
 from app.core.errors import Forbidden, InvalidToken, Unauthorized
 from app.core.passwords import Passwords
 from app.core.tokens import AccessClaims
-from app.models import User, UserSession
+from app.models import ApiKey, User, UserSession
 from app.services import user as users
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A user, by the session of a login or by an API key."""
+
+    user: User
+    session_id: UUID | None = None
+    key: ApiKey | None = None
 
 
 async def authenticate(
@@ -29,6 +41,10 @@ async def authenticate(
     if rehashed:
         user.hashed_password = rehashed
     return user
+
+
+async def get_caller(session: AsyncSession, claims: AccessClaims) -> Caller:
+    return Caller(await get_user(session, claims), session_id=claims.session_id)
 
 
 async def get_user(session: AsyncSession, claims: AccessClaims) -> User:
