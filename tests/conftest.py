@@ -9,7 +9,7 @@ from typing import Any
 import copier
 import pytest
 
-from tests import scheduling
+from tests import installing, measurements, scheduling
 from tests.combinations import VALID, Combination
 from tests.table import Table
 
@@ -27,19 +27,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Table())
+    config.pluginmanager.register(installing)
+    config.pluginmanager.register(measurements)
     config.pluginmanager.register(scheduling)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever asks for a combination runs with each."""
+    """Whatever asks for a combination runs with each, or with the `COMBINATIONS` of its file."""
     if "combination" not in metafunc.fixturenames:
         return
     wanted = metafunc.config.getoption("--combination") or [each.id for each in VALID]
     if unknown := set(wanted) - {each.id for each in VALID}:
         raise pytest.UsageError(f"There is no combination {', '.join(sorted(unknown))}.")
+    offered = getattr(metafunc.module, "COMBINATIONS", VALID)
     metafunc.parametrize(
         "combination",
-        [pytest.param(each, id=each.id) for each in VALID if each.id in wanted],
+        [pytest.param(each, id=each.id) for each in offered if each.id in wanted],
         scope="session",
     )
 

@@ -7,8 +7,9 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.roles import MemberRole, UserRole
-from app.models import Membership, Organization, Project, User
+from app.core.roles import MemberRole, Scope, UserRole
+from app.core.tokens import hash_token, new_api_key
+from app.models import ApiKey, Membership, Organization, Project, User
 from app.schemas.strings import normalize_email
 
 PASSWORD = "Correct-Horse-7!"
@@ -72,6 +73,26 @@ async def make_project(
     number = next(_numbers)
     names = {"name": f"Project {number}", "slug": f"project-{number}"}
     return await _save(session, Project(organization_id=organization.id, **names | columns))
+
+
+async def make_api_key(
+    session: AsyncSession,
+    user: User,
+    *scopes: Scope,
+    organization: Organization | None = None,
+    **columns: Any,
+) -> tuple[ApiKey, str]:
+    """The row and the key itself, by default with both scopes that need no administrator."""
+    key = new_api_key()
+    usual = {
+        "user_id": user.id,
+        "organization_id": organization.id if organization else None,
+        "name": f"Key {next(_numbers)}",
+        "prefix": key[:11],
+        "key_hash": hash_token(key),
+        "scopes": list(scopes or (Scope.READ, Scope.WRITE)),
+    }
+    return await _save(session, ApiKey(**usual | columns)), key
 
 
 async def _save(session: AsyncSession, row: Row) -> Row:

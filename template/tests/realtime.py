@@ -8,8 +8,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from app.core.clock import utc_now
-from app.core.roles import MemberRole
-from app.core.tokens import AccessClaims
 from app.realtime.access import Access
 from app.realtime.hub import Hub
 from app.realtime.socket import Socket
@@ -26,19 +24,15 @@ def new_socket(
 ) -> Socket:
     access = Access(
         user_id=user_id or uuid4(),
-        session_id=uuid4(),
+        credential_id=uuid4(),
+        expires_at=utc_now() + timedelta(minutes=30),
         organization_id=organization_id or uuid4(),
         project_id=project_id,
         name=name,
-        role=MemberRole.MEMBER,
+        may_speak=True,
         version=sys.maxsize,
     )
     return Socket(access)
-
-
-def claims_of(socket: Socket) -> AccessClaims:
-    access = socket.access
-    return AccessClaims(access.user_id, access.session_id, utc_now() + timedelta(minutes=30))
 
 
 async def join(
@@ -50,7 +44,7 @@ async def join(
 ) -> Socket:
     """A socket in the room, whose `ready` has been read."""
     socket = new_socket(project_id, user_id, name, organization_id)
-    await hub.join(socket, claims_of(socket).expires_at)
+    await hub.join(socket)
     assert read(socket)[0]["type"] == "ready"
     return socket
 

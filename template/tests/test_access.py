@@ -10,23 +10,41 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole
 from app.models import User
-from tests.factories import make_member, make_organization, make_project, make_user
+from tests.factories import (
+    make_api_key,
+    make_member,
+    make_organization,
+    make_project,
+    make_user,
+)
 from tests.service import Service
 
 EVERYBODY = {"login", "refresh", "register"}
-SIGNED_IN = {"create_organization", "list_organizations", "logout", "read_me", "update_me"}
+SIGNED_IN = {
+    "create_api_key",
+    "create_organization",
+    "list_api_keys",
+    "list_organizations",
+    "logout",
+    "read_me",
+    "revoke_api_key",
+    "update_me",
+}
 ADMINISTRATORS = {"create_user", "delete_user", "list_users", "read_user", "update_user"}
 MEMBERS = {
     "add_member": MemberRole.ADMIN,
+    "create_organization_api_key": MemberRole.ADMIN,
     "create_project": MemberRole.MEMBER,
     "delete_organization": MemberRole.OWNER,
     "delete_project": MemberRole.ADMIN,
     "leave_organization": MemberRole.VIEWER,
     "list_members": MemberRole.VIEWER,
+    "list_organization_api_keys": MemberRole.ADMIN,
     "list_projects": MemberRole.VIEWER,
     "read_organization": MemberRole.VIEWER,
     "read_project": MemberRole.VIEWER,
     "remove_member": MemberRole.VIEWER,
+    "revoke_organization_api_key": MemberRole.ADMIN,
     "transfer_ownership": MemberRole.OWNER,
     "update_member": MemberRole.ADMIN,
     "update_organization": MemberRole.ADMIN,
@@ -74,7 +92,9 @@ async def make_tenant(
     organization = await make_organization(session, await make_user(session))
     user = await make_member(session, organization, role)
     project = await make_project(session, organization)
+    key, _ = await make_api_key(session, user, organization=organization)
     return user, {
+        "key_id": key.id,
         "slug": organization.slug,
         "project_id": project.id,
         "user_id": user.id,

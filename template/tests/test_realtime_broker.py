@@ -10,7 +10,7 @@ import pytest
 from app.realtime.broker import Roster
 from app.realtime.hub import Hub
 from app.realtime.socket import QUEUE_SIZE
-from tests.realtime import claims_of, join, new_socket, read, say, texts
+from tests.realtime import join, new_socket, read, say, texts
 from tests.service import Service
 
 
@@ -55,7 +55,7 @@ async def test_ready_comes_first_and_names_everybody_who_is_present(
     ada = await join(hub, project_id, name="Ada L.")
     grace = new_socket(project_id, name="Grace")
 
-    await hub.join(grace, claims_of(grace).expires_at)
+    await hub.join(grace)
     say(hub, project_id, "hello")
 
     ready, message = read(grace)
@@ -84,10 +84,10 @@ async def test_who_comes_back_while_still_leaving_is_present(hub: Hub, project_i
     socket = await join(hub, project_id, grace)
     again = new_socket(project_id, grace)
 
-    await asyncio.gather(hub.leave(socket), hub.join(again, claims_of(again).expires_at))
+    await asyncio.gather(hub.leave(socket), hub.join(again))
 
     newcomer = new_socket(project_id)
-    await hub.join(newcomer, claims_of(newcomer).expires_at)
+    await hub.join(newcomer)
     present = {user["user_id"] for user in read(newcomer)[0]["present"]}
     assert present == {str(each.access.user_id) for each in (ada, again, newcomer)}
 
@@ -129,7 +129,7 @@ async def test_a_room_that_somebody_enters_while_the_others_leave_stays(
 
     await asyncio.gather(
         *(hub.leave(socket) for socket in leaving[:2]),
-        hub.join(newcomer, claims_of(newcomer).expires_at),
+        hub.join(newcomer),
         *(hub.leave(socket) for socket in leaving[2:]),
     )
     say(hub, project_id, "still here")
@@ -155,7 +155,7 @@ async def test_a_room_that_a_user_enters_again_while_two_sockets_leave_stays(
     await asyncio.gather(
         hub.catch_up(project_id, ask, reunited=True),
         hub.leave(first),
-        hub.join(again, claims_of(again).expires_at),
+        hub.join(again),
         hub.leave(second),
         open_door(),
     )
@@ -173,7 +173,7 @@ async def test_who_never_joined_can_leave(hub: Hub, project_id: UUID) -> None:
     assert read(ada) == []
 
 
-@pytest.mark.parametrize("row", ["user_id", "session_id", "organization_id", "project_id"])
+@pytest.mark.parametrize("row", ["user_id", "credential_id", "organization_id", "project_id"])
 async def test_a_changed_row_calls_those_who_depend_on_it(
     hub: Hub, project_id: UUID, row: str
 ) -> None:
@@ -193,7 +193,7 @@ async def test_a_change_between_the_check_and_the_door_is_noticed(
     checked_before.access = replace(checked_before.access, version=version)
     hub.recheck(checked_before.access.user_id)
 
-    await hub.join(checked_before, claims_of(checked_before).expires_at)
+    await hub.join(checked_before)
 
     assert checked_before.attention.is_set()
 

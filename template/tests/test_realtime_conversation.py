@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,13 +16,13 @@ from structlog.testing import capture_logs
 
 from app.core.clock import utc_now
 from app.core.errors import Forbidden, InvalidToken, NotFound, Unavailable
-from app.core.tokens import AccessClaims
+from app.core.tokens import KeyClaims
 from app.realtime import conversation
 from app.realtime.access import NotAMember
 from app.realtime.conversation import Conversation
 from app.realtime.hub import Hub
 from app.realtime.socket import QUEUE_SIZE
-from tests.realtime import DEADLINE, claims_of, join, new_socket, read, say, texts
+from tests.realtime import DEADLINE, join, new_socket, read, say, texts
 from tests.service import Service
 
 
@@ -72,12 +73,13 @@ def project_id() -> UUID:
 
 
 async def converse(
-    connection: Connection, hub: Hub, project_id: UUID, claims: AccessClaims | None = None
+    connection: Connection, hub: Hub, project_id: UUID, **access: Any
 ) -> asyncio.Task[None]:
     """Begun, and in the room."""
     socket = new_socket(project_id)
+    socket.access = replace(socket.access, **access)
     websocket = await connection.open()
-    stay = Conversation(websocket, hub, claims or claims_of(socket), socket.access)
+    stay = Conversation(websocket, hub, KeyClaims("0" * 64), socket.access)
     task = asyncio.create_task(stay.run())
     others = hub.rooms[project_id].sockets.copy() if project_id in hub.rooms else set()
     async with asyncio.timeout(DEADLINE):
@@ -225,8 +227,8 @@ async def test_a_database_that_does_not_answer_ends_nothing(
 
 
 async def test_it_ends_with_its_token(connection: Connection, hub: Hub, project_id: UUID) -> None:
-    claims = AccessClaims(uuid4(), uuid4(), utc_now() + timedelta(seconds=0.05))
+    soon = utc_now() + timedelta(seconds=0.05)
 
-    await ended(await converse(connection, hub, project_id, claims))
+    await ended(await converse(connection, hub, project_id, expires_at=soon))
 
     assert connection.closed_with == 4401

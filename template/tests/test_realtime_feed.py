@@ -131,7 +131,7 @@ async def test_the_end_of_a_session_calls_for_attention_and_its_start_does_not(
     assert not scene.socket.attention.is_set()
 
     session_id = read_access_token(service.settings, pair.access_token).session_id
-    scene.socket.access = replace(scene.socket.access, session_id=session_id)
+    scene.socket.access = replace(scene.socket.access, credential_id=session_id)
     await sessions.revoke(scene.db, session_id)
     await scene.db.commit()
 

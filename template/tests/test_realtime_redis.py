@@ -13,7 +13,7 @@ from app.core.redis import open_redis
 from app.realtime import redis, redis_channel, redis_roster
 from app.realtime.hub import Hub
 from tests.logins import later
-from tests.realtime import DEADLINE, claims_of, join, new_socket, next_event, read, say
+from tests.realtime import DEADLINE, join, new_socket, next_event, read, say
 from tests.realtime_redis import hub_on, meet
 
 Open = Callable[[], Awaitable[Hub]]
@@ -61,7 +61,7 @@ async def test_a_user_comes_and_goes_once_though_in_two_processes(
     assert [event["type"] for event in events] == ["presence.joined", "message"]
 
     newcomer = new_socket(project_id)
-    await there.join(newcomer, claims_of(newcomer).expires_at)
+    await there.join(newcomer)
     present = read(newcomer)[0]["present"]
     assert {"user_id": str(ada.access.user_id), "name": "Ada L."} in present
     assert (await next_event(ada))["type"] == "presence.joined"
@@ -79,7 +79,7 @@ async def test_a_recheck_reaches_every_process(open_hub: Open, project_id: UUID)
     here, there = await open_hub(), await open_hub()
     socket = await join(there, project_id)
 
-    here.recheck(socket.access.session_id)
+    here.recheck(socket.access.credential_id)
 
     async with asyncio.timeout(DEADLINE):
         await socket.attention.wait()
@@ -98,7 +98,7 @@ async def test_the_users_of_a_process_that_died_vanish(
     monkeypatch.setattr(redis, "CATCH_UP_SECONDS", 0.1)
     here = await open_hub()
     ada = new_socket(project_id)
-    await here.join(ada, claims_of(ada).expires_at)
+    await here.join(ada)
     assert len(read(ada)[0]["present"]) == 2
 
     left = await next_event(ada)
@@ -129,7 +129,7 @@ async def test_a_process_whose_clock_is_ahead_sends_nobody_away(
     await meet(here, ahead, project_id)
 
     with later(3600):
-        await ahead.join(grace, claims_of(grace).expires_at)
+        await ahead.join(grace)
 
     present = {user["user_id"] for user in read(grace)[0]["present"]}
     assert str(ada.access.user_id) in present
@@ -156,7 +156,7 @@ async def test_what_others_write_into_the_roster_does_no_harm(
         await shared.client.zadd(f"{settings.JWT_ISSUER}:room:{project_id}", junk)
 
     ada, grace = await join(here, project_id), new_socket(project_id)
-    await there.join(grace, claims_of(grace).expires_at)
+    await there.join(grace)
 
     present = {user["user_id"] for user in read(grace)[0]["present"]}
     assert present == {str(ada.access.user_id), str(grace.access.user_id)}

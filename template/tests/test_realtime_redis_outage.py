@@ -120,7 +120,7 @@ async def test_rights_are_checked_again_when_redis_is_back(
     ada = await join(here, project_id)
 
     server.kill()
-    there.recheck(ada.access.session_id)
+    there.recheck(ada.access.credential_id)
     await asyncio.sleep(0)
     assert not ada.attention.is_set()
     server.start_again()
@@ -142,7 +142,7 @@ async def test_what_was_too_much_to_send_is_made_up_for(
             with capture_logs() as log:
                 for number in range(5):
                     say(here, project_id, f"{number}")
-                here.recheck(ada.access.session_id)
+                here.recheck(ada.access.credential_id)
                 async with asyncio.timeout(DEADLINE):
                     await ada.attention.wait()
 

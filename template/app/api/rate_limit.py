@@ -3,7 +3,6 @@
 import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.requests import HTTPConnection
 
-from app.api.deps import client_host
+from app.api.address import client_network
 from app.core.config import Settings
 from app.core.errors import InvalidToken, TooManyRequests
 from app.core.tokens import read_access_token
@@ -62,7 +61,7 @@ class RateLimiter:
 
     async def count_address(self, policy: Policy, connection: HTTPConnection) -> None:
         if self._limits_addresses:
-            await self.count(policy, _address(connection))
+            await self.count(policy, client_network(connection))
 
     async def reset(self, policy: Policy, key: str) -> None:
         await self._windows.clear(self._quotas[policy], policy, key)
@@ -84,7 +83,10 @@ def limit_address(policy: Policy) -> Callable[..., Awaitable[None]]:
 
 
 async def limit_caller(connection: HTTPConnection, limiter: Limiter) -> None:
-    """Counts by user, from any address; without a valid token, by address."""
+    """Counts by user, from any address; without a valid token, by address.
+
+    An API key counts for both: whose it is turns out later, in the database.
+    """
     _, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
     try:
         caller = read_access_token(connection.app.state.settings, token).user_id
@@ -92,15 +94,3 @@ async def limit_caller(connection: HTTPConnection, limiter: Limiter) -> None:
         await limiter.count_address(Policy.CALLER, connection)
     else:
         await limiter.count(Policy.CALLER, str(caller))
-
-
-def _address(connection: HTTPConnection) -> str:
-    """IPv6 by its /64, the smallest block a subscriber gets and can choose addresses from."""
-    host = client_host(connection)
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if not isinstance(address, IPv6Address):
-        return host
-    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))

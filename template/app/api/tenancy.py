@@ -8,8 +8,8 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
-from app.api.deps import DB, CurrentUser
-from app.core.errors import Forbidden
+from app.api.deps import DB, Caller
+from app.core.errors import Forbidden, NotFound
 from app.core.roles import MemberRole
 from app.models import Membership
 from app.services import organization as organizations
@@ -19,8 +19,11 @@ OrganizationSlug = Annotated[
 ]
 
 
-async def get_membership(db: DB, user: CurrentUser, slug: OrganizationSlug) -> Membership:
-    return await organizations.get_membership(db, slug, user.id)
+async def get_membership(db: DB, caller: Caller, slug: OrganizationSlug) -> Membership:
+    membership = await organizations.get_membership(db, slug, caller.user.id)
+    if not caller.may_enter(membership.organization_id):
+        raise NotFound("Organization not found")
+    return membership
 
 
 def require_member(least: MemberRole) -> Callable[[Membership], Awaitable[Membership]]:

@@ -19,6 +19,16 @@ class MemberRole(StrEnum):
         return _RANKS[self]
 
 
+class Scope(StrEnum):
+    """What an API key may be used for; its user's rights are the limit of each."""
+
+    READ = "read"
+    WRITE = "write"
+    """Every method that may change something."""
+    ADMIN = "admin"
+    """The operations of administrators, beside the scope for the method."""
+
+
 _RANKS = {
     MemberRole.OWNER: 3,
     MemberRole.ADMIN: 2,

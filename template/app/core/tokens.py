@@ -1,4 +1,4 @@
-"""Tokens: signed access tokens (RFC 9068), and opaque refresh tokens, stored as a hash."""
+"""Tokens: signed access tokens (RFC 9068), and opaque ones, of which only a hash is stored."""
 
 import hashlib
 import secrets
@@ -14,6 +14,8 @@ from app.core.config import Settings
 from app.core.errors import InvalidToken
 
 ACCESS_TYPE = "at+jwt"
+API_KEY_PREFIX = "ak_"
+"""By which scanners for leaked secrets can tell a key; no signed token begins like this."""
 CLAIMS = ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "type"]
 LEEWAY_SECONDS = 10
 
@@ -23,6 +25,20 @@ class AccessClaims:
     user_id: UUID
     session_id: UUID
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class KeyClaims:
+    """An API key says nothing of itself: the rest is in the database."""
+
+    key_hash: str
+
+
+def read_bearer(settings: Settings, token: str) -> AccessClaims | KeyClaims:
+    """Of what a client sends as `Authorization: Bearer`. Raises InvalidToken."""
+    if token.startswith(API_KEY_PREFIX):
+        return KeyClaims(hash_token(token))
+    return read_access_token(settings, token)
 
 
 def create_access_token(settings: Settings, *, user_id: UUID, session_id: UUID) -> str:
@@ -80,6 +96,10 @@ def _claims(payload: dict[str, Any]) -> AccessClaims:
 def new_opaque_token() -> str:
     """256 random bits, shown to the client once; only `hash_token` of it is stored."""
     return secrets.token_urlsafe(32)
+
+
+def new_api_key() -> str:
+    return API_KEY_PREFIX + new_opaque_token()
 
 
 def hash_token(token: str) -> str:

@@ -1,17 +1,20 @@
 """Who may be in a project's room: asked before a socket is accepted, and again while it is open."""
 
 import asyncio
+import math
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.errors import NotFound
-from app.core.roles import MemberRole
-from app.core.tokens import AccessClaims
+from app.core.roles import MemberRole, Scope
+from app.core.tokens import AccessClaims, KeyClaims
 from app.db.session import Database
-from app.models import Membership, Organization, Project, User
+from app.models import Membership, Organization, Project
 from app.services import auth
 
 CONCURRENT_CHECKS = 4
@@ -24,16 +27,29 @@ class NotAMember(NotFound):
 @dataclass(frozen=True)
 class Access:
     user_id: UUID
-    session_id: UUID
+    credential_id: UUID
+    """Of the session or the API key."""
+    expires_at: datetime | None
     organization_id: UUID
     project_id: UUID
     name: str
-    role: MemberRole
+    may_speak: bool
     version: int
     """Of the authorizer, when this was asked for."""
 
     def depends_on(self, row_id: UUID) -> bool:
-        return row_id in {self.user_id, self.session_id, self.organization_id, self.project_id}
+        return row_id in {
+            self.user_id,
+            self.credential_id,
+            self.organization_id,
+            self.project_id,
+        }
+
+    @property
+    def seconds_left(self) -> float:
+        if self.expires_at is None:
+            return math.inf
+        return (self.expires_at - utc_now()).total_seconds()
 
 
 class Authorizer:
@@ -45,28 +61,31 @@ class Authorizer:
         self._database = database
         self._turns = asyncio.Semaphore(CONCURRENT_CHECKS)
 
-    async def authorize(self, claims: AccessClaims, project_id: UUID) -> Access:
+    async def authorize(self, claims: AccessClaims | KeyClaims, project_id: UUID) -> Access:
         """Raises InvalidToken or Forbidden for the user, NotFound or NotAMember for the project."""
         version = self.version
         async with self._turns, self._database.read() as session:
-            user = await auth.get_user(session, claims)
-            organization_id, role = await _find_membership(session, user, project_id)
+            caller = await auth.get_caller(session, claims)
+            caller.require(Scope.READ)
+            organization_id, role = await _find_membership(session, caller, project_id)
         return Access(
-            user_id=user.id,
-            session_id=claims.session_id,
+            user_id=caller.user.id,
+            credential_id=caller.credential.id,
+            expires_at=caller.expires_at,
             organization_id=organization_id,
             project_id=project_id,
-            name=user.name,
-            role=role,
+            name=caller.user.name,
+            may_speak=role.rank >= MemberRole.MEMBER.rank and caller.has(Scope.WRITE),
             version=version,
         )
 
 
 async def _find_membership(
-    session: AsyncSession, user: User, project_id: UUID
+    session: AsyncSession, caller: auth.Caller, project_id: UUID
 ) -> tuple[UUID, MemberRole]:
     own_membership = and_(
-        Membership.organization_id == Project.organization_id, Membership.user_id == user.id
+        Membership.organization_id == Project.organization_id,
+        Membership.user_id == caller.user.id,
     )
     query = (
         select(Project.organization_id, Membership.role)
@@ -77,6 +96,6 @@ async def _find_membership(
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise NotFound("Project not found")
-    if row.role is None:
+    if row.role is None or not caller.may_enter(row.organization_id):
         raise NotAMember("Project not found")
     return row.organization_id, row.role

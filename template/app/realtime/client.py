@@ -3,7 +3,6 @@
 from uuid import uuid4
 
 from app.core.clock import utc_now
-from app.core.roles import MemberRole
 from app.realtime.hub import Hub
 from app.realtime.quota import Quota
 from app.realtime.socket import Socket
@@ -11,7 +10,7 @@ from app.schemas.event import Error, ErrorCode, EventError, Message, Ping, Pong,
 
 DETAILS = {
     ErrorCode.BINARY: "Send text, not binary data",
-    ErrorCode.FORBIDDEN: "Viewers only read",
+    ErrorCode.FORBIDDEN: "Viewers only read, and API keys without the scope write",
     ErrorCode.INVALID_EVENT: (
         'Send {"type": "message", "text": "..."} with 1 to 4000 characters, or {"type": "ping"}'
     ),
@@ -48,7 +47,7 @@ class Client:
 
     def _say(self, text: str) -> None:
         access = self._socket.access
-        if access.role.rank < MemberRole.MEMBER.rank:
+        if not access.may_speak:
             raise EventError(ErrorCode.FORBIDDEN)
         message = Message(
             id=uuid4(), user_id=access.user_id, name=access.name, text=text, sent_at=utc_now()

@@ -9,9 +9,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.core.clock import utc_now
 from app.core.errors import Forbidden, InvalidToken, NotFound, Unavailable
-from app.core.tokens import AccessClaims
+from app.core.tokens import AccessClaims, KeyClaims
 from app.realtime.access import Access, NotAMember
 from app.realtime.client import Client
 from app.realtime.hub import Hub
@@ -41,7 +40,11 @@ class Lost(End):
 
 class Conversation:
     def __init__(
-        self, websocket: WebSocket, hub: Hub, claims: AccessClaims, access: Access
+        self,
+        websocket: WebSocket,
+        hub: Hub,
+        claims: AccessClaims | KeyClaims,
+        access: Access,
     ) -> None:
         self._websocket = websocket
         self._hub = hub
@@ -68,7 +71,7 @@ class Conversation:
         end = End(FAILED)
         try:
             async with asyncio.TaskGroup() as tasks:
-                await self._hub.join(self._socket, self._claims.expires_at)
+                await self._hub.join(self._socket)
                 tasks.create_task(self._read())
                 tasks.create_task(self._write())
                 tasks.create_task(self._watch())
@@ -104,7 +107,7 @@ class Conversation:
     async def _watch(self) -> None:
         """Checks the access from time to time, and whenever something calls for attention."""
         while True:
-            left = (self._claims.expires_at - utc_now()).total_seconds()
+            left = self._socket.access.seconds_left
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, self._hub.recheck_seconds)):
                     await self._socket.attention.wait()
@@ -115,7 +118,7 @@ class Conversation:
             await self._check_access()
 
     async def _check_access(self) -> None:
-        if self._claims.expires_at <= utc_now():
+        if self._socket.access.seconds_left <= 0:
             raise End(LOGGED_OUT)
         try:
             self._socket.access = await self._hub.authorizer.authorize(

@@ -6,7 +6,6 @@ sockets changes while it is gone through.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from uuid import UUID
 
 from app.core.config import Settings
@@ -32,7 +31,7 @@ class Hub:
         self._door = asyncio.Lock()
         broker.attach(self._receive)
 
-    async def join(self, socket: Socket, expires_at: datetime) -> None:
+    async def join(self, socket: Socket) -> None:
         """The socket gets `ready` first, and then everything that is published from here on."""
         access = socket.access
         async with self._door:
@@ -43,7 +42,7 @@ class Hub:
                 for user_id, name in elsewhere.items():
                     room.came(user_id, name)
                 self._tell("joined", access.project_id, f"{access.user_id} {access.name}")
-            room.admit(socket, expires_at)
+            room.admit(socket)
             if access.version < self.authorizer.version:
                 socket.attention.set()
 

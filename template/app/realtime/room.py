@@ -1,6 +1,5 @@
 """A project's room in this process: its sockets, and the users they have been told of."""
 
-from datetime import datetime
 from uuid import UUID
 
 from app.core.clock import utc_now
@@ -24,12 +23,12 @@ class Room:
         for socket in self.sockets:
             socket.put(text)
 
-    def admit(self, socket: Socket, expires_at: datetime) -> None:
+    def admit(self, socket: Socket) -> None:
         present = [Present(user_id=user_id, name=name) for user_id, name in self.present.items()]
         ready = Ready(
             project_id=socket.access.project_id,
             user_id=socket.access.user_id,
-            expires_at=expires_at,
+            expires_at=socket.access.expires_at,
             present=present,
         )
         socket.put(ready.model_dump_json())

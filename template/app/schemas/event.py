@@ -60,7 +60,7 @@ class Ready(Schema):
     type: Literal["ready"] = "ready"
     project_id: UUID
     user_id: UUID
-    expires_at: datetime
+    expires_at: datetime | None
     present: list[Present]
 
 

@@ -1,27 +1,55 @@
-"""Authentication: who logs in, by password, and who calls, by access token."""
+"""Authentication: who logs in, by password, and who calls, by access token or API key."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app.core.clock import utc_now
 from app.core.errors import Forbidden, InvalidToken, Unauthorized
 from app.core.passwords import Passwords
-from app.core.tokens import AccessClaims
+from app.core.roles import Scope
+from app.core.tokens import AccessClaims, KeyClaims
 from app.models import ApiKey, User, UserSession
 from app.services import user as users
+
+Credential = TypeVar("Credential", UserSession, ApiKey)
 
 
 @dataclass(frozen=True)
 class Caller:
     """A user, by the session of a login or by an API key."""
 
-    user: User
-    session_id: UUID | None = None
-    key: ApiKey | None = None
+    credential: UserSession | ApiKey
+    expires_at: datetime | None
+
+    @property
+    def user(self) -> User:
+        return self.credential.user
+
+    @property
+    def key(self) -> ApiKey | None:
+        return self.credential if isinstance(self.credential, ApiKey) else None
+
+    @property
+    def session_id(self) -> UUID | None:
+        return self.credential.id if isinstance(self.credential, UserSession) else None
+
+    def has(self, scope: Scope) -> bool:
+        """A login has them all."""
+        return self.key is None or scope in self.key.scopes
+
+    def require(self, scope: Scope) -> None:
+        if not self.has(scope):
+            raise Forbidden(f"The API key lacks the scope {scope}")
+
+    def may_enter(self, organization_id: UUID) -> bool:
+        """A key of one organization opens no other one; whether the user may is asked elsewhere."""
+        return self.key is None or self.key.organization_id in {None, organization_id}
 
 
 async def authenticate(
@@ -43,13 +71,17 @@ async def authenticate(
     return user
 
 
-async def get_caller(session: AsyncSession, claims: AccessClaims) -> Caller:
-    return Caller(await get_user(session, claims), session_id=claims.session_id)
+async def get_caller(session: AsyncSession, claims: AccessClaims | KeyClaims) -> Caller:
+    """Raises InvalidToken if the session or the key has ended, or never was; one query."""
+    if isinstance(claims, KeyClaims):
+        key = _check_alive(await session.scalar(_key(claims)))
+        return Caller(key, key.expires_at)
+    login = _check_alive(await session.scalar(_login(claims)))
+    return Caller(login, claims.expires_at)
 
 
-async def get_user(session: AsyncSession, claims: AccessClaims) -> User:
-    """The user of an access token, whose session must still be open; one query for both."""
-    query = (
+def _login(claims: AccessClaims) -> Select[UserSession]:
+    return (
         select(UserSession)
         .join(UserSession.user)
         .options(contains_eager(UserSession.user))
@@ -59,9 +91,22 @@ async def get_user(session: AsyncSession, claims: AccessClaims) -> User:
             User.deleted_at.is_(None),
         )
     )
-    login = await session.scalar(query)
-    if login is not None and not login.user.is_active:
+
+
+def _key(claims: KeyClaims) -> Select[ApiKey]:
+    return (
+        select(ApiKey)
+        .join(ApiKey.user)
+        .options(contains_eager(ApiKey.user))
+        .where(ApiKey.key_hash == claims.key_hash, User.deleted_at.is_(None))
+    )
+
+
+def _check_alive(credential: Credential | None) -> Credential:
+    if credential is not None and not credential.user.is_active:
         raise Forbidden("Inactive user")
-    if login is None or login.revoked_at is not None or login.expires_at <= utc_now():
+    if credential is None or credential.revoked_at is not None:
         raise InvalidToken
-    return login.user
+    if credential.expires_at is not None and credential.expires_at <= utc_now():
+        raise InvalidToken
+    return credential

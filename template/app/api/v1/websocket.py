@@ -1,14 +1,14 @@
 """The way into a project's room: refused, for whatever reason, by an ordinary HTTP response."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, WebSocket
 
-from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.errors import Forbidden, InvalidToken, NotFound, Unauthorized
-from app.core.tokens import AccessClaims, read_access_token
+from app.core.tokens import AccessClaims, KeyClaims, read_bearer
 from app.realtime.conversation import Conversation
 from app.realtime.hub import Hub
 
@@ -24,28 +24,32 @@ async def check_origin(websocket: WebSocket) -> None:
         raise Forbidden("This origin is not allowed")
 
 
-async def get_claims(websocket: WebSocket) -> AccessClaims:
+async def get_claims(websocket: WebSocket) -> AccessClaims | KeyClaims:
     """From the subprotocols `bearer, <token>`: browsers can send no header of their own."""
     match websocket.scope["subprotocols"]:
         case [name, token] if name == SUBPROTOCOL:
-            claims = read_access_token(websocket.app.state.settings, token)
+            return read_bearer(websocket.app.state.settings, token)
         case _:
             raise Unauthorized("Not authenticated")
-    if claims.expires_at <= utc_now():  # without the leeway that a request gets
-        raise InvalidToken
-    return claims
 
 
 @router.websocket("/projects/{project_id}", dependencies=[Depends(check_origin)])
 async def join_project(
-    websocket: WebSocket, claims: Annotated[AccessClaims, Depends(get_claims)], project_id: str
+    websocket: WebSocket,
+    claims: Annotated[AccessClaims | KeyClaims, Depends(get_claims)],
+    project_id: str,
 ) -> None:
     """No database session lives as long as the socket: each check opens a short one."""
     hub: Hub = websocket.app.state.hub
-    with hub.places.take(claims.user_id):
-        access = await hub.authorizer.authorize(claims, _uuid(project_id))
+    access = await hub.authorizer.authorize(claims, _uuid(project_id))
+    if access.seconds_left <= 0:  # without the leeway that a request gets
+        raise InvalidToken
+    with hub.places.take(access.user_id):
         await websocket.accept(SUBPROTOCOL)
-        await Conversation(websocket, hub, claims, access).run()
+        async with asyncio.TaskGroup() as tasks:
+            if isinstance(claims, KeyClaims):
+                tasks.create_task(websocket.app.state.key_uses.note(access.credential_id))
+            await Conversation(websocket, hub, claims, access).run()
 
 
 def _uuid(text: str) -> UUID:

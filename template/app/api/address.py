@@ -1,0 +1,22 @@
+"""The client's address, by way of trusted proxies only."""
+
+from ipaddress import IPv6Address, ip_address
+
+from starlette.requests import HTTPConnection
+
+
+def client_host(connection: HTTPConnection) -> str:
+    """Empty for a Unix socket."""
+    return connection.client.host if connection.client else ""
+
+
+def client_network(connection: HTTPConnection) -> str:
+    """IPv6 by its /64, the smallest block a subscriber gets and can choose addresses from."""
+    host = client_host(connection)
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return host
+    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))

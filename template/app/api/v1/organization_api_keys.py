@@ -1,0 +1,58 @@
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, status
+
+from app.api.deps import DB, Pagination, get_session_user
+from app.api.errors import problems
+from app.api.tenancy import AdminAccess
+from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
+from app.schemas.common import PaginatedResponse
+from app.services import api_key as api_keys
+
+router = APIRouter(
+    prefix="/organizations/{slug}/api-keys",
+    tags=["API keys"],
+    dependencies=[Depends(get_session_user)],
+    responses=problems(401, 403, 404),
+)
+
+
+@router.post(
+    "/",
+    summary="Create an API key of an organization",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(409),
+)
+async def create_organization_api_key(
+    db: DB, access: AdminAccess, body: ApiKeyCreate
+) -> ApiKeyCreated:
+    """It acts in the caller's name, with the caller's role, in this organization and nowhere else.
+    It is shown this once. Admins and owners only.
+
+    409 if the organization has 50 keys already.
+    """
+    key, secret = await api_keys.create_for_organization(db, access, body)
+    return ApiKeyCreated(**ApiKeyResponse.model_validate(key).model_dump(), key=secret)
+
+
+@router.get("/", summary="List the API keys of an organization")
+async def list_organization_api_keys(
+    db: DB, access: AdminAccess, pagination: Pagination
+) -> PaginatedResponse[ApiKeyResponse]:
+    """Everybody's keys for this organization that are not revoked, newest first. Admins and owners
+    only."""
+    keys = api_keys.of_organization(access.organization_id)
+    rows, total = await api_keys.list_keys(db, keys, pagination)
+    return PaginatedResponse.create(
+        [ApiKeyResponse.model_validate(row) for row in rows], total, pagination
+    )
+
+
+@router.delete(
+    "/{key_id}",
+    summary="Revoke an API key of an organization",
+    status_code=status.HTTP_204_NO_CONTENT,
+)
+async def revoke_organization_api_key(db: DB, access: AdminAccess, key_id: UUID) -> None:
+    """Whoever made it. It stops working at once, for ever. Admins and owners only."""
+    await api_keys.revoke(db, api_keys.of_organization(access.organization_id), key_id)
