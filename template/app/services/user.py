@@ -13,6 +13,7 @@ from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams
 from app.schemas.strings import normalize_email
 from app.schemas.user import UserOrganization, UserUpdate, UserUpdateMe
+from app.services import api_key as api_keys
 from app.services import membership as memberships
 from app.services import session as sessions
 
@@ -107,7 +108,8 @@ async def update_me(session: AsyncSession, user: User, body: UserUpdateMe) -> Us
 
 
 async def update(session: AsyncSession, user_id: UUID, body: UserUpdate) -> User:
-    """A change ends the user's sessions, so that a revoked right takes effect at once."""
+    """A change ends the user's sessions, so that a revoked right takes effect at once; API keys
+    end with a deactivation, and do not come back with the user."""
     admins = await _lock_admins(session)
     user = await get(session, user_id)
     for field, value in body.changes().items():
@@ -115,12 +117,14 @@ async def update(session: AsyncSession, user_id: UUID, body: UserUpdate) -> User
     _keep_an_admin(admins)
     if session.is_modified(user):
         await sessions.revoke_all(session, user.id)
+    if not user.is_active:
+        await api_keys.revoke_all(session, user.id)
     await session.flush()
     return user
 
 
 async def delete(session: AsyncSession, user_id: UUID) -> None:
-    """Frees the e-mail, ends the sessions and leaves every organization."""
+    """Frees the e-mail, ends the sessions and API keys, and leaves every organization."""
     admins = await _lock_admins(session)
     user = await get(session, user_id)
     await memberships.leave_all(session, user.id)
@@ -128,6 +132,7 @@ async def delete(session: AsyncSession, user_id: UUID) -> None:
     _keep_an_admin(admins)
     await session.flush()
     await sessions.revoke_all(session, user.id)
+    await api_keys.revoke_all(session, user.id)
 
 
 async def _lock_admins(session: AsyncSession) -> list[User]:

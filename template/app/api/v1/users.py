@@ -91,7 +91,8 @@ async def create_user(db: DB, passwords: AppPasswords, admin: AdminUser, body: U
     responses=problems(404, 409),
 )
 async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate) -> User:
-    """Changes the role, or deactivates or reactivates the user, and ends the user's sessions.
+    """Changes the role, or deactivates or reactivates the user, and ends the user's sessions; a
+    deactivation also revokes the user's API keys.
 
     Administrators only. 409 for the last administrator.
     """
