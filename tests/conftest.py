@@ -23,6 +23,9 @@ Render = Callable[..., Path]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--combination", action="append", help="only this one; may be repeated")
     parser.addoption("--update-trees", action="store_true", help="write tests/trees/ anew")
+    parser.addoption("--fuzz", action="store_true", help="fuzz four combinations, nothing else")
+    parser.addoption("--mutations", action="store_true", help="try the mutations, nothing else")
+    parser.addoption("--record", action="store_true", help="write what these found into docs/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,8 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Whatever asks for a combination runs with each, or with the `COMBINATIONS` of its file."""
-    if "combination" not in metafunc.fixturenames:
-        return
+    if "combination" not in metafunc.fixturenames or "mutation" in metafunc.fixturenames:
+        return  # a mutation brings its own
     wanted = metafunc.config.getoption("--combination") or [each.id for each in VALID]
     if unknown := set(wanted) - {each.id for each in VALID}:
         raise pytest.UsageError(f"There is no combination {', '.join(sorted(unknown))}.")

@@ -25,17 +25,10 @@ class Server:
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process = process
         self.log = log
-        self._port = port
+        self.port = port
 
     def call(self, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
-        """GET, or POST where there is a body; the status and what the JSON says."""
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        with closing(HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
-            connection.request("POST" if body else "GET", path, json.dumps(body), headers)
-            answer = connection.getresponse()
-            return answer.status, json.load(answer)
+        return call(self.port, path, body, token)
 
     def is_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -48,6 +41,17 @@ class Server:
         """The whole group gets the signal, as from a terminal; what the process then returns."""
         os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(STOP_SECONDS)
+
+
+def call(port: int, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
+    """GET, or POST where there is a body; the status and what the JSON says."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("POST" if body else "GET", path, json.dumps(body), headers)
+        answer = connection.getresponse()
+        return answer.status, json.load(answer)
 
 
 @contextmanager

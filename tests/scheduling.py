@@ -31,6 +31,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def group_of(nodeid: str) -> str:
     path, _, _ = nodeid.partition("::")
     _, _, parameter = nodeid.removesuffix("]").rpartition("[")
-    if parameter in COMBINATIONS:
-        return parameter
+    combination, _, _ = parameter.partition(": ")
+    if combination in COMBINATIONS:
+        return combination
     return path if path == TOGETHER else nodeid

@@ -9,6 +9,7 @@ import yaml
 
 from tests.combinations import INVALID, PYTHONS, QUESTIONS, VALID, jobs
 from tests.conftest import ROOT
+from tests.measurements import OPTIONS
 
 
 def test_there_are_twelve_and_four_are_refused() -> None:
@@ -35,9 +36,14 @@ def test_the_workflow_reads_what_the_script_prints() -> None:
     command = [sys.executable, str(ROOT / "tests" / "combinations.py"), "push"]
     printed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
-    matrices = [job["strategy"]["matrix"] for job in workflow["jobs"].values() if "strategy" in job]
-    assert matrices == [
-        {"python": "${{ fromJSON(needs.matrix.outputs.combinations).pythons }}"},
-        {"include": "${{ fromJSON(needs.matrix.outputs.combinations).jobs }}"},
-    ]
+    matrices = {
+        name: job["strategy"]["matrix"]
+        for name, job in workflow["jobs"].items()
+        if "strategy" in job
+    }
+    assert matrices == {
+        "template": {"python": "${{ fromJSON(needs.matrix.outputs.combinations).pythons }}"},
+        "project": {"include": "${{ fromJSON(needs.matrix.outputs.combinations).jobs }}"},
+        "measurement": {"measurement": [option.removeprefix("--") for option in OPTIONS.values()]},
+    }
     assert printed == {"pythons": list(PYTHONS), "jobs": jobs("push")}

@@ -1,0 +1,81 @@
+"""Schemathesis: it reads the OpenAPI document of a running service and tries to prove it wrong.
+
+It sends valid and invalid requests, chains them, and compares each response with the document.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.combinations import VALID
+
+ROOT = Path(__file__).parent.parent
+CALLERS = ("administrator", "anonymous")
+EXAMPLES = 30  # for each operation and phase
+SEED = 1
+SECONDS = 1800
+
+# With no optional part and with all of them: the switches have one answer, beside the database.
+CORNERS = [each for each in VALID if len(set(each.answers.values())) == 2]
+
+# A hash costs next to nothing, and no request is refused because there were too many.
+SETTINGS = {
+    "LOG_LEVEL": "WARNING",
+    "PASSWORD_HASH_MEMORY_KIB": "8",
+    "PASSWORD_HASH_TIME_COST": "1",
+    "RATE_LIMIT_ENABLED": "false",
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    operations: int
+    cases: int
+    failures: int
+    output: str
+
+
+def fuzz(
+    port: int, caller: str, project: Path, environment: Mapping[str, str], folder: Path
+) -> Findings:
+    """`folder` is for what Schemathesis writes; `environment` that of the project."""
+    report = folder / "report.json"
+    done = subprocess.run(
+        (
+            *(os.environ.get("UV", "uv"), "run", "--quiet", "--locked", f"--project={ROOT}"),
+            *("--only-group=fuzz", "schemathesis", f"--config-file={ROOT}/tests/schemathesis.toml"),
+            *("run", f"http://127.0.0.1:{port}/api/v1/openapi.json", "--no-color"),
+            *(f"--max-examples={EXAMPLES}", f"--seed={SEED}", "--continue-on-failure"),
+            *("--report=json", f"--report-json-path={report}"),
+        ),
+        cwd=folder,
+        env={
+            **environment,
+            "FUZZ_CALLER": caller,
+            "FUZZ_PORT": str(port),
+            "FUZZ_PROJECT": str(project),
+            "PYTHONPATH": str(ROOT),
+            "SCHEMATHESIS_HOOKS": "tests.fuzzing_hooks",
+            "UV_PROJECT_ENVIRONMENT": str(Path(sys.prefix).parent / ".venv-fuzz"),
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    if not report.exists():
+        return Findings(0, 0, 1, done.stdout)
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    faults = figures["test_cases"]["unique_failures"] + figures["operations"]["errored"]
+    return Findings(
+        figures["operations"]["tested"],
+        figures["test_cases"]["generated"],
+        max(faults, bool(done.returncode)),
+        done.stdout,
+    )

@@ -1,0 +1,14 @@
+"""Rules of security, each with a change that takes it away and the tests that must notice."""
+
+from tests.mutations.faults import FAULTS
+from tests.mutations.http import HTTP
+from tests.mutations.input import INPUT
+from tests.mutations.logins import LOGINS
+from tests.mutations.mutation import Mutation as Mutation
+from tests.mutations.rights import RIGHTS
+from tests.mutations.rooms import ROOMS
+from tests.mutations.secrets import SECRETS
+from tests.mutations.sessions import SESSIONS
+from tests.mutations.tokens import TOKENS
+
+MUTATIONS = [*TOKENS, *SESSIONS, *LOGINS, *RIGHTS, *INPUT, *HTTP, *SECRETS, *FAULTS, *ROOMS]

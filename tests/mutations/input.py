@@ -1,0 +1,55 @@
+"""What is taken from a request."""
+
+from tests.mutations.mutation import Mutation
+
+INPUT = [
+    Mutation(
+        "a user adds fields that are not his to set",
+        "app/schemas/common.py",
+        """    model_config = ConfigDict(extra="forbid")""",
+        """    model_config = ConfigDict(extra="ignore")""",
+        "test_me test_auth",
+    ),
+    Mutation(
+        "NUL is taken in text",
+        "app/schemas/strings.py",
+        """    if any(unicodedata.category(char) == "Cc\"""",
+        """    if any(False""",
+        "test_projects test_me",
+    ),
+    Mutation(
+        "NUL is taken in the URL",
+        "app/api/middleware.py",
+        """if "\\0" in path or "\\ufffd" in path or b"%00" in query or b"\\0" in query:""",
+        """if "\\ufffd" in path:""",
+        "test_bodies test_users test_problems",
+    ),
+    Mutation(
+        "a body has no limit",
+        "app/api/middleware.py",
+        """            if received > self.max_body_bytes:""",
+        """            if False:""",
+        "test_bodies",
+    ),
+    Mutation(
+        "a wrong value is echoed",
+        "app/api/errors.py",
+        """            detail=problem["msg"].removeprefix("Value error, "),""",
+        """            detail=f"{problem['msg']}: {problem['input']}",""",
+        "test_problems",
+    ),
+    Mutation(
+        "a search may use wildcards",
+        "app/services/user.py",
+        """User.name.icontains(search, autoescape=True)""",
+        """User.name.icontains(search)""",
+        "test_users",
+    ),
+    Mutation(
+        "a page may lie beyond what a database can count",
+        "app/api/deps.py",
+        """Query(ge=1, le=10_000, description="Page number, from 1")""",
+        """Query(ge=1, description="Page number, from 1")""",
+        "test_users",
+    ),
+]

@@ -1,0 +1,80 @@
+"""Passwords, and how often one may be tried."""
+
+from tests.mutations.mutation import Mutation
+
+LOGINS = [
+    Mutation(
+        "an unknown e-mail is answered without hashing",
+        "app/core/passwords.py",
+        """        return await self._in_thread(
+            lambda: self._argon2.verify_and_update(password, hashed or self._dummy)""",
+        """        if hashed is None:
+            return False, None
+        return await self._in_thread(
+            lambda: self._argon2.verify_and_update(password, hashed)""",
+        "test_auth test_passwords",
+    ),
+    Mutation(
+        "failures are counted after the password is known to be wrong",
+        "app/api/v1/auth.py",
+        """    await limiter.count(Policy.LOGIN_FAILURES, account)\n""",
+        "",
+        "test_login_failures",
+    ),
+    Mutation(
+        "each spelling of an e-mail has failures of its own",
+        "app/api/v1/auth.py",
+        """account = normalize_email(body.email)""",
+        """account = body.email""",
+        "test_login_failures",
+    ),
+    Mutation(
+        "a guess is told that the account is inactive",
+        "app/services/auth.py",
+        """    if user is None or not matches:""",
+        """    if user is None or not (matches or not user.is_active):""",
+        "test_auth",
+    ),
+    Mutation(
+        "an address has no quota of logins",
+        "app/api/v1/auth.py",
+        """dependencies=[Depends(limit_address(Policy.LOGIN))]""",
+        """dependencies=[]""",
+        "test_rate_limit",
+    ),
+    Mutation(
+        "each address of an IPv6 network has a quota",
+        "app/api/address.py",
+        """IPv6Address(int(address) >> 64 << 64)""",
+        """address""",
+        "test_rate_limit",
+    ),
+    Mutation(
+        "whoever sets X-Forwarded-For has a new address",
+        "app/cli/server.py.jinja",
+        """            forwarded_allow_ips=list(settings.FORWARDED_ALLOW_IPS),""",
+        """            forwarded_allow_ips="*",""",
+        "test_dev",
+    ),
+    Mutation(
+        "no proxy is trusted, and yet X-Forwarded-For counts",
+        "app/cli/server.py.jinja",
+        """proxy_headers=bool(settings.FORWARDED_ALLOW_IPS)""",
+        """proxy_headers=True""",
+        "test_dev",
+    ),
+    Mutation(
+        "a common password will do",
+        "app/core/passwords.py",
+        """letters in COMMON.split()""",
+        """False""",
+        "test_passwords",
+    ),
+    Mutation(
+        "hashing takes as many threads as there are logins",
+        "app/core/passwords.py",
+        """if self._waiting >= MAX_WAITING:""",
+        """if False:""",
+        "test_passwords",
+    ),
+]

@@ -1,0 +1,120 @@
+"""Who may do what: tenants, ranks, administrators."""
+
+from tests.mutations.mutation import ALL, Mutation
+
+RIGHTS = [
+    Mutation(
+        "everybody is an administrator",
+        "app/api/deps.py",
+        """    if user.role is not UserRole.ADMIN:\n        raise Forbidden\n""",
+        "",
+        "test_access",
+    ),
+    Mutation(
+        "a viewer may do what members may",
+        "app/api/tenancy.py",
+        """if membership.role.rank < least.rank:""",
+        """if False:""",
+        "test_access",
+    ),
+    Mutation(
+        "a stranger learns that an organization exists",
+        "app/services/organization.py",
+        """    if membership is None:
+        raise NotFound("Organization not found")""",
+        """    if membership is None:
+        from app.core.errors import Forbidden
+        raise Forbidden""",
+        "test_access",
+    ),
+    Mutation(
+        "every user is a member",
+        "app/services/organization.py",
+        """            Organization.deleted_at.is_(None),
+            Membership.user_id == user_id,
+        )
+    )
+    membership""",
+        """            Organization.deleted_at.is_(None),
+        ).limit(1)
+    )
+    membership""",
+        "test_access",
+    ),
+    Mutation(
+        "a project is found through any organization",
+        "app/services/project.py",
+        """        Project.id == project_id, Project.organization_id == organization_id""",
+        """        Project.id == project_id""",
+        "test_access",
+    ),
+    Mutation(
+        "a deleted organization is still found",
+        "app/services/organization.py",
+        """            Organization.slug == slug,
+            Organization.deleted_at.is_(None),""",
+        """            Organization.slug == slug,""",
+        "test_organizations test_stale_rights",
+    ),
+    Mutation(
+        "an admin manages other admins",
+        "app/core/roles.py",
+        """member.rank < actor.rank""",
+        """member.rank <= actor.rank""",
+        "test_member_ranks test_roles",
+    ),
+    Mutation(
+        "an admin makes owners",
+        "app/core/roles.py",
+        """ and role.rank <= actor.rank""",
+        "",
+        "test_member_ranks",
+    ),
+    Mutation(
+        "a role is given without asking for the giver's",
+        "app/services/membership.py",
+        """    if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):""",
+        """    if not may_manage(actor.role, member.role):""",
+        "test_member_ranks",
+    ),
+    Mutation(
+        "a right is read before the organization is locked",
+        "app/services/membership.py",
+        """        .execution_options(populate_existing=True)\n""",
+        "",
+        "test_ownership_races",
+        ALL,
+    ),
+    Mutation(
+        "two owners leave at once",
+        "app/services/membership.py",
+        """actor.organization_id, Organization.deleted_at.is_(None))
+        .with_for_update()""",
+        """actor.organization_id, Organization.deleted_at.is_(None))""",
+        "test_ownership_races",
+        ALL,
+    ),
+    Mutation(
+        "the last owner leaves",
+        "app/services/membership.py",
+        """    await _keep_an_owner(session, member)
+    await session.delete(member)""",
+        """    await session.delete(member)""",
+        "test_ownership",
+    ),
+    Mutation(
+        "the last administrator goes",
+        "app/services/user.py",
+        """    if admins and not any(""",
+        """    if False and not any(""",
+        "test_administrators",
+    ),
+    Mutation(
+        "two administrators remove one another",
+        "app/services/user.py",
+        """        .with_for_update(key_share=True)""",
+        "",
+        "test_administrators",
+        ALL,
+    ),
+]

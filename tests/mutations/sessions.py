@@ -1,0 +1,64 @@
+"""Sessions and their refresh tokens."""
+
+from tests.mutations.mutation import Mutation
+
+SESSIONS = [
+    Mutation(
+        "a revoked session goes on",
+        "app/services/auth.py",
+        """if credential is None or credential.revoked_at is not None:""",
+        """if credential is None:""",
+        "test_sessions",
+    ),
+    Mutation(
+        "an inactive user goes on",
+        "app/services/auth.py",
+        """if credential is not None and not credential.user.is_active:""",
+        """if credential is not None and False:""",
+        "test_sessions test_administrators",
+    ),
+    Mutation(
+        "a spent refresh token can be used again",
+        "app/services/session.py",
+        """    if not first_use and (token.used_at is None""",
+        """    if False and (token.used_at is None""",
+        "test_token_reuse",
+    ),
+    Mutation(
+        "a lost answer can be asked for again at any time",
+        "app/services/session.py",
+        """token.used_at + grace <= utc_now()""",
+        """False""",
+        "test_token_reuse",
+    ),
+    Mutation(
+        "a token may be retried although its successor is in use",
+        "app/services/session.py",
+        """return bool(await session.scalar(select(used_instead)))""",
+        """return False""",
+        "test_token_reuse",
+    ),
+    Mutation(
+        "the end of a stolen session is rolled back with the error",
+        "app/services/session.py",
+        """        await session.commit()\n        raise InvalidToken""",
+        """        raise InvalidToken""",
+        "test_token_reuse",
+    ),
+    Mutation(
+        "a refresh token does not end with its session",
+        "app/services/session.py",
+        """if token.expires_at <= now or login.revoked_at is not None:""",
+        """if token.expires_at <= now:""",
+        "test_sessions",
+    ),
+    Mutation(
+        "a change of rights leaves the sessions open",
+        "app/services/user.py",
+        """    if session.is_modified(user):
+        await sessions.revoke_all(session, user.id)
+""",
+        "",
+        "test_administrators",
+    ),
+]

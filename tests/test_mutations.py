@@ -1,0 +1,69 @@
+"""`--mutations`: whatever rule of security is taken away, a test of the service fails."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.combinations import VALID, Combination
+from tests.installing import Run
+from tests.mutations import MUTATIONS, Mutation
+
+SECONDS = 300
+BY_ID = {each.id: each for each in VALID}
+PYTEST = ("python", "-m", "pytest", "-x", "-q", "-n0", "--no-header", "-p", "no:cacheprovider")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = metafunc.config.getoption("--combination") or list(BY_ID)
+    chosen = [each for each in MUTATIONS if each.combination in wanted]
+    metafunc.parametrize(
+        ("combination", "mutation"),
+        [(BY_ID[each.combination], each) for each in chosen],
+        ids=[f"{each.combination}: {each.name}" for each in chosen],
+        scope="session",
+    )
+
+
+@pytest.fixture(scope="session")
+def passing() -> set[str]:
+    """The test files that have passed unchanged, with the combination."""
+    return set()
+
+
+def test_a_rule_that_is_taken_away_is_missed(
+    combination: Combination,
+    mutation: Mutation,
+    project: Path,
+    run: Run,
+    environment: dict[str, str],
+    passing: set[str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    for path in mutation.test_files:
+        if f"{combination.id} {path}" not in passing:
+            run(*PYTEST, path)
+            passing.add(f"{combination.id} {path}")
+    file = project / mutation.rendered
+    original = file.read_text(encoding="utf-8")
+    assert original.count(mutation.old) == 1
+    file.write_text(original.replace(mutation.old, mutation.new), encoding="utf-8")
+    try:
+        done = subprocess.run(
+            (*PYTEST, *mutation.test_files),
+            cwd=project,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    finally:
+        file.write_text(original, encoding="utf-8")
+    failed = re.search(r"^FAILED (tests/\w+\.py::\w+)", done.stdout, re.MULTILINE)
+    noticed_by = f"`{failed[1]}`" if failed else "**nothing**"
+    record_property("mutation", [mutation.name, f"`{mutation.file}`", noticed_by])
+    assert failed, f"{mutation.name}: it survived\n{done.stdout}{done.stderr}"
