@@ -1,22 +1,14 @@
 """Every operation of the API is listed here, with who may call it, and is held to it."""
 
-from dataclasses import dataclass
-from uuid import UUID
-
 import pytest
-from fastapi.routing import APIRoute, iter_route_contexts
-from httpx import AsyncClient, Response
+from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.roles import MemberRole
-from app.models import User
-from tests.factories import (
-    make_api_key,
-    make_member,
-    make_organization,
-    make_project,
-    make_user,
-)
+from app.api.deps import NEEDS_LOGIN
+from app.core.roles import MemberRole, Scope
+from app.models import Organization
+from tests.factories import add_member, make_api_key, make_user
+from tests.operations import Operation, make_tenant, operations_of
 from tests.service import Service
 
 EVERYBODY = {"login", "refresh", "register"}
@@ -52,53 +44,23 @@ MEMBERS = {
 }
 """The least role in the organization of the path."""
 
+ACCOUNT = ("/api/v1/auth/", "/api/v1/users/me/")
+"""Where an operation needs a login, or nothing: an API key is not enough, nor to handle keys."""
+FOR_GOOD = {"delete_organization", "transfer_ownership"}
+"""Of the others, those that need a login as well."""
+
 BODIES = {"update_member": {"role": MemberRole.VIEWER}}
 """Valid ones, for operations on a row for which `{}` is none."""
 
 
-Ids = dict[str, str | UUID]
-
-
-@dataclass(frozen=True)
-class Operation:
-    name: str
-    method: str
-    path: str
-
-    async def call(self, client: AsyncClient, ids: Ids, body: object = None) -> Response:
-        return await client.request(self.method, self.path.format(**ids), json=body)
-
-
 @pytest.fixture
 def operations(service: Service) -> list[Operation]:
-    return [
-        Operation(str(route.name), method, str(route.path))
-        for route in iter_route_contexts(service.app.routes)
-        if isinstance(route.original_route, APIRoute)
-        and str(route.path).startswith(service.settings.API_V1_PREFIX)
-        for method in sorted(route.methods or ())
-    ]
+    return operations_of(service)
 
 
 @pytest.fixture
 def in_organizations(operations: list[Operation]) -> list[Operation]:
     return [operation for operation in operations if "{slug}" in operation.path]
-
-
-async def make_tenant(
-    session: AsyncSession, *, role: MemberRole = MemberRole.OWNER
-) -> tuple[User, Ids]:
-    """A user with this role in a new organization, and a value for each parameter of a path."""
-    organization = await make_organization(session, await make_user(session))
-    user = await make_member(session, organization, role)
-    project = await make_project(session, organization)
-    key, _ = await make_api_key(session, user, organization=organization)
-    return user, {
-        "key_id": key.id,
-        "slug": organization.slug,
-        "project_id": project.id,
-        "user_id": user.id,
-    }
 
 
 def test_every_operation_is_listed(operations: list[Operation]) -> None:
@@ -180,3 +142,56 @@ async def test_the_rows_of_another_organization_are_not_found(
 
     shown = {name for name, answer in answers.items() if answer.status_code != 404}
     assert answers.keys() > shown == set()
+
+
+async def test_an_api_key_changes_neither_the_account_nor_keys_and_ends_no_organization(
+    operations: list[Operation], service: Service, session: AsyncSession
+) -> None:
+    user, ids = await make_tenant(session)
+    _, key = await make_api_key(session, user, *Scope)
+    need_login = {
+        each.name
+        for each in operations
+        if each.path.startswith(ACCOUNT) or "/api-keys" in each.path or each.name in FOR_GOOD
+    }
+
+    answers = {each.name: await each.call(service.client(key), ids) for each in operations}
+
+    refused = {name for name, answer in answers.items() if answer.text.find(NEEDS_LOGIN) > 0}
+    assert refused == need_login - EVERYBODY
+    assert {answers[name].status_code for name in refused} == {403}
+
+
+async def test_an_api_key_without_the_scope_changes_nothing(
+    operations: list[Operation], service: Service, session: AsyncSession
+) -> None:
+    user, ids = await make_tenant(session)
+    _, key = await make_api_key(session, user, Scope.READ, Scope.ADMIN)
+    changing = [each for each in operations if each.method != "GET" and each.name not in EVERYBODY]
+
+    answers = {each.name: await each.call(service.client(key), ids) for each in changing}
+
+    assert {name for name, answer in answers.items() if answer.status_code != 403} == set()
+
+
+async def test_an_api_key_of_one_organization_opens_nothing_else(
+    operations: list[Operation], service: Service, session: AsyncSession
+) -> None:
+    user, own = await make_tenant(session)
+    _, others = await make_tenant(session)
+    organization = await session.get_one(Organization, own["organization_id"])
+    _, key = await make_api_key(session, user, *Scope, organization=organization)
+    await add_member(session, await session.get_one(Organization, others["organization_id"]), user)
+
+    answers = {
+        each.name: await each.call(service.client(key), others)
+        for each in operations
+        if each.name not in EVERYBODY
+    }
+
+    assert {answer.status_code for answer in answers.values()} == {403, 404}
+    assert {name for name, answer in answers.items() if answer.status_code == 404} == {
+        each.name
+        for each in operations
+        if "{slug}" in each.path and "/api-keys" not in each.path and each.name not in FOR_GOOD
+    }

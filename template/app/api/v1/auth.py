@@ -82,7 +82,7 @@ async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenP
     "/logout",
     summary="Log out",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(401),
+    responses=problems(401, 403),
 )
 async def logout(db: DB, claims: Claims) -> None:
     """Ends this session: its access and refresh tokens stop working at once.
