@@ -6,8 +6,9 @@ from httpx import ASGITransport, AsyncClient
 from time_machine import Traveller, travel
 
 from app.core.config import Settings, SettingsError
+from app.models import User
 from tests.conftest import settings_for
-from tests.factories import make_user
+from tests.factories import make_api_key, make_user
 from tests.limited import running_limited
 from tests.service import Service
 
@@ -35,6 +36,12 @@ def clock() -> Generator[Traveller]:
 async def limited(own_url: str) -> AsyncGenerator[Service]:
     async with running_limited(own_url, **SMALL) as service:
         yield service
+
+
+@pytest.fixture
+async def user(limited: Service) -> User:
+    async with limited.database.write() as session:
+        return await make_user(session)
 
 
 @pytest.fixture
@@ -89,9 +96,7 @@ async def test_the_address_that_a_client_claims_does_not_count(client: AsyncClie
     assert await statuses(client, REGISTER, 1) == [429]
 
 
-async def test_a_user_has_one_quota_at_all_addresses(limited: Service) -> None:
-    async with limited.database.write() as session:
-        user = await make_user(session)
+async def test_a_user_has_one_quota_at_all_addresses(limited: Service, user: User) -> None:
     token = (await limited.sign_in(user)).headers["Authorization"]
     answers = []
     for number in range(13):
@@ -101,12 +106,26 @@ async def test_a_user_has_one_quota_at_all_addresses(limited: Service) -> None:
     assert [answer.status_code for answer in answers] == [200] * 12 + [429]
 
 
+async def test_a_user_has_one_quota_for_logins_and_keys(limited: Service, user: User) -> None:
+    async with limited.database.write() as session:
+        keys = [(await make_api_key(session, user))[1] for _ in range(2)]
+    token = (await limited.sign_in(user)).headers["Authorization"].removeprefix("Bearer ")
+    answers = []
+    for number in range(13):
+        async with client_at(limited, f"192.0.2.{number}") as client:
+            bearer = [*keys, token][number % 3]
+            answers.append(await client.get(ME, headers={"Authorization": f"Bearer {bearer}"}))
+
+    assert [answer.status_code for answer in answers] == [200] * 12 + [429]
+
+
+@pytest.mark.parametrize("kind", ["token", "ak_"])
 async def test_tokens_that_are_worth_nothing_share_the_quota_of_their_address(
-    limited: Service,
+    limited: Service, kind: str
 ) -> None:
     answers = []
     for number in range(13):
-        async with limited.client(f"token-{number}") as client:
+        async with limited.client(f"{kind}{number}") as client:
             answers.append(await client.get(ME))
 
     assert [answer.status_code for answer in answers] == [401] * 12 + [429]
