@@ -3,6 +3,7 @@ import re
 from typing import Any
 
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.core.config import Settings
 from app.core.errors import Invalid, Unavailable
@@ -42,6 +43,24 @@ async def test_no_character_of_a_long_password_is_ignored(passwords: Passwords) 
 
 async def test_nobodys_password_never_matches(passwords: Passwords) -> None:
     assert await passwords.verify("Correct-Horse-7!", None) == (False, None)
+
+
+async def test_for_nobody_a_hash_with_the_parameters_of_today_is_verified(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that an unknown e-mail takes as long as a known one."""
+    verified = []
+    verify = Argon2Hasher.verify
+
+    def watched(hasher: Argon2Hasher, password: str, hashed: str) -> bool:
+        verified.append(hashed)
+        return verify(hasher, password, hashed)
+
+    monkeypatch.setattr(Argon2Hasher, "verify", watched)
+    await passwords_with(settings, PASSWORD_HASH_TIME_COST=4).verify("Correct-Horse-7!", None)
+
+    [hashed] = verified
+    assert "$m=8,t=4,p=1$" in hashed
 
 
 async def test_a_hash_with_other_parameters_is_renewed(settings: Settings) -> None:
