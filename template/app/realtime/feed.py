@@ -35,9 +35,9 @@ class Feed:
                 "deleted_at" in change.columns or change.kind is Kind.DELETED
             ):
                 self._hub.recheck(row_id)
-            case Membership(user_id=row_id) | User(id=row_id):
+            case Membership(user_id=row_id) | User(id=row_id) | UserSession(id=row_id):
                 self._hub.recheck(row_id)
-            case ApiKey(id=row_id) | UserSession(id=row_id):
+            case ApiKey(id=row_id) if "revoked_at" in change.columns:
                 self._hub.recheck(row_id)
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
@@ -84,11 +84,10 @@ def is_use_noted(key: ApiKey) -> bool:
 
 async def note_use(session: AsyncSession, key_id: UUID) -> None:
     """Does nothing if another request has done it meanwhile."""
-    now = utc_now()
-    long_ago = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - USE_NOTED_EVERY)
-    await session.execute(
-        update(ApiKey).where(ApiKey.id == key_id, long_ago).values(last_used_at=now)
-    )
+    key = await session.get(ApiKey, key_id)
+    if key is not None and not is_use_noted(key):
+        key.last_used_at = utc_now()
+        await session.flush()
 
 
 async def _create(
