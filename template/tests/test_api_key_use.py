@@ -41,6 +41,18 @@ async def test_the_last_use_is_noted_to_the_minute(service: Service, session: As
     assert (noted[2] - noted[0]).total_seconds() >= 60
 
 
+async def test_of_two_that_note_a_use_at_once_the_second_has_nothing_to_do(
+    session: AsyncSession,
+) -> None:
+    key, _ = await make_api_key(session, await make_user(session))
+    await api_keys.note_use(session, key.id)
+    first = key.last_used_at
+
+    await api_keys.note_use(session, key.id)
+
+    assert first is key.last_used_at is not None
+
+
 async def test_a_refused_key_was_not_used(service: Service, session: AsyncSession) -> None:
     key, secret = await make_api_key(session, await make_user(session), revoked_at=utc_now())
 

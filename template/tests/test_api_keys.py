@@ -208,13 +208,15 @@ async def test_a_key_rests_with_its_user_and_does_not_come_back(
 async def test_a_key_of_a_deleted_user_is_worth_nothing(
     service: Service, session: AsyncSession, user: User
 ) -> None:
-    _, revoked = await make_api_key(session, user)
+    known, revoked = await make_api_key(session, user)
     admin = await service.sign_in(await make_admin(session))
 
     await admin.delete(f"/api/v1/users/{user.id}")
-    _, later_stored = await make_api_key(session, user)
+    await session.refresh(known)
+    _, unnoticed = await make_api_key(session, user)
 
-    assert [await status_of(service, key) for key in (revoked, later_stored)] == [401, 401]
+    assert known.revoked_at is not None
+    assert [await status_of(service, key) for key in (revoked, unnoticed)] == [401, 401]
 
 
 async def test_the_life_of_a_key_is_in_the_audit_log(

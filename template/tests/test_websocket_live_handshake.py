@@ -71,8 +71,11 @@ async def test_a_token_that_is_malformed_forged_or_expired_is_refused(room: Room
     header, payload, signature = good.split(".")
     with later(-3600):
         old = await room.token(room.owner)
+    with later(-60 * room.service.settings.ACCESS_TOKEN_EXPIRE_MINUTES - 1):
+        just_expired = await room.token(room.owner)
 
-    for token in ("x", f"{header}.{payload}.{signature[::-1]}", f"{header}.{payload}.", old):
+    forged = (f"{header}.{payload}.{signature[::-1]}", f"{header}.{payload}.")
+    for token in ("x", *forged, old, just_expired):
         assert_problem(await room.refusal(token), 401)
 
 
