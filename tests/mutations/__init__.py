@@ -3,6 +3,7 @@
 from tests.mutations.faults import FAULTS
 from tests.mutations.http import HTTP
 from tests.mutations.input import INPUT
+from tests.mutations.keys import KEYS
 from tests.mutations.logins import LOGINS
 from tests.mutations.mutation import Mutation as Mutation
 from tests.mutations.rights import RIGHTS
@@ -11,4 +12,4 @@ from tests.mutations.secrets import SECRETS
 from tests.mutations.sessions import SESSIONS
 from tests.mutations.tokens import TOKENS
 
-MUTATIONS = [*TOKENS, *SESSIONS, *LOGINS, *RIGHTS, *INPUT, *HTTP, *SECRETS, *FAULTS, *ROOMS]
+MUTATIONS = [*TOKENS, *SESSIONS, *LOGINS, *KEYS, *RIGHTS, *INPUT, *HTTP, *SECRETS, *FAULTS, *ROOMS]

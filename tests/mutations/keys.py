@@ -1,0 +1,71 @@
+"""API keys."""
+
+from tests.mutations.mutation import Mutation
+
+KEYS = [
+    Mutation(
+        "a key is stored as it is",
+        "app/services/api_key.py",
+        """        key_hash=hash_token(secret),""",
+        """        key_hash=secret,""",
+        "test_api_keys",
+    ),
+    Mutation(
+        "a key that expired goes on",
+        "app/services/auth.py",
+        """    if credential.expires_at is not None and credential.expires_at <= utc_now():""",
+        """    if False:""",
+        "test_api_keys",
+    ),
+    Mutation(
+        "a key to read also writes",
+        "app/api/deps.py",
+        """caller.require(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)""",
+        """pass""",
+        "test_api_key_scopes",
+    ),
+    Mutation(
+        "every key of an administrator is one",
+        "app/api/deps.py",
+        """    caller.require(Scope.ADMIN)\n""",
+        "",
+        "test_api_key_scopes",
+    ),
+    Mutation(
+        "a user gives a key more than he has",
+        "app/services/api_key.py",
+        """    if Scope.ADMIN in body.scopes and user.role is not UserRole.ADMIN:""",
+        """    if False:""",
+        "test_api_key_scopes",
+    ),
+    Mutation(
+        "a key makes other keys",
+        "app/api/deps.py",
+        """    if caller.key is not None:
+        raise Forbidden(NEEDS_LOGIN)""",
+        """    if False:
+        raise Forbidden(NEEDS_LOGIN)""",
+        "test_access",
+    ),
+    Mutation(
+        "a key of one organization opens the others",
+        "app/services/auth.py",
+        """return self.key is None or self.key.organization_id in {None, organization_id}""",
+        """return True""",
+        "test_access",
+    ),
+    Mutation(
+        "a key of an organization opens the account of its maker",
+        "app/api/deps.py",
+        """    if caller.key is not None and caller.key.organization_id is not None:""",
+        """    if False:""",
+        "test_access",
+    ),
+    Mutation(
+        "anybody revokes a key",
+        "app/services/api_key.py",
+        """_revoke(session, whose, ApiKey.id == key_id)""",
+        """_revoke(session, ApiKey.id == key_id)""",
+        "test_api_keys",
+    ),
+]
