@@ -1,7 +1,7 @@
 """The operations of the API, and somebody who may call them."""
 
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import AsyncClient, Response
@@ -54,5 +54,6 @@ async def make_tenant(
         "organization_id": organization.id,
         "slug": organization.slug,
         "project_id": project.id,
+        "session_id": uuid4(),
         "user_id": user.id,
     }

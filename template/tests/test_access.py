@@ -11,15 +11,30 @@ from tests.factories import add_member, make_api_key, make_user
 from tests.operations import Operation, make_tenant, operations_of
 from tests.service import Service
 
-EVERYBODY = {"login", "refresh", "register"}
+EVERYBODY = {
+    "confirm_email",
+    "forgot_password",
+    "login",
+    "refresh",
+    "register",
+    "reset_password",
+    "verify_email",
+}
 SIGNED_IN = {
+    "change_password",
     "create_api_key",
     "create_organization",
+    "delete_me",
     "list_api_keys",
     "list_organizations",
+    "list_sessions",
     "logout",
+    "logout_all",
     "read_me",
+    "request_email_change",
+    "request_verification",
     "revoke_api_key",
+    "revoke_session",
     "update_me",
 }
 ADMINISTRATORS = {"create_user", "delete_user", "list_users", "read_user", "update_user"}

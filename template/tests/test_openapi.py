@@ -7,7 +7,17 @@ from httpx import AsyncClient
 
 from tests.service import Service
 
-PUBLIC = {"health", "login", "readiness", "refresh", "register"}
+PUBLIC = {
+    "confirm_email",
+    "forgot_password",
+    "health",
+    "login",
+    "readiness",
+    "refresh",
+    "register",
+    "reset_password",
+    "verify_email",
+}
 """All other operations need a token. Add your own ones that do not."""
 
 SELF_EXPLAINING = {"date", "date-time", "uuid"}

@@ -63,14 +63,14 @@ async def _create(settings: "Settings", admin: "UserCreate") -> None:
     async with open_database(settings) as database, database.write.begin() as session:
         if await users.find_by_email(session, admin.email):
             raise Conflict(f"{admin.email} is registered already: add --promote.")
-        await users.create(
-            session,
-            Passwords(settings),
+        new = users.NewUser(
             email=admin.email,
             name=admin.name,
-            password=admin.password.get_secret_value(),
+            password=admin.password,
             role=admin.role,
+            verified=True,
         )
+        await users.create(session, Passwords(settings), new)
 
 
 async def _promote(settings: "Settings", email: str) -> None:

@@ -15,6 +15,15 @@ class AppError(Exception):
         self.detail = detail
 
 
+class InvalidOneTimeToken(AppError):
+    """A mailed token that is unknown, was used, has expired or is void: which one is not told."""
+
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("The token is wrong, was used already or has expired; ask for a new one")
+
+
 class Unauthorized(AppError):
     status = 401
 

@@ -1,6 +1,6 @@
 """The vocabulary of the other schemas: base classes, pages and problems."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -70,6 +70,10 @@ class PaginatedResponse(BaseModel, Generic[T]):
             total_pages=total_pages,
             has_more=pagination.page < total_pages,
         )
+
+
+class Accepted(Schema):
+    detail: Literal["A mail says how to go on"] = "A mail says how to go on"
 
 
 class FieldProblem(BaseModel):

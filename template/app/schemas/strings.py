@@ -99,6 +99,11 @@ def _encodable(secret: SecretStr) -> SecretStr:
 Secret = Annotated[SecretStr, AfterValidator(_encodable)]
 
 
+OneTimeToken = Annotated[
+    Secret, Field(min_length=1, max_length=200, examples=["the-token-in-the-mail"])
+]
+
+
 def _long_enough(password: SecretStr) -> SecretStr:
     if not MIN_PASSWORD <= len(password.get_secret_value()) <= MAX_PASSWORD:
         raise ValueError(f"Password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")

@@ -6,7 +6,7 @@ from pydantic import Field, StrictBool
 from app.core.roles import MemberRole, UserRole
 from app.schemas.common import Input, Patch, Schema
 from app.schemas.organization import OrganizationSummary
-from app.schemas.strings import Email, Name, NewPassword
+from app.schemas.strings import Email, Name, NewPassword, Password
 
 
 class UserCreate(Input):
@@ -23,6 +23,10 @@ class UserUpdateMe(Patch):
     name: Name | None = None
 
 
+class AccountDeletion(Input):
+    password: Password
+
+
 class UserUpdate(Patch):
     role: UserRole | None = None
     is_active: StrictBool | None = None
@@ -34,6 +38,7 @@ class UserResponse(Schema):
     name: str = Field(examples=["Ada Lovelace"])
     role: UserRole
     is_active: bool
+    email_verified_at: datetime | None
     created_at: datetime
     updated_at: datetime
 

@@ -19,6 +19,7 @@ class Action(StrEnum):
 
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
+    EMAIL_CHANGE_REQUESTED = "user.email_change_requested"
     EMAIL_CHANGED = "user.email_changed"
     EMAIL_VERIFIED = "user.email_verified"
     INVITATION_ACCEPTED = "invitation.accepted"

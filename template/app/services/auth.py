@@ -53,7 +53,12 @@ class Caller:
 
 
 async def authenticate(
-    session: AsyncSession, passwords: Passwords, *, email: str, password: str
+    session: AsyncSession,
+    passwords: Passwords,
+    *,
+    email: str,
+    password: str,
+    only_verified: bool = False,
 ) -> User:
     """Raises Unauthorized, after the same time for a wrong password and an unknown e-mail."""
     user = await users.find_by_email(session, email)
@@ -66,9 +71,24 @@ async def authenticate(
     await session.refresh(user)
     if not user.is_active or user.deleted_at is not None:
         raise Forbidden("Inactive account")
+    if only_verified and user.email_verified_at is None:
+        raise Forbidden("Verify the e-mail address first: the mail to it says how")
     if rehashed:
         user.hashed_password = rehashed
     return user
+
+
+async def confirm_password(
+    session: AsyncSession, passwords: Passwords, user: User, password: str
+) -> User:
+    """Asks a user who is logged in once more. Raises Forbidden."""
+    user_id, hashed_password = user.id, user.hashed_password
+    # Hashing is slow: release the connection and its locks first.
+    await session.rollback()
+    matches, _ = await passwords.verify(password, hashed_password)
+    if not matches:
+        raise Forbidden("Incorrect password")
+    return await users.get(session, user_id)
 
 
 async def get_caller(session: AsyncSession, claims: AccessClaims | KeyClaims) -> Caller:

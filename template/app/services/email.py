@@ -23,14 +23,28 @@ class Undelivered(Exception):
 templates = Environment(
     loader=PackageLoader("app", "templates/email"),
     autoescape=select_autoescape(["html"]),
+    lstrip_blocks=True,
+    trim_blocks=True,
     undefined=StrictUndefined,
 )
 
 
 def compose(
-    settings: Settings, template: str, *, message_id: str, to: str, subject: str, **values: str
+    settings: Settings,
+    template: str,
+    *,
+    message_id: str,
+    to: str,
+    subject: str,
+    page: str = "",
+    token: str = "",
+    **values: str,
 ) -> EmailMessage:
-    """`message_id` marks a mail that is sent twice as one. Raises ValueError for a bad header."""
+    """`message_id` marks a mail that is sent twice as one; `page` of the frontend takes `token`.
+    Raises ValueError for a bad header.
+    """
+    # Behind the #, what a browser keeps to itself: the token reaches no log and no other page.
+    link = f"{settings.FRONTEND_URL}{page}#token={token}" if settings.FRONTEND_URL and page else ""
     sender = Address(settings.PROJECT_NAME, addr_spec=settings.MAIL_FROM)
     recipient = validate_email(to, check_deliverability=False)
     message = EmailMessage()
@@ -40,7 +54,8 @@ def compose(
     message["Date"] = utc_now()
     message["Message-ID"] = f"<{message_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies (RFC 3834)
-    context = {"project_name": settings.PROJECT_NAME, **values}
+    context = {"project_name": settings.PROJECT_NAME, "name": ""} | values
+    context |= {"link": link, "token": token}
     message.set_content(templates.get_template(f"{template}.txt").render(context))
     html = templates.get_template(f"{template}.html").render(context)
     message.add_alternative(html, subtype="html")

@@ -1,8 +1,11 @@
 """Users: the accounts of the platform, which are marked as deleted rather than removed."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
@@ -18,8 +21,24 @@ from app.services import membership as memberships
 from app.services import session as sessions
 
 
-async def get(session: AsyncSession, user_id: UUID) -> User:
-    user = await session.scalar(select(User).where(User.id == user_id, User.deleted_at.is_(None)))
+@dataclass(frozen=True)
+class NewUser:
+    """`verified`: somebody vouches for the e-mail address."""
+
+    email: str
+    name: str
+    password: SecretStr
+    role: UserRole = UserRole.USER
+    is_active: bool = True
+    verified: bool = False
+
+
+async def get(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
+    """Pass `lock` to change the row: concurrent changes then happen one after the other."""
+    query = select(User).where(User.id == user_id, User.deleted_at.is_(None))
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    user = await session.scalar(query)
     if user is None:
         raise NotFound("User not found")
     return user
@@ -75,28 +94,22 @@ async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserO
     return [UserOrganization.model_validate(row) for row in rows]
 
 
-async def create(
-    session: AsyncSession,
-    passwords: Passwords,
-    *,
-    email: str,
-    name: str,
-    password: str,
-    role: UserRole = UserRole.USER,
-    is_active: bool = True,
-) -> User:
-    passwords.check_new(password, email=email)
-    # Before this function's first statement: a registration has no transaction open meanwhile.
-    user = User(
-        email=email,
-        email_normalized=normalize_email(email),
-        name=name,
-        hashed_password=await passwords.hash(password),
-        role=role,
-        is_active=is_active,
-    )
+async def create(session: AsyncSession, passwords: Passwords, new: NewUser) -> User:
+    user = await _prepare(passwords, new)
     session.add(user)
     await session.flush()
+    return user
+
+
+async def register(session: AsyncSession, passwords: Passwords, new: NewUser) -> User | None:
+    """None if the e-mail is registered already; which takes as long."""
+    user = await _prepare(passwords, new)
+    try:
+        async with session.begin_nested():
+            session.add(user)
+            await session.flush()
+    except IntegrityError:
+        return None
     return user
 
 
@@ -133,6 +146,21 @@ async def delete(session: AsyncSession, user_id: UUID) -> None:
     await session.flush()
     await sessions.revoke_all(session, user.id)
     await api_keys.revoke_all(session, user.id)
+
+
+async def _prepare(passwords: Passwords, new: NewUser) -> User:
+    """Before the first statement: a registration has no transaction open while it hashes."""
+    password = new.password.get_secret_value()
+    passwords.check_new(password, email=new.email)
+    return User(
+        email=new.email,
+        email_normalized=normalize_email(new.email),
+        name=new.name,
+        hashed_password=await passwords.hash(password),
+        role=new.role,
+        is_active=new.is_active,
+        email_verified_at=utc_now() if new.verified else None,
+    )
 
 
 async def _lock_admins(session: AsyncSession) -> list[User]:

@@ -13,10 +13,22 @@ from kombu.exceptions import OperationalError
 from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.db.session import Database
-from app.tasks.email import send_welcome_email
+from app.tasks.email import (
+    send_account_exists_email,
+    send_email_change_emails,
+    send_password_changed_email,
+    send_password_reset_email,
+    send_verification_email,
+    send_welcome_email,
+)
 from app.tasks.queue import Start, Task
 
 TASKS: tuple[Task[...], ...] = (
+    send_account_exists_email,
+    send_email_change_emails,
+    send_password_changed_email,
+    send_password_reset_email,
+    send_verification_email,
     send_welcome_email,
     # Your own tasks go below this line.
 )

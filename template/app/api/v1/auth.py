@@ -1,17 +1,24 @@
-from fastapi import APIRouter, Depends, status
+from typing import Any
 
-from app.api.deps import DB, AppPasswords, AppSettings, Claims, Tasks
+from fastapi import APIRouter, Depends, Response, status
+from fastapi.responses import JSONResponse
+
+from app.api.deps import DB, AppPasswords, AppSettings, Claims, Tasks, UserAgent
 from app.api.errors import problems
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.models import User
 from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
+from app.schemas.common import Accepted
 from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse
-from app.services import auth
+from app.services import audit, auth
 from app.services import session as sessions
 from app.services import user as users
 from app.services.session import TokenPair
-from app.tasks.email import send_welcome_email
+from app.services.user import NewUser
+from app.tasks.email import send_account_exists_email, send_welcome_email
+
+ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": Accepted, "description": "Accepted"}}
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -21,20 +28,35 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     summary="Register",
     status_code=status.HTTP_201_CREATED,
     response_model=UserResponse,
-    responses=problems(409),
+    responses=problems(409) | ACCEPTED,
     dependencies=[Depends(limit_address(Policy.REGISTER))],
 )
-async def register(db: DB, passwords: AppPasswords, queue: Tasks, body: RegisterRequest) -> User:
-    """Creates a user account and sends a welcome mail. The role is always `user`."""
-    user = await users.create(
-        db,
-        passwords,
-        email=body.email,
-        name=body.name,
-        password=body.password.get_secret_value(),
-    )
-    queue.enqueue(send_welcome_email, str(user.id))
-    return user
+async def register(
+    db: DB,
+    passwords: AppPasswords,
+    settings: AppSettings,
+    limiter: Limiter,
+    queue: Tasks,
+    body: RegisterRequest,
+) -> User | Response:
+    """Creates a user account and mails a token to verify the e-mail. The role is always `user`.
+
+    With `REGISTRATION_ENUMERATION_SAFE` the response is 202 whether or not the e-mail was
+    registered already; only a mail to it tells.
+    """
+    new = NewUser(email=body.email, name=body.name, password=body.password)
+    if settings.REGISTRATION_ENUMERATION_SAFE:
+        await limiter.count(Policy.MAIL, f"register:{normalize_email(body.email)}")
+        user = await users.register(db, passwords, new)
+    else:
+        user = await users.create(db, passwords, new)
+    if user:
+        queue.enqueue(send_welcome_email, str(user.id))
+    elif known := await users.find_by_email(db, new.email):
+        queue.enqueue(send_account_exists_email, str(known.id))
+    if user and not settings.REGISTRATION_ENUMERATION_SAFE:
+        return user
+    return JSONResponse(Accepted().model_dump(), status.HTTP_202_ACCEPTED)
 
 
 @router.post(
@@ -45,21 +67,30 @@ async def register(db: DB, passwords: AppPasswords, queue: Tasks, body: Register
     dependencies=[Depends(limit_address(Policy.LOGIN))],
 )
 async def login(
-    db: DB, passwords: AppPasswords, settings: AppSettings, limiter: Limiter, body: LoginRequest
+    db: DB,
+    passwords: AppPasswords,
+    settings: AppSettings,
+    limiter: Limiter,
+    user_agent: UserAgent,
+    body: LoginRequest,
 ) -> TokenPair:
     """Starts a session. Send the access token with each request as `Authorization: Bearer …`, and
     use the refresh token to get the next pair.
 
-    401 for an unknown e-mail or a wrong password, 403 for a deactivated account. After too many
+    401 for an unknown e-mail or a wrong password, 403 for a deactivated account, or for one whose
+    e-mail is not verified where that is required. After too many
     failures an account accepts no login for a while (429); its open sessions are not affected.
     """
     account = normalize_email(body.email)
     await limiter.count(Policy.LOGIN_FAILURES, account)
     user = await auth.authenticate(
-        db, passwords, email=body.email, password=body.password.get_secret_value()
+        *(db, passwords),
+        email=body.email,
+        password=body.password.get_secret_value(),
+        only_verified=settings.EMAIL_VERIFICATION_REQUIRED,
     )
     await limiter.reset(Policy.LOGIN_FAILURES, account)
-    return await sessions.start(db, settings, user)
+    return await sessions.start(db, settings, user, user_agent=user_agent)
 
 
 @router.post(
@@ -89,4 +120,5 @@ async def logout(db: DB, claims: Claims) -> None:
 
     Logging out again is not an error.
     """
+    audit.set_origin(db, actor_id=claims.user_id)
     await sessions.revoke(db, claims.session_id)

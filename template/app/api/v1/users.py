@@ -3,13 +3,21 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, status
 
-from app.api.deps import DB, AdminUser, AppPasswords, CurrentUser, Pagination
+from app.api.deps import (
+    DB,
+    AdminUser,
+    AppPasswords,
+    ConfirmPassword,
+    CurrentUser,
+    Pagination,
+)
 from app.api.errors import problems
 from app.core.roles import UserRole
 from app.models import User
 from app.schemas.common import PaginatedResponse
 from app.schemas.strings import SafeStr
 from app.schemas.user import (
+    AccountDeletion,
     UserCreate,
     UserResponse,
     UserUpdate,
@@ -17,6 +25,7 @@ from app.schemas.user import (
     UserWithOrganizations,
 )
 from app.services import user as users
+from app.services.user import NewUser
 
 router = APIRouter(prefix="/users", tags=["users"], responses=problems(401, 403))
 
@@ -56,6 +65,22 @@ async def update_me(db: DB, user: CurrentUser, body: UserUpdateMe) -> User:
     return await users.update_me(db, user, body)
 
 
+@router.delete(
+    "/me",
+    summary="Delete my account",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(409),
+)
+async def delete_me(db: DB, confirm: ConfirmPassword, body: AccountDeletion) -> None:
+    """Needs the password. Ends all sessions and API keys and frees the e-mail for a new account.
+
+    409 for the only owner of an organization, which is named, and for the last administrator;
+    403 for a wrong password, 429 after too many.
+    """
+    user = await confirm(body.password)
+    await users.delete(db, user.id)
+
+
 @router.get(
     "/{user_id}", summary="Read a user", response_model=UserResponse, responses=problems(404)
 )
@@ -73,15 +98,15 @@ async def read_user(db: DB, admin: AdminUser, user_id: UUID) -> User:
 )
 async def create_user(db: DB, passwords: AppPasswords, admin: AdminUser, body: UserCreate) -> User:
     """Creates an account with any role. Administrators only."""
-    return await users.create(
-        db,
-        passwords,
+    new = NewUser(
         email=body.email,
         name=body.name,
-        password=body.password.get_secret_value(),
+        password=body.password,
         role=body.role,
         is_active=body.is_active,
+        verified=True,
     )
+    return await users.create(db, passwords, new)
 
 
 @router.patch(
