@@ -1,5 +1,6 @@
 """Rows for tests to start from: each one valid, and unlike the others where it must be."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any, TypeVar
 
@@ -7,9 +8,10 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.roles import MemberRole, Scope, UserRole
 from app.core.tokens import hash_token, new_api_key
-from app.models import ApiKey, Membership, Organization, Project, User
+from app.models import ApiKey, Invitation, Membership, Organization, Project, User
 from app.schemas.strings import normalize_email
 
 PASSWORD = "Correct-Horse-7!"
@@ -73,6 +75,21 @@ async def make_project(
     number = next(_numbers)
     names = {"name": f"Project {number}", "slug": f"project-{number}"}
     return await _save(session, Project(organization_id=organization.id, **names | columns))
+
+
+async def make_invitation(
+    session: AsyncSession, organization: Organization, inviter: User, **columns: Any
+) -> Invitation:
+    email = columns.pop("email", f"guest{next(_numbers)}@example.com")
+    usual = {
+        "organization_id": organization.id,
+        "invited_by": inviter.id,
+        "email": email,
+        "email_normalized": normalize_email(email),
+        "role": MemberRole.MEMBER,
+        "expires_at": utc_now() + timedelta(days=7),
+    }
+    return await _save(session, Invitation(**usual | columns))
 
 
 async def make_api_key(

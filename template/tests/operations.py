@@ -11,6 +11,7 @@ from app.core.roles import MemberRole
 from app.models import User
 from tests.factories import (
     make_api_key,
+    make_invitation,
     make_member,
     make_organization,
     make_project,
@@ -48,8 +49,10 @@ async def make_tenant(
     organization = await make_organization(session, await make_user(session))
     user = await make_member(session, organization, role)
     project = await make_project(session, organization)
+    invitation = await make_invitation(session, organization, user)
     key, _ = await make_api_key(session, user, organization=organization)
     return user, {
+        "invitation_id": invitation.id,
         "key_id": key.id,
         "organization_id": organization.id,
         "slug": organization.slug,

@@ -21,6 +21,7 @@ EVERYBODY = {
     "verify_email",
 }
 SIGNED_IN = {
+    "accept_invitation",
     "change_password",
     "create_api_key",
     "create_organization",
@@ -40,17 +41,20 @@ SIGNED_IN = {
 ADMINISTRATORS = {"create_user", "delete_user", "list_users", "read_user", "update_user"}
 MEMBERS = {
     "add_member": MemberRole.ADMIN,
+    "create_invitation": MemberRole.ADMIN,
     "create_organization_api_key": MemberRole.ADMIN,
     "create_project": MemberRole.MEMBER,
     "delete_organization": MemberRole.OWNER,
     "delete_project": MemberRole.ADMIN,
     "leave_organization": MemberRole.VIEWER,
+    "list_invitations": MemberRole.ADMIN,
     "list_members": MemberRole.VIEWER,
     "list_organization_api_keys": MemberRole.ADMIN,
     "list_projects": MemberRole.VIEWER,
     "read_organization": MemberRole.VIEWER,
     "read_project": MemberRole.VIEWER,
     "remove_member": MemberRole.VIEWER,
+    "revoke_invitation": MemberRole.ADMIN,
     "revoke_organization_api_key": MemberRole.ADMIN,
     "transfer_ownership": MemberRole.OWNER,
     "update_member": MemberRole.ADMIN,

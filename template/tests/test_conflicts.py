@@ -14,6 +14,7 @@ from app.models import Project, RefreshToken, UserSession
 from tests.factories import (
     HASHED_PASSWORD,
     add_member,
+    make_invitation,
     make_organization,
     make_project,
     make_user,
@@ -44,6 +45,13 @@ async def same_project(session: AsyncSession) -> None:
     await make_project(session, organization, slug="apollo")
 
 
+async def same_invitation(session: AsyncSession) -> None:
+    owner = await make_user(session)
+    organization = await make_organization(session, owner)
+    await make_invitation(session, organization, owner, email="ada@example.com")
+    await make_invitation(session, organization, owner, email="ADA@example.com")
+
+
 async def same_token(session: AsyncSession) -> None:
     tomorrow = utc_now() + timedelta(days=1)
     login = UserSession(user=await make_user(session), expires_at=tomorrow)
@@ -59,6 +67,7 @@ async def same_token(session: AsyncSession) -> None:
         (same_slug, "Slug already taken"),
         (same_member, "The user is already a member"),
         (same_project, "The organization already has a project with this slug"),
+        (same_invitation, "There is an open invitation for this e-mail"),
         (same_token, UNKNOWN),
     ],
 )

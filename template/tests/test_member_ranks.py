@@ -32,7 +32,9 @@ async def test_nobody_adds_somebody_above_himself(
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_user(session)
 
-    assert (await client.post(URL, json={"email": user.email, "role": role})).status_code == status
+    response = await client.post(URL, json={"user_id": str(user.id), "role": role})
+
+    assert response.status_code == status
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ async def test_members_are_counted_as_they_come_and_go(
         counts.append((await read(there, path))["member_count"])
 
     for user in users:
-        await note(here.post(f"{path}/members", json={"email": user.email}))
+        await note(here.post(f"{path}/members", json={"user_id": str(user.id)}))
     await note(here.delete(f"{path}/members/{users[0].id}"))
     async with await committed_service.sign_in(users[1]) as client:
         await note(client.post(f"{path}/leave"))

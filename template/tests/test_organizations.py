@@ -73,6 +73,9 @@ async def test_a_good_organization_is_accepted(name: str, slug: str, client: Asy
         ACME | {"slug": "me"},
         ACME | {"slug": "new"},
         ACME | {"slug": "admin"},
+        ACME | {"slug": "invitations"},
+        ACME | {"slug": "localhost"},
+        ACME | {"slug": "settings"},
         ACME | {"owner_id": "00000000-0000-4000-8000-000000000000"},
     ],
 )

@@ -2,13 +2,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from app.core.roles import MemberRole
 from app.schemas.common import Input, Patch, Schema
-from app.schemas.strings import Email, LongName, Slug
-
-RESERVED_SLUGS = {"admin", "api", "auth", "health", "me", "new", "null", "undefined", "www"}
+from app.schemas.reserved_slugs import RESERVED_SLUGS
+from app.schemas.strings import LongName, Slug
 
 
 def _not_reserved(slug: str) -> str:
@@ -45,17 +44,8 @@ class OwnershipTransfer(Input):
 
 
 class MemberCreate(Input):
-    """Give exactly one of `user_id` and `email`."""
-
-    user_id: UUID | None = None
-    email: Email | None = None
+    user_id: UUID = Field(description="Of a user who is known already; others are invited")
     role: MemberRole = MemberRole.MEMBER
-
-    @model_validator(mode="after")
-    def _name_one_user(self) -> "MemberCreate":
-        if (self.user_id is None) == (self.email is None):
-            raise ValueError("Give either user_id or email")
-        return self
 
 
 class MemberUpdate(Input):

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from app.core.clock import utc_now
 from app.core.config import Settings
+from app.core.tokens import hash_token
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -60,6 +61,11 @@ def compose(
     html = templates.get_template(f"{template}.html").render(context)
     message.add_alternative(html, subtype="html")
     return message
+
+
+def message_id(job_id: str, *parts: str) -> str:
+    """The same when a job sends the same once more; another one with another token."""
+    return ".".join([job_id, *(hash_token(part)[:16] for part in parts if part)])
 
 
 async def send(settings: Settings, message: EmailMessage) -> None:

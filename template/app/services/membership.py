@@ -14,7 +14,6 @@ from app.core.roles import MemberRole, may_grant, may_manage
 from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams
 from app.schemas.organization import MemberCreate
-from app.schemas.strings import normalize_email
 from app.services import organization as organizations
 
 
@@ -36,8 +35,8 @@ async def list_members(
 
 
 async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> Membership:
-    user = await _find_user(session, body)
-    actor = await _lock(session, actor)
+    user = await _find_user(session, body.user_id)
+    actor = await lock(session, actor)
     if not may_grant(actor.role, body.role):
         raise Forbidden
     if user is None:
@@ -51,7 +50,7 @@ async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> M
 async def change_role(
     session: AsyncSession, actor: Membership, user_id: UUID, role: MemberRole
 ) -> Membership:
-    actor = await _lock(session, actor)
+    actor = await lock(session, actor)
     member = await _get(session, actor.organization_id, user_id)
     if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):
         raise Forbidden
@@ -64,7 +63,7 @@ async def change_role(
 
 async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> None:
     """Members may remove themselves; for others, `may_manage` decides."""
-    actor = await _lock(session, actor)
+    actor = await lock(session, actor)
     member = await _get(session, actor.organization_id, user_id)
     if member is not actor and not may_manage(actor.role, member.role):
         raise Forbidden
@@ -75,7 +74,7 @@ async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> Non
 
 async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: UUID) -> Membership:
     """The member becomes owner and the caller admin; returns the caller's membership."""
-    actor = await _lock(session, actor)
+    actor = await lock(session, actor)
     if actor.role is not MemberRole.OWNER:
         raise Forbidden
     member = await _get(session, actor.organization_id, user_id)
@@ -106,23 +105,29 @@ async def leave_all(session: AsyncSession, user_id: UUID) -> None:
     await session.flush()
 
 
-async def _find_user(session: AsyncSession, body: MemberCreate) -> User | None:
+async def has_email(session: AsyncSession, organization_id: UUID, email: str) -> bool:
+    """Whether somebody with this normalized address is a member."""
+    query = (
+        select(Membership.id)
+        .join(Membership.user)
+        .where(Membership.organization_id == organization_id, User.email_normalized == email)
+    )
+    return await session.scalar(query) is not None
+
+
+async def _find_user(session: AsyncSession, user_id: UUID) -> User | None:
     """Locks the user, who could otherwise be deleted before becoming a member.
 
     `leave_all` locks in the same order, the user before organizations, so there is no deadlock.
     """
-    if body.email:
-        who = User.email_normalized == normalize_email(body.email)
-    else:
-        who = User.id == body.user_id
     return await session.scalar(
         select(User)
-        .where(who, User.is_active, User.deleted_at.is_(None))
+        .where(User.id == user_id, User.is_active, User.deleted_at.is_(None))
         .with_for_update(read=True)
     )
 
 
-async def _lock(session: AsyncSession, actor: Membership) -> Membership:
+async def lock(session: AsyncSession, actor: Membership) -> Membership:
     """The actor's membership as it is once the organization is locked."""
     locked = await session.scalar(
         select(Organization.id)

@@ -21,11 +21,13 @@ from app.tasks.email import (
     send_verification_email,
     send_welcome_email,
 )
+from app.tasks.invitation import send_invitation_email
 from app.tasks.queue import Start, Task
 
 TASKS: tuple[Task[...], ...] = (
     send_account_exists_email,
     send_email_change_emails,
+    send_invitation_email,
     send_password_changed_email,
     send_password_reset_email,
     send_verification_email,

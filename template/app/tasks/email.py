@@ -7,7 +7,6 @@ the token that it mails.
 from uuid import UUID
 
 from app.core.errors import NotFound
-from app.core.tokens import hash_token
 from app.models import User
 from app.models.one_time_token import Purpose
 from app.services import email
@@ -99,15 +98,10 @@ async def _send(
     message = email.compose(
         job.settings,
         template,
-        message_id=_message_id(job, template, values.get("token", "")),
+        message_id=email.message_id(job.id, template, values.get("token", "")),
         to=to or user.email,
         subject=subject,
         name=user.name,
         **values,
     )
     await email.send(job.settings, message)
-
-
-def _message_id(job: Job, template: str, token: str) -> str:
-    parts = [job.id, template, hash_token(token)[:16] if token else ""]
-    return ".".join(filter(None, parts))

@@ -1,0 +1,85 @@
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, status
+
+from app.api.deps import DB, AppSettings, Pagination, SessionUser, Tasks
+from app.api.errors import problems
+from app.api.rate_limit import Limiter, Policy, limit_address
+from app.api.tenancy import AdminAccess
+from app.models import Invitation
+from app.schemas.common import PaginatedResponse
+from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationResponse
+from app.schemas.organization import OrganizationResponse
+from app.schemas.strings import normalize_email
+from app.services import invitation as invitations
+from app.services import organization as organizations
+from app.tasks.invitation import send_invitation_email
+
+router = APIRouter(tags=["invitations"], responses=problems(401, 403))
+
+
+@router.post(
+    "/organizations/{slug}/invitations",
+    summary="Invite somebody",
+    status_code=status.HTTP_201_CREATED,
+    response_model=InvitationResponse,
+    responses=problems(404, 409),
+)
+async def create_invitation(
+    db: DB,
+    settings: AppSettings,
+    access: AdminAccess,
+    limiter: Limiter,
+    queue: Tasks,
+    body: InvitationCreate,
+) -> Invitation:
+    """Mails a token for `POST /invitations/accept` to the address, in a role not above the
+    caller's. Whether it has an account is not told. Admins and owners only.
+    """
+    address = normalize_email(body.email)
+    await limiter.count(Policy.MAIL, f"invite:{access.organization_id}:{address}")
+    invitation = await invitations.create(db, settings, access, body)
+    queue.enqueue(send_invitation_email, str(invitation.id))
+    return invitation
+
+
+@router.get(
+    "/organizations/{slug}/invitations", summary="List invitations", responses=problems(404)
+)
+async def list_invitations(
+    db: DB, access: AdminAccess, pagination: Pagination
+) -> PaginatedResponse[InvitationResponse]:
+    """Those that are neither accepted nor revoked, newest first. Admins and owners only."""
+    rows, total = await invitations.list_open(db, access.organization_id, pagination)
+    return PaginatedResponse.create(
+        [InvitationResponse.model_validate(row) for row in rows], total, pagination
+    )
+
+
+@router.delete(
+    "/organizations/{slug}/invitations/{invitation_id}",
+    summary="Revoke an invitation",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404),
+)
+async def revoke_invitation(db: DB, access: AdminAccess, invitation_id: UUID) -> None:
+    """Its token stops working at once. Admins and owners only."""
+    await invitations.revoke(db, access.organization_id, invitation_id)
+
+
+@router.post(
+    "/invitations/accept",
+    summary="Accept an invitation",
+    responses=problems(400, 404, 409),
+    dependencies=[Depends(limit_address(Policy.TOKEN))],
+)
+async def accept_invitation(
+    db: DB, user: SessionUser, body: InvitationAccept
+) -> OrganizationResponse:
+    """Takes the token of the mail, once, from the user with the invited address.
+
+    400 for a token that is wrong or another's, was used, revoked or has expired, and when whoever
+    invited may not invite any more; 409 for a member.
+    """
+    membership = await invitations.accept(db, user.id, body.token.get_secret_value())
+    return await organizations.details(db, membership)
