@@ -50,8 +50,11 @@ def test_a_rule_that_is_taken_away_is_missed(
             passing.add(f"{combination.id} {path}")
     file = project / mutation.rendered
     original = file.read_text(encoding="utf-8")
-    assert original.count(mutation.old) == 1
-    file.write_text(original.replace(mutation.old, mutation.new), encoding="utf-8")
+    mutated = original
+    for old, new in mutation.changes:
+        assert original.count(old) == 1
+        mutated = mutated.replace(old, new)
+    file.write_text(mutated, encoding="utf-8")
     try:
         done = subprocess.run(
             (*PYTEST, *mutation.test_files),

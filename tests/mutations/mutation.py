@@ -15,6 +15,12 @@ class Mutation:
     new: str
     tests: str
     combination: str = "sqlite"
+    also: tuple[tuple[str, str], ...] = ()
+    """Further changes, where a rule is held twice."""
+
+    @property
+    def changes(self) -> tuple[tuple[str, str], ...]:
+        return ((self.old, self.new), *self.also)
 
     @property
     def rendered(self) -> str:

@@ -1,0 +1,134 @@
+"""Accounts: mailed tokens, and what a stolen access token alone must not do."""
+
+from tests.mutations.mutation import ALL, Mutation
+
+ACCOUNTS = [
+    Mutation(
+        "a mailed token can be used again",
+        "app/services/one_time_token.py",
+        """        .where(OneTimeToken.id == row.id, OneTimeToken.used_at.is_(None))""",
+        """        .where(OneTimeToken.id == row.id)""",
+        "test_password_reset",
+        also=(
+            (
+                """            OneTimeToken.used_at.is_(None),
+            OneTimeToken.expires_at""",
+                """            OneTimeToken.expires_at""",
+            ),
+        ),
+    ),
+    Mutation(
+        "a mailed token can be used twice at once",
+        "app/services/one_time_token.py",
+        """        .where(OneTimeToken.id == row.id, OneTimeToken.used_at.is_(None))""",
+        """        .where(OneTimeToken.id == row.id)""",
+        "test_one_time_tokens",
+        ALL,
+    ),
+    Mutation(
+        "a mailed token never expires",
+        "app/services/one_time_token.py",
+        """            OneTimeToken.expires_at > utc_now(),\n""",
+        "",
+        "test_password_reset",
+    ),
+    Mutation(
+        "a token to verify an address sets a password",
+        "app/services/one_time_token.py",
+        """ & (OneTimeToken.purpose == purpose)""",
+        "",
+        "test_password_reset",
+    ),
+    Mutation(
+        "a token mailed to an address that was given up still works",
+        "app/services/one_time_token.py",
+        """(row.email != row.user.email and""",
+        """(False and""",
+        "test_password_reset",
+    ),
+    Mutation(
+        "a mailed token is stored as it is",
+        "app/services/one_time_token.py",
+        """        token_hash=hash_token(token),""",
+        """        token_hash=token,""",
+        "test_password_reset",
+    ),
+    Mutation(
+        "a new password leaves the sessions open",
+        "app/services/password.py",
+        """    await sessions.revoke_all(session, user.id, but=kept)\n""",
+        "",
+        "test_password_reset test_password_change",
+    ),
+    Mutation(
+        "a new password leaves a change of the address waiting",
+        "app/services/password.py",
+        """Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL)""",
+        """Purpose.RESET_PASSWORD)""",
+        "test_email_change",
+    ),
+    Mutation(
+        "a forgotten password tells whether there is an account",
+        "app/api/v1/passwords.py",
+        """    queue.enqueue(send_password_reset_email, str(user.id if user else uuid4()))""",
+        """    if user:
+        queue.enqueue(send_password_reset_email, str(user.id))""",
+        "test_password_reset",
+    ),
+    Mutation(
+        "anybody fills a mailbox",
+        "app/api/v1/passwords.py",
+        """    await limiter.count(Policy.MAIL, f"reset:{normalize_email(body.email)}")""",
+        "",
+        "test_password_reset",
+    ),
+    Mutation(
+        "a stolen access token changes the password",
+        "app/services/auth.py",
+        """    if not matches:\n""",
+        """    if False:\n""",
+        "test_password_change",
+    ),
+    Mutation(
+        "a stolen access token guesses the password",
+        "app/api/deps.py",
+        """        await limiter.count(Policy.PASSWORD, account)""",
+        """        pass""",
+        "test_password_change",
+    ),
+    Mutation(
+        "a stolen access token deletes the account",
+        "app/services/auth.py",
+        """    if not matches:\n""",
+        """    if False:\n""",
+        "test_delete_me",
+    ),
+    Mutation(
+        "the reader of the old address stays logged in",
+        "app/services/email_address.py",
+        """    await sessions.revoke_all(session, user.id)\n""",
+        "",
+        "test_email_change",
+    ),
+    Mutation(
+        "a registration tells whether there is an account",
+        "app/api/v1/auth.py",
+        """    if user and not settings.REGISTRATION_ENUMERATION_SAFE:""",
+        """    if user:""",
+        "test_registration_safe",
+    ),
+    Mutation(
+        "who has not verified the address logs in all the same",
+        "app/services/auth.py",
+        """    if only_verified and user.email_verified_at is None:""",
+        """    if False:""",
+        "test_email_verification",
+    ),
+    Mutation(
+        "a user ends the sessions of another",
+        "app/services/session.py",
+        """_revoke(session, UserSession.user_id == user_id, UserSession.id == session_id)""",
+        """_revoke(session, UserSession.id == session_id)""",
+        "test_session_list",
+    ),
+]

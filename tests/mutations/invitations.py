@@ -1,0 +1,72 @@
+"""Invitations."""
+
+from tests.mutations.mutation import ALL, Mutation
+
+INVITATIONS = [
+    Mutation(
+        "an invitation is good for whoever has it",
+        "app/services/invitation.py",
+        """        Invitation.email_normalized == user.email_normalized,\n""",
+        "",
+        "test_invitation_acceptance",
+    ),
+    Mutation(
+        "an invitation never expires",
+        "app/services/invitation.py",
+        """        Invitation.expires_at > utc_now(),
+        _open(),""",
+        """        _open(),""",
+        "test_invitation_acceptance",
+    ),
+    Mutation(
+        "a revoked invitation is accepted",
+        "app/services/invitation.py",
+        """and_(Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))""",
+        """and_(Invitation.accepted_at.is_(None))""",
+        "test_invitation_acceptance",
+    ),
+    Mutation(
+        "an invitation is good although its inviter may no longer invite",
+        "app/services/invitation.py",
+        """ or not await _inviter_may(session, invitation):""",
+        """:""",
+        "test_invitation_acceptance",
+    ),
+    Mutation(
+        "an admin invites owners",
+        "app/services/invitation.py",
+        """    if not may_grant(actor.role, body.role):""",
+        """    if False:""",
+        "test_invitations",
+    ),
+    Mutation(
+        "an invitation into a deleted organization is good",
+        "app/services/invitation.py",
+        """        .where(which, Organization.deleted_at.is_(None))""",
+        """        .where(which)""",
+        "test_invitation_acceptance",
+    ),
+    Mutation(
+        "an admin revokes the invitations of other organizations",
+        "app/services/invitation.py",
+        """Invitation.id == invitation_id, Invitation.organization_id == organization_id""",
+        """Invitation.id == invitation_id""",
+        "test_access",
+    ),
+    Mutation(
+        "an invitation is accepted while it is revoked",
+        "app/services/invitation.py",
+        """        .with_for_update()
+        .execution_options(populate_existing=True)""",
+        """        .execution_options(populate_existing=True)""",
+        "test_invitation_acceptance",
+        ALL,
+    ),
+    Mutation(
+        "an organization invites as many as it likes",
+        "app/services/invitation.py",
+        """>= MAX_OPEN:""",
+        """< 0:""",
+        "test_invitations",
+    ),
+]
