@@ -38,7 +38,14 @@ SIGNED_IN = {
     "revoke_session",
     "update_me",
 }
-ADMINISTRATORS = {"create_user", "delete_user", "list_users", "read_user", "update_user"}
+ADMINISTRATORS = {
+    "create_user",
+    "delete_user",
+    "list_users",
+    "read_audit_log",
+    "read_user",
+    "update_user",
+}
 MEMBERS = {
     "add_member": MemberRole.ADMIN,
     "create_invitation": MemberRole.ADMIN,
@@ -52,6 +59,7 @@ MEMBERS = {
     "list_organization_api_keys": MemberRole.ADMIN,
     "list_projects": MemberRole.VIEWER,
     "read_organization": MemberRole.VIEWER,
+    "read_organization_audit_log": MemberRole.ADMIN,
     "read_project": MemberRole.VIEWER,
     "remove_member": MemberRole.VIEWER,
     "revoke_invitation": MemberRole.ADMIN,

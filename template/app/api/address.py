@@ -1,7 +1,9 @@
-"""The client's address, by way of trusted proxies only."""
+"""Who a client says it is: its address, by way of trusted proxies only, and its name."""
 
 from ipaddress import IPv6Address, ip_address
+from typing import Annotated
 
+from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
 
@@ -20,3 +22,11 @@ def client_network(connection: HTTPConnection) -> str:
     if not isinstance(address, IPv6Address):
         return host
     return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
+
+
+async def get_user_agent(request: Request) -> str:
+    """What the client calls itself, as far as it can be shown and stored."""
+    return "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:200]
+
+
+UserAgent = Annotated[str, Depends(get_user_agent)]

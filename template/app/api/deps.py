@@ -3,12 +3,11 @@
 Every dependency is `async`: FastAPI would send a plain function to a thread.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.background import BackgroundTasks
 
@@ -21,13 +20,11 @@ from app.core.roles import Scope, UserRole
 from app.core.tokens import AccessClaims, KeyClaims, read_bearer
 from app.db.session import Database
 from app.models import User
-from app.schemas.common import PaginationParams
 from app.services import api_key as api_keys
 from app.services import audit, auth
 from app.tasks.queue import TaskQueue
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-PasswordCheck = Callable[[SecretStr], Awaitable[User]]
 NEEDS_LOGIN = "An API key is not enough for this: log in"
 
 bearer = HTTPBearer(
@@ -130,31 +127,6 @@ SessionUser = Annotated[User, Depends(get_session_user)]
 """For what concerns the account itself: a program that acts for the user may not do it."""
 
 
-async def get_user_agent(request: Request) -> str:
-    """What the client calls itself, as far as it can be shown and stored."""
-    return "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:200]
-
-
-UserAgent = Annotated[str, Depends(get_user_agent)]
-
-
-async def get_password_check(
-    db: DB, passwords: AppPasswords, limiter: Limiter, user: SessionUser
-) -> PasswordCheck:
-    async def check(password: SecretStr) -> User:
-        account = str(user.id)
-        await limiter.count(Policy.PASSWORD, account)
-        confirmed = await auth.confirm_password(db, passwords, user, password.get_secret_value())
-        await limiter.reset(Policy.PASSWORD, account)
-        return confirmed
-
-    return check
-
-
-ConfirmPassword = Annotated[PasswordCheck, Depends(get_password_check)]
-"""Takes the caller's password, for what a stolen token alone must not do; returns the user."""
-
-
 async def get_admin(caller: Caller, user: CurrentUser) -> User:
     if user.role is not UserRole.ADMIN:
         raise Forbidden
@@ -163,13 +135,3 @@ async def get_admin(caller: Caller, user: CurrentUser) -> User:
 
 
 AdminUser = Annotated[User, Depends(get_admin)]
-
-
-async def get_pagination(
-    page: Annotated[int, Query(ge=1, le=10_000, description="Page number, from 1")] = 1,
-    limit: Annotated[int, Query(ge=1, le=100, description="Items per page")] = 20,
-) -> PaginationParams:
-    return PaginationParams(page=page, limit=limit)
-
-
-Pagination = Annotated[PaginationParams, Depends(get_pagination)]

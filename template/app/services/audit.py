@@ -5,11 +5,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import inspect
+from pydantic_core import to_jsonable_python
+from sqlalchemy import and_, inspect, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Identified
 from app.models import AuditEvent
+from app.schemas.cursor import Cursor
 
 ORIGIN = "origin"
 
@@ -56,6 +58,10 @@ class Origin:
     request_id: str = ""
 
 
+VALUES = {"archived_at", "is_active", "role"}
+"""Of these columns the values are noted, too; others may hold what must be erased one day."""
+
+
 def get_origin(session: AsyncSession) -> Origin:
     origin: Origin = session.info.get(ORIGIN, Origin())
     return origin
@@ -64,6 +70,38 @@ def get_origin(session: AsyncSession) -> Origin:
 def set_origin(session: AsyncSession, **fields: Any) -> None:
     """Fields that are not given keep their values."""
     session.info[ORIGIN] = replace(get_origin(session), **fields)
+
+
+async def list_events(
+    session: AsyncSession,
+    *,
+    after: Cursor | None,
+    limit: int,
+    organization_id: UUID | None = None,
+    action: Action | None = None,
+    actor_id: UUID | None = None,
+) -> tuple[list[AuditEvent], Cursor | None]:
+    """One page, newest first, and where the next one begins."""
+    conditions = [
+        column == value
+        for column, value in (
+            (AuditEvent.organization_id, organization_id),
+            (AuditEvent.action, action),
+            (AuditEvent.actor_id, actor_id),
+        )
+        if value is not None
+    ]
+    if after:
+        same_moment = and_(AuditEvent.created_at == after.created_at, AuditEvent.id < after.id)
+        conditions.append(or_(AuditEvent.created_at < after.created_at, same_moment))
+    query = select(AuditEvent).where(*conditions)
+    rows = await session.scalars(
+        query.order_by(AuditEvent.created_at.desc(), AuditEvent.id.desc()).limit(limit + 1)
+    )
+    page = list(rows)
+    more = len(page) > limit
+    last = page[limit - 1] if more else None
+    return page[:limit], Cursor(last.created_at, last.id) if last else None
 
 
 def record(
@@ -89,3 +127,25 @@ def record(
             request_id=origin.request_id,
         )
     )
+
+
+def record_changes(
+    session: AsyncSession,
+    action: Action,
+    row: Identified,
+    *,
+    organization_id: UUID | None = None,
+    **details: Any,
+) -> None:
+    """Which columns have a new value; nothing if none has. Call it before the flush."""
+    state = inspect(row)
+    histories = {
+        column.key: state.attrs[column.key].history for column in state.mapper.column_attrs
+    }
+    changes = {
+        name: to_jsonable_python([*history.deleted, *history.added]) if name in VALUES else None
+        for name, history in histories.items()
+        if history.has_changes()
+    }
+    if changes:
+        record(session, action, row, organization_id=organization_id, changes=changes, **details)

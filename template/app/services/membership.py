@@ -3,6 +3,7 @@
 Concurrent changes therefore see each other, and the last owner stays.
 """
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -14,7 +15,9 @@ from app.core.roles import MemberRole, may_grant, may_manage
 from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams
 from app.schemas.organization import MemberCreate
+from app.services import audit
 from app.services import organization as organizations
+from app.services.audit import Action
 
 
 async def list_members(
@@ -44,6 +47,7 @@ async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> M
     member = Membership(user=user, organization_id=actor.organization_id, role=body.role)
     session.add(member)
     await session.flush()
+    _record(session, Action.MEMBER_ADDED, member, role=member.role)
     return member
 
 
@@ -57,6 +61,11 @@ async def change_role(
     if role is not MemberRole.OWNER:
         await _keep_an_owner(session, member)
     member.role = role
+    audit.record_changes(
+        *(session, Action.MEMBER_ROLE_CHANGED, member),
+        organization_id=member.organization_id,
+        user_id=str(member.user_id),
+    )
     await session.flush()
     return member
 
@@ -69,6 +78,7 @@ async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> Non
         raise Forbidden
     await _keep_an_owner(session, member)
     await session.delete(member)
+    _record(session, Action.MEMBER_REMOVED, member)
     await session.flush()
 
 
@@ -82,6 +92,7 @@ async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: 
         raise Conflict("You own this organization already")
     member.role = MemberRole.OWNER
     actor.role = MemberRole.ADMIN
+    _record(session, Action.OWNERSHIP_TRANSFERRED, member)
     await session.flush()
     return actor
 
@@ -102,6 +113,7 @@ async def leave_all(session: AsyncSession, user_id: UUID) -> None:
         select(Membership).where(Membership.user_id == user_id)
     ):
         await session.delete(membership)
+        _record(session, Action.MEMBER_REMOVED, membership)
     await session.flush()
 
 
@@ -113,6 +125,16 @@ async def has_email(session: AsyncSession, organization_id: UUID, email: str) ->
         .where(Membership.organization_id == organization_id, User.email_normalized == email)
     )
     return await session.scalar(query) is not None
+
+
+def _record(session: AsyncSession, action: Action, member: Membership, **details: Any) -> None:
+    """Of a member, one wants to know who it is."""
+    audit.record(
+        *(session, action, member),
+        organization_id=member.organization_id,
+        user_id=str(member.user_id),
+        **details,
+    )
 
 
 async def _find_user(session: AsyncSession, user_id: UUID) -> User | None:

@@ -17,6 +17,8 @@ from app.schemas.organization import (
     OrganizationResponse,
     OrganizationUpdate,
 )
+from app.services import audit
+from app.services.audit import Action
 
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
@@ -72,14 +74,21 @@ async def create(
     owner = Membership(user_id=user.id, organization=organization, role=MemberRole.OWNER)
     session.add(owner)
     await session.flush()
+    audit.record(
+        session, Action.ORGANIZATION_CREATED, organization, organization_id=organization.id
+    )
     return await details(session, owner)
 
 
 async def update(
     session: AsyncSession, membership: Membership, body: OrganizationUpdate
 ) -> OrganizationResponse:
+    organization = membership.organization
     for field, value in body.changes().items():
-        setattr(membership.organization, field, value)
+        setattr(organization, field, value)
+    audit.record_changes(
+        session, Action.ORGANIZATION_UPDATED, organization, organization_id=organization.id
+    )
     await session.flush()
     return await details(session, membership)
 
@@ -87,6 +96,9 @@ async def update(
 async def delete(session: AsyncSession, organization: Organization) -> None:
     """Soft: the rows stay, hidden with everything they contain, and the slug becomes free."""
     organization.deleted_at = utc_now()
+    audit.record(
+        session, Action.ORGANIZATION_DELETED, organization, organization_id=organization.id
+    )
     await session.flush()
 
 

@@ -10,6 +10,8 @@ from app.core.errors import NotFound
 from app.models import Membership, Project
 from app.schemas.common import PaginationParams
 from app.schemas.project import ProjectCreate, ProjectUpdate
+from app.services import audit
+from app.services.audit import Action
 
 
 async def list_projects(
@@ -58,6 +60,7 @@ async def create(session: AsyncSession, author: Membership, body: ProjectCreate)
     )
     session.add(project)
     await session.flush()
+    audit.record(session, Action.PROJECT_CREATED, project, organization_id=project.organization_id)
     return project
 
 
@@ -71,6 +74,7 @@ async def update(
         project.archived_at = (project.archived_at or utc_now()) if archived else None
     for field, value in changes.items():
         setattr(project, field, value)
+    audit.record_changes(session, Action.PROJECT_UPDATED, project, organization_id=organization_id)
     await session.flush()
     return project
 
@@ -78,4 +82,5 @@ async def update(
 async def delete(session: AsyncSession, organization_id: UUID, project_id: UUID) -> None:
     project = await get(session, organization_id, project_id, lock=True)
     await session.delete(project)
+    audit.record(session, Action.PROJECT_DELETED, project, organization_id=organization_id)
     await session.flush()

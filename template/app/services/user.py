@@ -17,8 +17,10 @@ from app.schemas.common import PaginationParams
 from app.schemas.strings import normalize_email
 from app.schemas.user import UserOrganization, UserUpdate, UserUpdateMe
 from app.services import api_key as api_keys
+from app.services import audit
 from app.services import membership as memberships
 from app.services import session as sessions
+from app.services.audit import Action
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ async def create(session: AsyncSession, passwords: Passwords, new: NewUser) -> U
     user = await _prepare(passwords, new)
     session.add(user)
     await session.flush()
+    audit.record(session, Action.USER_CREATED, user, role=user.role)
     return user
 
 
@@ -110,12 +113,14 @@ async def register(session: AsyncSession, passwords: Passwords, new: NewUser) ->
             await session.flush()
     except IntegrityError:
         return None
+    audit.record(session, Action.USER_CREATED, user, role=user.role)
     return user
 
 
 async def update_me(session: AsyncSession, user: User, body: UserUpdateMe) -> User:
     for field, value in body.changes().items():
         setattr(user, field, value)
+    audit.record_changes(session, Action.USER_UPDATED, user)
     await session.flush()
     return user
 
@@ -128,6 +133,7 @@ async def update(session: AsyncSession, user_id: UUID, body: UserUpdate) -> User
     for field, value in body.changes().items():
         setattr(user, field, value)
     _keep_an_admin(admins)
+    audit.record_changes(session, Action.USER_UPDATED, user)
     if session.is_modified(user):
         await sessions.revoke_all(session, user.id)
     if not user.is_active:
@@ -143,6 +149,7 @@ async def delete(session: AsyncSession, user_id: UUID) -> None:
     await memberships.leave_all(session, user.id)
     user.deleted_at = utc_now()
     _keep_an_admin(admins)
+    audit.record(session, Action.USER_DELETED, user)
     await session.flush()
     await sessions.revoke_all(session, user.id)
     await api_keys.revoke_all(session, user.id)

@@ -2,8 +2,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, status
 
-from app.api.deps import DB, Pagination, SessionUser
+from app.api.deps import DB, SessionUser
 from app.api.errors import problems
+from app.api.paging import Pagination
 from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
 from app.schemas.common import PaginatedResponse
 from app.services import api_key as api_keys

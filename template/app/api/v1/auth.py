@@ -3,7 +3,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response, status
 from fastapi.responses import JSONResponse
 
-from app.api.deps import DB, AppPasswords, AppSettings, Claims, Tasks, UserAgent
+from app.api.address import UserAgent
+from app.api.deps import DB, AppPasswords, AppSettings, Claims, Tasks
 from app.api.errors import problems
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.models import User

@@ -1,8 +1,9 @@
 from fastapi import APIRouter, Depends, status
 
-from app.api.deps import DB, AppSettings, ConfirmPassword, SessionUser, Tasks
+from app.api.deps import DB, AppSettings, SessionUser, Tasks
 from app.api.errors import problems
 from app.api.rate_limit import Limiter, Policy, limit_address
+from app.api.reauthentication import ConfirmPassword
 from app.schemas.common import Accepted
 from app.schemas.email_address import EmailChange, EmailVerification
 from app.schemas.strings import normalize_email

@@ -2,8 +2,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, status
 
-from app.api.deps import DB, AppSettings, Pagination, SessionUser, Tasks
+from app.api.deps import DB, AppSettings, SessionUser, Tasks
 from app.api.errors import problems
+from app.api.paging import Pagination
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.api.tenancy import AdminAccess
 from app.models import Invitation

@@ -2,8 +2,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, status
 
-from app.api.deps import DB, Pagination
+from app.api.deps import DB
 from app.api.errors import problems
+from app.api.paging import Pagination
 from app.api.tenancy import AdminAccess, ViewerAccess
 from app.models import Membership
 from app.schemas.common import PaginatedResponse

@@ -2,8 +2,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, status
 
-from app.api.deps import DB, Pagination, get_session_user
+from app.api.deps import DB, get_session_user
 from app.api.errors import problems
+from app.api.paging import Pagination
 from app.api.tenancy import AdminAccess
 from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
 from app.schemas.common import PaginatedResponse

@@ -2,9 +2,10 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Depends, status
 
-from app.api.deps import DB, AppPasswords, Claims, ConfirmPassword, Tasks
+from app.api.deps import DB, AppPasswords, Claims, Tasks
 from app.api.errors import problems
 from app.api.rate_limit import Limiter, Policy, limit_address
+from app.api.reauthentication import ConfirmPassword
 from app.schemas.common import Accepted
 from app.schemas.password import ForgotPassword, PasswordChange, PasswordReset
 from app.schemas.strings import normalize_email

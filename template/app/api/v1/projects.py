@@ -3,8 +3,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, status
 
-from app.api.deps import DB, Pagination
+from app.api.deps import DB
 from app.api.errors import problems
+from app.api.paging import Pagination
 from app.api.tenancy import AdminAccess, MemberAccess, ViewerAccess
 from app.models import Project
 from app.schemas.common import PaginatedResponse

@@ -2,8 +2,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, status
 
-from app.api.deps import DB, Claims, Pagination, SessionUser
+from app.api.deps import DB, Claims, SessionUser
 from app.api.errors import problems
+from app.api.paging import Pagination
 from app.schemas.common import PaginatedResponse
 from app.schemas.session import SessionResponse
 from app.services import session as sessions

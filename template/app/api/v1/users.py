@@ -3,15 +3,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, status
 
-from app.api.deps import (
-    DB,
-    AdminUser,
-    AppPasswords,
-    ConfirmPassword,
-    CurrentUser,
-    Pagination,
-)
+from app.api.deps import DB, AdminUser, AppPasswords, CurrentUser
 from app.api.errors import problems
+from app.api.paging import Pagination
+from app.api.reauthentication import ConfirmPassword
 from app.core.roles import UserRole
 from app.models import User
 from app.schemas.common import PaginatedResponse

@@ -1,0 +1,67 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.api.deps import DB, AdminUser
+from app.api.errors import problems
+from app.api.paging import After, Limit
+from app.api.tenancy import AdminAccess
+from app.models import AuditEvent
+from app.schemas.audit import AuditEventResponse
+from app.schemas.cursor import Cursor, CursorPage
+from app.services import audit
+from app.services.audit import Action
+
+router = APIRouter(tags=["audit"], responses=problems(401, 403))
+
+OfAction = Annotated[Action | None, Query(description="Only events of this kind")]
+OfActor = Annotated[UUID | None, Query(description="Only what this user did")]
+
+
+@router.get("/audit", summary="Read the audit log")
+async def read_audit_log(
+    db: DB,
+    admin: AdminUser,
+    after: After,
+    limit: Limit = 50,
+    action: OfAction = None,
+    actor_id: OfActor = None,
+) -> CursorPage[AuditEventResponse]:
+    """Who changed what on the whole platform, newest first. Administrators only."""
+    rows, following = await audit.list_events(
+        db, after=after, limit=limit, action=action, actor_id=actor_id
+    )
+    return _page(rows, following)
+
+
+@router.get(
+    "/organizations/{slug}/audit",
+    summary="Read an organization's audit log",
+    responses=problems(404),
+)
+async def read_organization_audit_log(
+    db: DB,
+    access: AdminAccess,
+    after: After,
+    limit: Limit = 50,
+    action: OfAction = None,
+    actor_id: OfActor = None,
+) -> CursorPage[AuditEventResponse]:
+    """Who changed what in the organization, newest first. Admins and owners only."""
+    rows, following = await audit.list_events(
+        db,
+        after=after,
+        limit=limit,
+        organization_id=access.organization_id,
+        action=action,
+        actor_id=actor_id,
+    )
+    return _page(rows, following)
+
+
+def _page(rows: list[AuditEvent], following: Cursor | None) -> CursorPage[AuditEventResponse]:
+    return CursorPage(
+        data=[AuditEventResponse.model_validate(row) for row in rows],
+        next_cursor=following.encode() if following else None,
+    )
