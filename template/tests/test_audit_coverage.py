@@ -59,7 +59,7 @@ async def body_for(
     name: str, service: Service, session: AsyncSession, user: User, ids: Ids
 ) -> object:
     if name in TOKENS:
-        email = "new@example.com" if name == "confirm_email" else user.email
+        email = "confirmed@example.com" if name == "confirm_email" else user.email
         _, token = await one_time_tokens.issue(
             session, service.settings, user.id, TOKENS[name], email=email
         )
