@@ -95,7 +95,7 @@ async def test_registration_refuses(client: AsyncClient, field: str, value: obje
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", "Al"), ("name", "A" * 100), ("password", "Horse-7!"), ("password", PASSWORD * 8)],
+    [("name", "Al"), ("name", "A" * 100), ("password", "Hprs-7!x"), ("password", PASSWORD * 8)],
 )
 async def test_the_shortest_and_the_longest_will_do(
     client: AsyncClient, field: str, value: str

@@ -65,7 +65,10 @@ async def test_every_other_session_ends_at_once(
 async def test_a_password_that_is_no_good_is_refused(
     service: Service, pair: Pair, new: str
 ) -> None:
-    assert_problem(await change(service, pair, new=new), 422)
+    response = await change(service, pair, new=new)
+
+    assert_problem(response, 422)
+    assert "password" in response.json()["errors"][0]["detail"].lower()
     assert (await change(service, pair)).status_code == 204
 
 

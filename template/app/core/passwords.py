@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -18,14 +19,12 @@ SPECIAL = "!@#$%^&*"
 MIN_CHARACTERS = 5
 
 DIGITS = "1234567890" * 13
-# The most common leaked passwords, reduced to their letters.
-COMMON = """
-    a aa ab abc abcd abcdef abcdefgh ad admin administrator asdf asdfgh asdfghjkl azerty baseball
-    changeme default dragon football guest iloveyou letmein login master monkey p pass passw passwd
-    passwort password passwordpassword passwrd psswd psswrd pssword princess q qaz qazwsx qwe qwer
-    qwert qwerty qwertyui qwertyuiop qwertz root secret shadow summer sunshine superman test testing
-    trustno user welcome winter zaq zxcvbn zxcvbnm
-"""
+# What people write for letters, where a password must hold other characters.
+SUBSTITUTES = str.maketrans("@013457$!", "aoleastsi")
+AROUND = "0123456789 !@#$%^&*()-_=+.,;:?/"
+MOST_AROUND = 5
+# Beside those of the library: what the rules for characters make of a row of keys.
+MORE_COMMON = {"a", "aa", "ab", "abc", "abcd", "p", "pass", "q", "qw", "qwe", "admin", "changeme"}
 
 T = TypeVar("T")
 
@@ -60,15 +59,18 @@ class Passwords:
             lambda: self._argon2.verify_and_update(password, hashed or self._dummy)
         )
 
-    def check_new(self, password: str, *, email: str) -> None:
-        """Raises Invalid. "length" follows NIST SP 800-63B-4: long, with no rules on characters."""
+    def check_new(self, password: str, *, email: str, field: str = "password") -> None:
+        """Raises Invalid, for that field.
+
+        The policy "length" follows NIST SP 800-63B-4: long, with no rules on characters.
+        """
         if sentence := self._weakness(password, email):
-            raise Invalid(sentence, field="password")
+            raise Invalid(sentence, field=field)
 
     def _weakness(self, password: str, email: str) -> str | None:
         letters = _letters(password)
         few = len(set(password)) < MIN_CHARACTERS
-        if few or letters in COMMON.split() or password in DIGITS:
+        if few or password in DIGITS or _is_common(password):
             return "Password is too easy to guess"
         if letters and letters == _letters(email.partition("@")[0]):
             return "Password must not be the name in the e-mail address"
@@ -95,3 +97,22 @@ class Passwords:
 
 def _letters(text: str) -> str:
     return "".join(character for character in text.casefold() if character.isalpha())
+
+
+def _is_common(password: str) -> bool:
+    """Also with some digits around it, or with digits and symbols for letters."""
+    folded = password.casefold()
+    bare = folded.strip(AROUND)
+    cores = {folded, bare} if len(folded) - len(bare) <= MOST_AROUND else {folded}
+    half = bare[: len(bare) // 2]
+    cores |= {half} if bare == half * 2 else set()
+    cores |= {core.translate(SUBSTITUTES) for core in cores}
+    return bare in MORE_COMMON or not cores.isdisjoint(_common_passwords())
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    """Loaded when the first password is set: most processes need none."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])

@@ -23,7 +23,7 @@ async def change(
     """Ends every session but `kept`. Raises Invalid for a weak password, InvalidToken if that
     session has ended meanwhile. Who calls has checked the old password."""
     user_id = user.id
-    passwords.check_new(password, email=user.email)
+    passwords.check_new(password, email=user.email, field="new_password")
     # Hashing is slow: release the connection and its locks first.
     await session.rollback()
     hashed_password = await passwords.hash(password)
