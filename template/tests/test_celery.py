@@ -15,15 +15,16 @@ from tests.service import Service
 
 
 def tasks_of_the_service() -> list[object]:
-    """Every function whose first argument is a job."""
+    """Every public function whose first argument is a job."""
     modules = [
         import_module(name) for _, name, _ in pkgutil.iter_modules(tasks.__path__, "app.tasks.")
     ]
     return [
         function
         for module in modules
-        for _, function in inspect.getmembers(module, inspect.iscoroutinefunction)
-        if next(iter(inspect.get_annotations(function, eval_str=True).values()), None) is Job
+        for name, function in inspect.getmembers(module, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+        and next(iter(inspect.get_annotations(function, eval_str=True).values()), None) is Job
     ]
 
 
