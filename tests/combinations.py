@@ -55,6 +55,8 @@ _EVERY = [
     for answers in product(*QUESTIONS.values())
 ]
 VALID = [combination for combination in _EVERY if not combination.refused]
+HEAVIEST_FIRST = sorted(VALID, key=lambda each: -len(each.id))
+"""Run in this order, no worker is left alone with a long suite at the end."""
 INVALID = [combination for combination in _EVERY if combination.refused]
 
 

@@ -35,6 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(scheduling)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Of `-nauto`: a suite waits for servers and clocks about as long as it computes."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Whatever asks for a combination runs with each, or with the `COMBINATIONS` of its file."""
     if "combination" not in metafunc.fixturenames or "mutation" in metafunc.fixturenames:

@@ -30,14 +30,11 @@ def workshop() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def environment(workshop: Path) -> dict[str, str]:
-    """Each suite gets a worker more than its share of the processors: much of it is waiting."""
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     # What this run's own pytest and xdist say of themselves is not true of the project's.
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return own | {
         "MYPY_CACHE_DIR": str(workshop / "mypy"),
         "PATH": f"{workshop / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PYTEST_XDIST_AUTO_NUM_WORKERS": str((os.cpu_count() or 1) // workers + 1),
         "UV_PROJECT_ENVIRONMENT": str(workshop / "venv"),
         "UV_PYTHON": sys.executable,
     }
@@ -74,3 +71,10 @@ def run(project: Path, environment: dict[str, str]) -> Run:
 
     run(os.environ.get("UV", "uv"), "sync", "--quiet")
     return run
+
+
+def share_of_processors() -> int:
+    """How many workers a suite may have while others run beside it; 0 where it gets none."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = (os.cpu_count() or 1) // beside
+    return share if share > 1 else 0

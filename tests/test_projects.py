@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tests.files import files_of
-from tests.installing import Run
+from tests.installing import Run, share_of_processors
 from tests.running import LOGIN, STOP_SECONDS, USER, dev, holds_within, processes_of
 
 # Measures the same lines and branches as the project's own `--cov`, at a tenth of its cost: what
@@ -65,7 +65,7 @@ def test_its_own_tests_pass_cover_it_and_none_is_skipped(
     try:
         output = run(
             *("python", "-m", "slipcover", "--branch", "--source=app", f"--fail-under={gate}"),
-            *("-m", "pytest", *QUIET, f"--junitxml={report}"),
+            *("-m", "pytest", f"-n{share_of_processors()}", *QUIET, f"--junitxml={report}"),
         )
     finally:
         suite = ElementTree.parse(report).find("testsuite") if report.exists() else None
