@@ -10,7 +10,7 @@ import copier
 import pytest
 
 from tests import installing, measurements, scheduling
-from tests.combinations import VALID, Combination
+from tests.combinations import HEAVIEST_FIRST, VALID, Combination
 from tests.table import Table
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = metafunc.config.getoption("--combination") or [each.id for each in VALID]
     if unknown := set(wanted) - {each.id for each in VALID}:
         raise pytest.UsageError(f"There is no combination {', '.join(sorted(unknown))}.")
-    offered = getattr(metafunc.module, "COMBINATIONS", VALID)
+    offered = getattr(metafunc.module, "COMBINATIONS", HEAVIEST_FIRST)
     metafunc.parametrize(
         "combination",
         [pytest.param(each, id=each.id) for each in offered if each.id in wanted],
