@@ -1,3 +1,4 @@
+import gzip
 import json
 from collections.abc import AsyncIterator
 
@@ -29,12 +30,28 @@ JSON = {"Content-Type": "application/json"}
         (rb'{"email": "a@example.com", "password": "x", "\ud800": 1}', 422),
         (rb'{"email": "a\u0000@example.com", "password": "x"}', 422),
         (rb'{"email": "a@example.com", "password": "\u0000"}', 401),
+        (b'{"email": "a@example.com", "email": [], "password": "x"}', 422),
+        (b'\xef\xbb\xbf{"email": "a@example.com"}', 422),
+        (gzip.compress(b'{"email": "a@example.com", "password": "x"}'), 400),
     ],
 )
 async def test_a_body_that_is_nonsense_is_the_clients_error(
     client: AsyncClient, body: bytes, status: int
 ) -> None:
     assert_problem(await client.post(LOGIN, content=body, headers=JSON), status)
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/x-www-form-urlencoded", "multipart/form-data; \xff", "x", "a/b/c"]
+)
+async def test_a_body_of_another_kind_is_not_read(client: AsyncClient, media_type: str) -> None:
+    body = b'{"email": "a@example.com", "password": "x"}'
+
+    response = await client.post(
+        LOGIN, content=body, headers={b"Content-Type": media_type.encode("latin-1")}
+    )
+
+    assert_problem(response, 422)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,15 @@ def test_no_answer_has_a_place_for_a_password_or_a_hash(
                 assert not [name for name in fields if re.search("password|hash|secret", name)]
 
 
+def test_what_can_be_read_twice_holds_no_token_and_no_key(document: dict[str, Any]) -> None:
+    """Only responses to GET are compressed, and clients keep some of them."""
+    for path in document["paths"].values():
+        for answer in _successes(path["get"]) if "get" in path else []:
+            for content in answer.get("content", {}).values():
+                fields = set(_fields(document, content["schema"]))
+                assert not [name for name in fields if re.search("token|key$", name)]
+
+
 def test_every_reference_leads_to_a_schema_and_every_schema_is_used(
     document: dict[str, Any],
 ) -> None:

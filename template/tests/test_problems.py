@@ -23,6 +23,10 @@ REGISTER = "/api/v1/auth/register"
         ("GET", "/api/v1/users/me", 401),
         ("PUT", "/api/v1/users/me", 405),
         ("PUT", "/api/v1/users", 405),
+        ("OPTIONS", "/api/v1/users", 405),
+        ("BREW", "/health", 405),
+        ("BREW", "/api/v1/docs", 405),
+        ("GET", "//", 404),
         ("POST", LOGIN, 422),
         ("GET", "/api/v1/users/%00", 400),
         ("GET", "/api/v1/users/%ff", 400),
@@ -50,6 +54,15 @@ async def test_a_wrong_field_is_named_and_its_value_is_not_echoed(client: AsyncC
     fields = [error["field"] for error in response.json()["errors"]]
     assert fields == ["body.email", "body.name", "body.password", "body.hunted"]
     assert "hunter2" not in response.text
+
+
+async def test_of_very_many_wrong_fields_a_few_are_named(client: AsyncClient) -> None:
+    body = {f"{'long' * 1000}{number}": number for number in range(200)}
+
+    response = await client.post(REGISTER, json=body)
+
+    assert_problem(response, 422)
+    assert len(response.content) < 10_000
 
 
 @pytest.fixture

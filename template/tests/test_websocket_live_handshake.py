@@ -119,6 +119,14 @@ async def test_what_a_stranger_asks_for_does_not_exist(room: Room) -> None:
     assert len({refused.json()["detail"] for refused in refusals}) == 1
 
 
+async def test_elsewhere_there_is_no_room(room: Room) -> None:
+    token = await room.token(room.owner)
+    for path in ("/", "/api/v1/ws/projects", "/api/v1/users/me", "/api/v1/ws/rooms/1"):
+        refused = await room.refusal(token, url=f"ws://{room.address}{path}")
+
+        assert_problem(refused, 404)
+
+
 async def test_another_host_name_is_refused(own_url: str) -> None:
     async with open_room(settings_for(own_url, ALLOWED_HOSTS="127.0.0.1")) as room:
         host, port = room.address.split(":")

@@ -15,7 +15,7 @@ HTTP = [
         "app/main.py.jinja",
         """allow_origins=settings.CORS_ORIGINS""",
         """allow_origin_regex=".*\"""",
-        "test_http",
+        "test_cors",
     ),
     Mutation(
         "every host name is answered",
@@ -34,8 +34,8 @@ HTTP = [
     Mutation(
         "answers with tokens are compressed",
         "app/api/middleware.py",
-        """        if scope.get("path", "").startswith(self.secret_prefix):""",
-        """        if False:""",
+        """        if scope.get("method") == "GET":""",
+        """        if scope["type"] == "http":""",
         "test_http",
     ),
     Mutation(

@@ -23,6 +23,8 @@ logger = structlog.stdlib.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"
+TOLD_ERRORS = 20
+TOLD_NAME = 100
 HANDLED = (
     AppError,
     DBAPIError,
@@ -113,13 +115,16 @@ def _spent(error: TooManyRequests) -> dict[str, str]:
 
 
 def _invalid_request(scope: Scope, error: RequestValidationError) -> Response:
-    """Says what is wrong and where, but never echoes the input, which may hold a password."""
+    """Says what is wrong and where, but never echoes the input, which may hold a password.
+
+    A body may be wrong in a hundred thousand places, and name a field as it likes.
+    """
     errors = [
         FieldProblem(
-            field=".".join(str(part) for part in problem["loc"]),
+            field=".".join(str(part)[:TOLD_NAME] for part in problem["loc"]),
             detail=problem["msg"].removeprefix("Value error, "),
         )
-        for problem in error.errors()
+        for problem in error.errors()[:TOLD_ERRORS]
     ]
     detail = "; ".join(f"{problem.field}: {problem.detail}" for problem in errors[:3])
     return problem_response(scope, 422, detail, errors=errors)

@@ -6,7 +6,9 @@ from fnmatch import fnmatchcase
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import problem_response
@@ -41,6 +43,29 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+class CrossOrigin(CORSMiddleware):
+    """Refuses a browser's preflight as every other request is refused."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        return response if response.status_code == 200 else _RefusedPreflight(response)
+
+
+class _RefusedPreflight(Response):
+    def __init__(self, refusal: Response) -> None:
+        super().__init__(refusal.body, refusal.status_code)
+        self.kept = {
+            name: value
+            for name, value in refusal.headers.items()
+            if not name.startswith("content-")
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = bytes(self.body).decode()
+        response = problem_response(scope, self.status_code, detail, headers=self.kept)
+        await response(scope, receive, send)
 
 
 class RequestGuard:
@@ -89,14 +114,14 @@ class RequestGuard:
 
 
 class Compression(GZipMiddleware):
-    """Except for responses with tokens: their compressed length would give them away (BREACH)."""
+    """Only of what is read: new tokens and keys are in responses to POST, and the compressed length
+    of a secret beside what a client has sent would give it away (BREACH)."""
 
-    def __init__(self, app: ASGIApp, *, secret_prefix: str) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         super().__init__(app, minimum_size=1000, compresslevel=5)
-        self.secret_prefix = secret_prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("path", "").startswith(self.secret_prefix):
-            await self.app(scope, receive, send)
-        else:
+        if scope.get("method") == "GET":
             await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)

@@ -17,6 +17,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestContext:
+    """The request's id, and one line about it."""
+
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
@@ -26,56 +28,68 @@ class RequestContext:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        answer = _Answer(scope, send, request_id)
+        since = time.perf_counter()
+        status = 0
+
+        async def send_and_log(message: Message) -> None:
+            """With the last byte, so that work after the response does not count as its time."""
+            nonlocal status
+            if message["type"].endswith("http.response.start"):
+                status = int(message["status"])
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+            if message["type"].endswith("http.response.body") and not message.get("more_body"):
+                milliseconds = round((time.perf_counter() - since) * 1000, 1)
+                logger.info("request", **_named(scope), status=status, milliseconds=milliseconds)
+
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self.app(scope, receive, answer.send)
-            except Exception as error:
-                if error is answer.disconnect:
-                    raise  # the server's own, which it expects back
-                logger.exception("unhandled_error", **answer.request)
-                if answer.started:
-                    raise
-                response = problem_response(scope, 500, "Something went wrong on our side")
-                await response(scope, receive, answer.send)
+            await self.app(scope, receive, send_and_log)
+
+
+class LastResort:
+    """The 500 for an error that nothing else caught."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(send)
+        try:
+            await self.app(scope, receive, answer.send)
+        except Exception as error:
+            if error is answer.disconnect:
+                raise  # the server's own, which it expects back
+            logger.exception("unhandled_error", **_named(scope))
+            if answer.started:
+                raise
+            response = problem_response(scope, 500, "Something went wrong on our side")
+            await response(scope, receive, send)
 
 
 class _Answer:
-    """Logged with its last byte, so that work after the response does not count as its time."""
-
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
-        self.request = {
-            "method": scope.get("method", "GET"),  # only a scope of HTTP names it
-            "path": quote(scope["path"]),  # control characters would reach the terminal
-        }
+    def __init__(self, send: Send) -> None:
         self.started = False
         self.disconnect: OSError | None = None
         """What a server raises when the client has gone (ASGI 2.4)."""
         self._send = send
-        self._request_id = request_id
-        self._status = 0
-        self._since = time.perf_counter()
 
     async def send(self, message: Message) -> None:
         self.started = True
-        if message["type"].endswith("http.response.start"):
-            self._status = int(message["status"])
-            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
         try:
             await self._send(message)
         except OSError as error:
             self.disconnect = error
             raise
-        if message["type"].endswith("http.response.body") and not message.get("more_body"):
-            self._log()
 
-    def _log(self) -> None:
-        logger.info(
-            "request",
-            **self.request,
-            status=self._status,
-            milliseconds=round((time.perf_counter() - self._since) * 1000, 1),
-        )
+
+def _named(scope: Scope) -> dict[str, str]:
+    return {
+        "method": scope.get("method", "GET"),  # only a scope of HTTP names it
+        "path": quote(scope["path"]),  # control characters would reach the terminal
+    }
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,6 +1,9 @@
 """Serves `/users` and `/users/` alike: a redirect would trust the Host header."""
 
+from http import HTTPStatus
+
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
@@ -8,15 +11,12 @@ RESPELLED = "app.respelled"
 
 
 def serve_both_spellings(app: FastAPI) -> None:
-    not_found = app.router.default
-
     async def other_spelling(scope: Scope, receive: Receive, send: Send) -> None:
         """Called when no route matches: tries once more, with the other ending."""
-        if scope["type"] == "http" and RESPELLED not in scope and "//" not in scope["path"]:
-            other = _other_spelling(scope["path"])
-            await app.router({**scope, "path": other, RESPELLED: True}, receive, send)
-        else:
-            await not_found(scope, receive, send)
+        if RESPELLED in scope or "//" in scope["path"]:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        other = _other_spelling(scope["path"])
+        await app.router({**scope, "path": other, RESPELLED: True}, receive, send)
 
     app.router.default = other_spelling
 
