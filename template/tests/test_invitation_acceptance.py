@@ -1,10 +1,9 @@
-import asyncio
 from typing import Any
 from uuid import UUID
 
 import pytest
-from httpx import AsyncClient, Response
-from sqlalchemy import func, select
+from httpx import Response
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
@@ -176,56 +175,3 @@ async def test_the_token_is_stored_nowhere(
     row = await session.get_one(Invitation, UUID(response.json()["id"]))
     assert token not in {str(getattr(row, column.key)) for column in Invitation.__table__.columns}
     assert token not in response.text + (await admin.get(url)).text
-
-
-async def test_two_at_once_make_one_member(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        inviter, ada = await make_user(session), await make_user(session)
-        organization = await make_organization(session, inviter)
-        await make_invitation(
-            session, organization, inviter, email=ada.email, token_hash=hash_token(TOKEN)
-        )
-
-    answers = await asyncio.gather(*(accept(committed_service, ada) for _ in range(4)))
-
-    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
-    assert await members(committed_service) == 2
-
-
-async def test_two_invitations_at_once_for_one_address(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        owner = await make_user(session)
-        await make_organization(session, owner, slug="acme")
-    client: AsyncClient = await committed_service.sign_in(owner)
-
-    answers = await asyncio.gather(
-        *(
-            client.post("/api/v1/organizations/acme/invitations", json={"email": "a@example.com"})
-            for _ in range(4)
-        )
-    )
-
-    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
-
-
-async def test_an_acceptance_and_a_revocation_at_once(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        inviter, ada = await make_user(session), await make_user(session)
-        organization = await make_organization(session, inviter, slug="acme")
-        invitation = await make_invitation(
-            session, organization, inviter, email=ada.email, token_hash=hash_token(TOKEN)
-        )
-    owner = await committed_service.sign_in(inviter)
-
-    accepted, revoked = await asyncio.gather(
-        accept(committed_service, ada),
-        owner.delete(f"/api/v1/organizations/acme/invitations/{invitation.id}"),
-    )
-
-    outcome = (accepted.status_code, revoked.status_code, await members(committed_service))
-    assert outcome in {(200, 404, 2), (400, 204, 1)}
-
-
-async def members(service: Service) -> int:
-    async with service.database.read() as session:
-        return await session.scalar(select(func.count(Membership.id))) or 0

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole
 from app.models import Membership, User
+from app.services import organization as organizations
 from tests.factories import add_member, make_admin, make_organization, make_user
 from tests.service import Service
 
@@ -45,6 +49,25 @@ def statuses(answers: Iterable[Response]) -> list[int]:
     return sorted(answer.status_code for answer in answers)
 
 
+@pytest.fixture
+def meeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both requests look who else is an owner before either goes on, if nothing keeps them apart.
+
+    One that is kept waiting by the other does not come: then the other one goes on alone.
+    """
+    look, barrier = organizations.owned_alone, asyncio.Barrier(2)
+
+    async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
+        alone = await look(session, user_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await barrier.wait()
+        return alone
+
+    monkeypatch.setattr(organizations, "owned_alone", owned_alone)
+
+
+@pytest.mark.usefixtures("meeting")
 async def test_two_owners_leave(committed_service: Service, owners: list[Owner]) -> None:
     answers = await asyncio.gather(
         *(owner.client.post(f"{ORGANIZATION}/leave") for owner in owners)

@@ -1,6 +1,7 @@
 """Rules of security, each with a change that takes it away and the tests that must notice."""
 
 from tests.mutations.accounts import ACCOUNTS
+from tests.mutations.audit import AUDIT
 from tests.mutations.faults import FAULTS
 from tests.mutations.http import HTTP
 from tests.mutations.input import INPUT
@@ -22,6 +23,7 @@ MUTATIONS = [
     *KEYS,
     *RIGHTS,
     *INVITATIONS,
+    *AUDIT,
     *INPUT,
     *HTTP,
     *SECRETS,

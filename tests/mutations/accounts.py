@@ -91,7 +91,7 @@ ACCOUNTS = [
     ),
     Mutation(
         "a stolen access token guesses the password",
-        "app/api/deps.py",
+        "app/api/reauthentication.py",
         """        await limiter.count(Policy.PASSWORD, account)""",
         """        pass""",
         "test_password_change",

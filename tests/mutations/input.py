@@ -47,7 +47,7 @@ INPUT = [
     ),
     Mutation(
         "a page may lie beyond what a database can count",
-        "app/api/deps.py",
+        "app/api/paging.py",
         """Query(ge=1, le=10_000, description="Page number, from 1")""",
         """Query(ge=1, description="Page number, from 1")""",
         "test_users",

@@ -59,7 +59,7 @@ INVITATIONS = [
         """        .with_for_update()
         .execution_options(populate_existing=True)""",
         """        .execution_options(populate_existing=True)""",
-        "test_invitation_acceptance",
+        "test_invitation_races",
         ALL,
     ),
     Mutation(

@@ -66,8 +66,8 @@ LOGINS = [
     Mutation(
         "a common password will do",
         "app/core/passwords.py",
-        """letters in COMMON.split()""",
-        """False""",
+        """_is_common(password):""",
+        """False:""",
         "test_passwords",
     ),
     Mutation(
