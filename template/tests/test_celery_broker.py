@@ -128,3 +128,14 @@ async def test_a_task_waits_for_a_redis_that_comes_back(
     assert "Redis does not take the task: ConnectionError" in log
     assert "Traceback" not in log
     assert PASSWORD not in log
+
+
+async def test_the_service_is_not_ready_while_a_broker_of_its_own_is_away(own_url: str) -> None:
+    url = f"redis://127.0.0.1:{(port := free_port())}/0"
+    async with running(create_app(settings_for(own_url, CELERY_BROKER_URL=url))) as service:
+        refused = await service.client().get("/health/ready")
+        assert refused.status_code == 503
+        assert refused.json()["detail"] == "Redis does not answer"
+
+        with private_redis(port):
+            assert (await service.client().get("/health/ready")).status_code == 200

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.errors import problems
 from app.core.errors import Unavailable
+from app.db import migrations
 from app.db.session import Database
 from app.schemas.common import Schema
 
@@ -29,7 +30,8 @@ async def health() -> Health:
 
 @router.get("/ready", summary="Readiness", responses=problems(503))
 async def readiness(request: Request) -> Health:
-    """The service can do its work: what it depends on answers in time."""
+    """The service can do its work: what it depends on answers in time, and its migrations have
+    been applied."""
     for probe in request.app.state.probes:
         await probe()
     return Health()
@@ -38,8 +40,8 @@ async def readiness(request: Request) -> Health:
 async def check_database(database: Database) -> None:
     try:
         async with asyncio.timeout(CHECK_SECONDS), database.read() as session:
-            migrated = await session.scalar(text("SELECT 1 FROM alembic_version"))
+            applied = await session.scalars(text("SELECT version_num FROM alembic_version"))
     except (SQLAlchemyError, TimeoutError) as error:
         raise Unavailable("The database does not answer, or has not been migrated") from error
-    if not migrated:
-        raise Unavailable("The database has not been migrated")
+    if await asyncio.to_thread(migrations.are_pending, set(applied)):
+        raise Unavailable("The database has not been migrated to this release")
