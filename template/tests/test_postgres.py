@@ -3,6 +3,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api import health
 from app.api.deps import DB
@@ -34,6 +36,13 @@ def test_an_option_that_the_driver_does_not_know_is_refused_by_name() -> None:
         settings_for("postgresql://ada:hunter2@db.example.com/app?channel_binding=require")
 
     assert "hunter2" not in str(refusal.value)
+
+
+async def test_the_audit_log_cannot_be_emptied_at_once(session: AsyncSession) -> None:
+    with pytest.raises(DBAPIError, match="append-only"):
+        await session.execute(text("TRUNCATE audit_events"))
+
+    await session.rollback()
 
 
 @pytest.fixture

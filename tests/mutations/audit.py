@@ -30,7 +30,7 @@ AUDIT = [
         "app/db/postgres.py",
         """BEFORE UPDATE OR DELETE OR TRUNCATE""",
         """BEFORE UPDATE OR DELETE""",
-        "test_audit",
+        "test_postgres",
         ALL,
     ),
     Mutation(
