@@ -2,6 +2,7 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.passwords import Passwords
 from app.core.roles import MemberRole
 from app.models import User
 from tests.factories import (
@@ -49,6 +50,24 @@ async def test_who_knows_the_password_deletes_the_account(
 async def test_a_stolen_token_alone_deletes_nothing(service: Service, pair: Pair) -> None:
     assert_problem(await delete(service, pair, "Wrong-Horse-7!"), 403)
     assert await status_of_me(service, pair) == 200
+
+
+async def test_a_session_that_ends_meanwhile_deletes_nothing(
+    service: Service, client: AsyncClient, user: User, pair: Pair
+) -> None:
+    class Slow(Passwords):
+        async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
+            await service.client(pair["access_token"]).post("/api/v1/auth/logout-all")
+            return await super().verify(password, hashed)
+
+    usual = service.app.state.passwords
+    service.app.state.passwords = Slow(service.settings)
+    response = await delete(service, pair)
+    service.app.state.passwords = usual
+
+    assert_problem(response, 401)
+    body = {"email": user.email, "password": PASSWORD}
+    assert (await client.post("/api/v1/auth/login", json=body)).status_code == 200
 
 
 async def test_the_address_is_free_again(

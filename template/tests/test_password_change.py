@@ -68,7 +68,7 @@ async def test_a_password_that_is_no_good_is_refused(
     response = await change(service, pair, new=new)
 
     assert_problem(response, 422)
-    assert "password" in response.json()["errors"][0]["detail"].lower()
+    assert [error["field"] for error in response.json()["errors"]] == ["body.new_password"]
     assert (await change(service, pair)).status_code == 204
 
 
@@ -104,6 +104,25 @@ async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
 
     assert guesses == [403, 403, 429]
     assert right.status_code == 429
+
+
+async def test_a_login_under_way_with_the_old_password_does_not_succeed(
+    service: Service, client: AsyncClient, session: AsyncSession, user: User, pair: Pair
+) -> None:
+    class Slow(Passwords):
+        async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
+            service.app.state.passwords = usual
+            await change(service, pair)
+            return await super().verify(password, hashed)
+
+    usual = service.app.state.passwords
+    service.app.state.passwords = Slow(service.settings)
+    body = {"email": user.email, "password": PASSWORD}
+    response = await client.post("/api/v1/auth/login", json=body)
+
+    assert_problem(response, 401)
+    new = await client.post("/api/v1/auth/login", json=body | {"password": NEW})
+    assert new.status_code == 200
 
 
 async def test_a_session_that_ends_meanwhile_changes_nothing(

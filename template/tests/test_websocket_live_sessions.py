@@ -7,7 +7,7 @@ from httpx import AsyncClient
 
 from app.core.tokens import create_access_token, read_access_token
 from app.models import User
-from tests.factories import make_admin
+from tests.factories import PASSWORD, make_admin
 from tests.logins import later, log_in, refresh
 from tests.websocket_room import Room
 
@@ -34,7 +34,24 @@ async def delete(room: Room, user: User) -> int:
     return (await (await admin_of(room)).delete(f"{USERS}/{user.id}")).status_code
 
 
-@pytest.mark.parametrize("end", [deactivate, promote, delete])
+async def log_out_everywhere(room: Room, user: User) -> int:
+    return (await (await room.client(user)).post("/api/v1/auth/logout-all")).status_code
+
+
+async def change_password(room: Room, user: User) -> int:
+    body = {"current_password": PASSWORD, "new_password": "Another-Horse-8!"}
+    return (await (await room.client(user)).post(f"{USERS}/me/password", json=body)).status_code
+
+
+async def delete_account(room: Room, user: User) -> int:
+    body = {"password": PASSWORD}
+    client = await room.client(user)
+    return (await client.request("DELETE", f"{USERS}/me", json=body)).status_code
+
+
+@pytest.mark.parametrize(
+    "end", [deactivate, promote, delete, log_out_everywhere, change_password, delete_account]
+)
 async def test_what_ends_a_users_sessions_ends_the_sockets(
     room: Room, end: Callable[[Room, User], Awaitable[int]]
 ) -> None:

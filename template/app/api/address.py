@@ -8,8 +8,8 @@ from starlette.requests import HTTPConnection
 
 
 def client_host(connection: HTTPConnection) -> str:
-    """Empty for a Unix socket."""
-    return connection.client.host if connection.client else ""
+    """Empty for a Unix socket; cut to the length of an address, should a proxy pass on more."""
+    return connection.client.host[:45] if connection.client else ""
 
 
 def client_network(connection: HTTPConnection) -> str:

@@ -62,6 +62,13 @@ class Invalid(AppError):
         self.field = field
 
 
+class KeyReused(AppError):
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key belongs to another request; choose a new one")
+
+
 class TooManyRequests(AppError):
     """The `quota` of a `window` is spent; `window` and `retry_after` are in seconds."""
 

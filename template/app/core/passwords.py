@@ -3,13 +3,13 @@
 import os
 import secrets
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from app.core.common_passwords import is_common
 from app.core.config import Settings
 from app.core.errors import Invalid, Unavailable
 
@@ -17,14 +17,6 @@ MAX_WAITING = 200
 LONG_ENOUGH = 15
 SPECIAL = "!@#$%^&*"
 MIN_CHARACTERS = 5
-
-DIGITS = "1234567890" * 13
-# What people write for letters, where a password must hold other characters.
-SUBSTITUTES = str.maketrans("@013457$!", "aoleastsi")
-AROUND = "0123456789 !@#$%^&*()-_=+.,;:?/"
-MOST_AROUND = 5
-# Beside those of the library: what the rules for characters make of a row of keys.
-MORE_COMMON = {"a", "aa", "ab", "abc", "abcd", "p", "pass", "q", "qw", "qwe", "admin", "changeme"}
 
 T = TypeVar("T")
 
@@ -59,18 +51,20 @@ class Passwords:
             lambda: self._argon2.verify_and_update(password, hashed or self._dummy)
         )
 
-    def check_new(self, password: str, *, email: str, field: str = "password") -> None:
+    async def check_new(self, password: str, *, email: str, field: str = "password") -> None:
         """Raises Invalid, for that field.
 
         The policy "length" follows NIST SP 800-63B-4: long, with no rules on characters.
         """
-        if sentence := self._weakness(password, email):
+        # In a thread: the list of common ones is loaded at the first call.
+        common = await to_thread.run_sync(is_common, password)
+        if sentence := self._weakness(password, email, common=common):
             raise Invalid(sentence, field=field)
 
-    def _weakness(self, password: str, email: str) -> str | None:
+    def _weakness(self, password: str, email: str, *, common: bool) -> str | None:
         letters = _letters(password)
         few = len(set(password)) < MIN_CHARACTERS
-        if few or password in DIGITS or _is_common(password):
+        if few or common:
             return "Password is too easy to guess"
         if letters and letters == _letters(email.partition("@")[0]):
             return "Password must not be the name in the e-mail address"
@@ -97,22 +91,3 @@ class Passwords:
 
 def _letters(text: str) -> str:
     return "".join(character for character in text.casefold() if character.isalpha())
-
-
-def _is_common(password: str) -> bool:
-    """Also with some digits around it, or with digits and symbols for letters."""
-    folded = password.casefold()
-    bare = folded.strip(AROUND)
-    cores = {folded, bare} if len(folded) - len(bare) <= MOST_AROUND else {folded}
-    half = bare[: len(bare) // 2]
-    cores |= {half} if bare == half * 2 else set()
-    cores |= {core.translate(SUBSTITUTES) for core in cores}
-    return bare in MORE_COMMON or not cores.isdisjoint(_common_passwords())
-
-
-@cache
-def _common_passwords() -> frozenset[str]:
-    """Loaded when the first password is set: most processes need none."""
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
-    return frozenset(FREQUENCY_LISTS["passwords"])

@@ -1,4 +1,4 @@
-from pydantic import model_validator
+from pydantic import SecretStr, ValidationInfo, field_validator
 
 from app.schemas.common import Input
 from app.schemas.strings import Email, NewPassword, OneTimeToken, Password
@@ -17,8 +17,9 @@ class PasswordChange(Input):
     current_password: Password
     new_password: NewPassword
 
-    @model_validator(mode="after")
-    def _differ(self) -> "PasswordChange":
-        if self.current_password == self.new_password:
+    @field_validator("new_password")
+    @classmethod
+    def _differ(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if value == info.data.get("current_password"):
             raise ValueError("The new password must differ from the current one")
-        return self
+        return value

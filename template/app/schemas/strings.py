@@ -88,12 +88,14 @@ Email = Annotated[
 
 
 def _encodable(secret: SecretStr) -> SecretStr:
-    """Pydantic refuses lone surrogates in every string but these."""
+    """Pydantic refuses lone surrogates in every string but these. In one form, as what a keyboard
+    sends for a letter differs from system to system (NIST SP 800-63B-4, section 3.1.1.2)."""
+    text = unicodedata.normalize("NFC", secret.get_secret_value())
     try:
-        secret.get_secret_value().encode()
+        text.encode()
     except UnicodeEncodeError:
         raise ValueError("Lone surrogates are not allowed") from None
-    return secret
+    return SecretStr(text)
 
 
 Secret = Annotated[SecretStr, AfterValidator(_encodable)]

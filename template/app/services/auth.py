@@ -15,6 +15,7 @@ from app.core.passwords import Passwords
 from app.core.roles import Scope
 from app.core.tokens import AccessClaims, KeyClaims
 from app.models import ApiKey, User, UserSession
+from app.services import session as sessions
 from app.services import user as users
 
 Credential = TypeVar("Credential", UserSession, ApiKey)
@@ -61,15 +62,19 @@ async def authenticate(
     only_verified: bool = False,
 ) -> User:
     """Raises Unauthorized, after the same time for a wrong password and an unknown e-mail."""
-    user = await users.find_by_email(session, email)
-    hashed_password = user.hashed_password if user else None
+    found = await users.find_by_email(session, email)
+    user_id, hashed_password = (found.id, found.hashed_password) if found else (None, None)
     # Hashing is slow: release the connection and its locks first.
     await session.rollback()
     matches, rehashed = await passwords.verify(password, hashed_password)
-    if user is None or not matches:
+    user = await users.find(session, user_id, lock=True) if user_id and matches else None
+    if user is None:
         raise Unauthorized("Incorrect email or password")
-    await session.refresh(user)
-    if not user.is_active or user.deleted_at is not None:
+    if user.hashed_password != hashed_password:  # changed meanwhile: does it still match?
+        return await authenticate(
+            session, passwords, email=email, password=password, only_verified=only_verified
+        )
+    if not user.is_active:
         raise Forbidden("Inactive account")
     if only_verified and user.email_verified_at is None:
         raise Forbidden("Verify the e-mail address first: the mail to it says how")
@@ -79,16 +84,23 @@ async def authenticate(
 
 
 async def confirm_password(
-    session: AsyncSession, passwords: Passwords, user: User, password: str
+    session: AsyncSession, passwords: Passwords, caller: Caller, password: str
 ) -> User:
-    """Asks a user who is logged in once more. Raises Forbidden."""
-    user_id, hashed_password = user.id, user.hashed_password
+    """Asks a user who is logged in once more. Raises Forbidden, or InvalidToken if the session
+    has ended or the password was changed meanwhile."""
+    user_id, hashed_password = caller.user.id, caller.user.hashed_password
+    session_id = caller.credential.id
     # Hashing is slow: release the connection and its locks first.
     await session.rollback()
     matches, _ = await passwords.verify(password, hashed_password)
     if not matches:
         raise Forbidden("Incorrect password")
-    return await users.get(session, user_id)
+    user = await users.find(session, user_id)
+    if user is None or user.hashed_password != hashed_password:
+        raise InvalidToken
+    if not await sessions.is_open(session, session_id):
+        raise InvalidToken
+    return user
 
 
 async def get_caller(session: AsyncSession, claims: AccessClaims | KeyClaims) -> Caller:

@@ -23,21 +23,21 @@ async def change(
     """Ends every session but `kept`. Raises Invalid for a weak password, InvalidToken if that
     session has ended meanwhile. Who calls has checked the old password."""
     user_id = user.id
-    passwords.check_new(password, email=user.email, field="new_password")
+    await passwords.check_new(password, email=user.email, field="new_password")
     # Hashing is slow: release the connection and its locks first.
     await session.rollback()
     hashed_password = await passwords.hash(password)
-    user = await users.get(session, user_id, lock=True)
-    if not await sessions.is_open(session, kept):
+    current = await users.find(session, user_id, lock=True)
+    if current is None or not await sessions.is_open(session, kept):
         raise InvalidToken
-    await _replace(session, user, hashed_password, kept=kept)
-    audit.record(session, Action.PASSWORD_CHANGED, user)
+    await _replace(session, current, hashed_password, kept=kept)
+    audit.record(session, Action.PASSWORD_CHANGED, current)
 
 
 async def reset(session: AsyncSession, passwords: Passwords, token: str, password: str) -> User:
     """Ends every session and API key. A weak password raises Invalid, and spends no token."""
     found = await one_time_tokens.find(session, Purpose.RESET_PASSWORD, token)
-    passwords.check_new(password, email=found.user.email)
+    await passwords.check_new(password, email=found.user.email)
     # Hashing is slow: release the connection and its locks first.
     await session.rollback()
     hashed_password = await passwords.hash(password)

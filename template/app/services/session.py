@@ -100,7 +100,8 @@ async def revoke(session: AsyncSession, session_id: UUID) -> None:
 
 
 async def revoke_of_user(session: AsyncSession, user_id: UUID, session_id: UUID) -> None:
-    if not await _revoke(session, UserSession.user_id == user_id, UserSession.id == session_id):
+    mine = and_(UserSession.user_id == user_id, UserSession.id == session_id)
+    if not await _revoke(session, mine, _open()):
         raise NotFound("Session not found")
 
 

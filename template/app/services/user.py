@@ -36,14 +36,18 @@ class NewUser:
 
 
 async def get(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
+    user = await find(session, user_id, lock=lock)
+    if user is None:
+        raise NotFound("User not found")
+    return user
+
+
+async def find(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User | None:
     """Pass `lock` to change the row: concurrent changes then happen one after the other."""
     query = select(User).where(User.id == user_id, User.deleted_at.is_(None))
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    user = await session.scalar(query)
-    if user is None:
-        raise NotFound("User not found")
-    return user
+    return await session.scalar(query)
 
 
 async def find_by_email(session: AsyncSession, email: str) -> User | None:
@@ -158,7 +162,7 @@ async def delete(session: AsyncSession, user_id: UUID) -> None:
 async def _prepare(passwords: Passwords, new: NewUser) -> User:
     """Before the first statement: a registration has no transaction open while it hashes."""
     password = new.password.get_secret_value()
-    passwords.check_new(password, email=new.email)
+    await passwords.check_new(password, email=new.email)
     return User(
         email=new.email,
         email_normalized=normalize_email(new.email),
