@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from httpx import ASGITransport, AsyncClient, Response
 
 from app.core.config import Settings
@@ -67,10 +68,19 @@ class Service:
         ]
 
 
-def add_route(service: Service, endpoint: Callable[..., Awaitable[None]]) -> str:
+def add_route(
+    service: Service,
+    endpoint: Callable[..., Awaitable[Any]],
+    route_class: type[APIRoute] = APIRoute,
+) -> str:
     """The path of a POST route that only this service has, to make it do what no other would."""
     path = f"/{endpoint.__name__}"
-    service.app.add_api_route(path, endpoint, methods=["POST"], include_in_schema=False)
+    service.app.router.add_api_route(
+        *(path, endpoint),
+        methods=["POST"],
+        include_in_schema=False,
+        route_class_override=route_class,
+    )
     return path
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.deps import DB
 from app.core.clock import utc_now
 from app.db.conflicts import UNKNOWN, conflict_sentence
-from app.models import Project, RefreshToken, UserSession
+from app.models import IdempotencyKey, Project, RefreshToken, UserSession
 from tests.factories import (
     HASHED_PASSWORD,
     add_member,
@@ -60,6 +60,13 @@ async def same_token(session: AsyncSession) -> None:
     await session.commit()
 
 
+async def same_key(session: AsyncSession) -> None:
+    for _ in range(2):
+        row = {"fingerprint": "", "status": 201, "body": b"", "expires_at": utc_now()}
+        session.add(IdempotencyKey(caller="", key="my-key", **row))
+    await session.commit()
+
+
 @pytest.mark.parametrize(
     ("collide", "sentence"),
     [
@@ -68,6 +75,7 @@ async def same_token(session: AsyncSession) -> None:
         (same_member, "The user is already a member"),
         (same_project, "The organization already has a project with this slug"),
         (same_invitation, "There is an open invitation for this e-mail"),
+        (same_key, "A request with this Idempotency-Key is under way"),
         (same_token, UNKNOWN),
     ],
 )

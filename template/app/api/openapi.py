@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.errors import MEDIA_TYPE, RETRY_AFTER_SECONDS, problems
+from app.api.idempotency import KEY, REPLAYED
 from app.schemas.common import FieldProblem, Problem
 
 ALWAYS = {400, 500}
@@ -50,6 +51,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _describe_errors(operation, path)
+            if any(parameter["name"] == KEY for parameter in operation.get("parameters", ())):
+                _describe_replays(operation["responses"])
     return document
 
 
@@ -62,6 +65,15 @@ def _describe_errors(operation: dict[str, Any], path: str) -> None:
         if status >= "400":
             response |= _describe_error(HTTPStatus(int(status)), path)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _describe_replays(responses: dict[str, dict[str, Any]]) -> None:
+    schema = {"type": "string", "enum": ["true"]}
+    header = {"description": f"The response is that of an earlier request with the same `{KEY}`"}
+    for status, response in responses.items():
+        if status < "400":
+            response["headers"] = {REPLAYED: header | {"schema": schema}}
+    responses["422"]["description"] += f", or the `{KEY}` belongs to another request"
 
 
 def _describe_error(status: HTTPStatus, path: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ class IdempotencyKey(Identified, Base):
     __table_args__ = (
         Index("ix_idempotency_keys_expires_at", "expires_at"),
         UniqueConstraint(
-            "caller", "key", info={"conflict": "A request with this key is under way"}
+            "caller", "key", info={"conflict": "A request with this Idempotency-Key is under way"}
         ),
     )
 
@@ -23,7 +23,7 @@ class IdempotencyKey(Identified, Base):
     key: Mapped[str] = mapped_column(String(255))
     fingerprint: Mapped[str] = mapped_column(String(64))
     """Of method, path and body; keyed, because a body may hold a password."""
-    status: Mapped[int | None]
-    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    status: Mapped[int]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime]

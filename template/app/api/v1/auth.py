@@ -6,6 +6,7 @@ from fastapi.responses import JSONResponse
 from app.api.address import UserAgent
 from app.api.deps import DB, AppPasswords, AppSettings, Claims, Tasks
 from app.api.errors import problems
+from app.api.idempotency import IdempotentRoute, PublicIdempotency
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.models import User
 from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
@@ -21,7 +22,7 @@ from app.tasks.email import send_account_exists_email, send_welcome_email
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": Accepted, "description": "Accepted"}}
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = APIRouter(prefix="/auth", tags=["auth"], route_class=IdempotentRoute)
 
 
 @router.post(
@@ -38,6 +39,7 @@ async def register(
     settings: AppSettings,
     limiter: Limiter,
     queue: Tasks,
+    idempotency: PublicIdempotency,
     body: RegisterRequest,
 ) -> User | Response:
     """Creates a user account and mails a token to verify the e-mail. The role is always `user`.

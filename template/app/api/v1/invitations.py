@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends, status
 
 from app.api.deps import DB, AppSettings, SessionUser, Tasks
 from app.api.errors import problems
+from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.api.tenancy import AdminAccess
@@ -16,7 +17,7 @@ from app.services import invitation as invitations
 from app.services import organization as organizations
 from app.tasks.invitation import send_invitation_email
 
-router = APIRouter(tags=["invitations"], responses=problems(401, 403))
+router = APIRouter(tags=["invitations"], responses=problems(401, 403), route_class=IdempotentRoute)
 
 
 @router.post(
@@ -32,6 +33,7 @@ async def create_invitation(
     access: AdminAccess,
     limiter: Limiter,
     queue: Tasks,
+    idempotency: Idempotency,
     body: InvitationCreate,
 ) -> Invitation:
     """Mails a token for `POST /invitations/accept` to the address, in a role not above the

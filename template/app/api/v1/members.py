@@ -4,6 +4,7 @@ from fastapi import APIRouter, status
 
 from app.api.deps import DB
 from app.api.errors import problems
+from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
 from app.api.tenancy import AdminAccess, ViewerAccess
 from app.models import Membership
@@ -12,7 +13,10 @@ from app.schemas.organization import MemberCreate, MemberResponse, MemberUpdate
 from app.services import membership as memberships
 
 router = APIRouter(
-    prefix="/organizations/{slug}/members", tags=["members"], responses=problems(401, 403, 404)
+    prefix="/organizations/{slug}/members",
+    tags=["members"],
+    responses=problems(401, 403, 404),
+    route_class=IdempotentRoute,
 )
 
 
@@ -31,7 +35,9 @@ async def list_members(
     status_code=status.HTTP_201_CREATED,
     responses=problems(409),
 )
-async def add_member(db: DB, access: AdminAccess, body: MemberCreate) -> MemberResponse:
+async def add_member(
+    db: DB, access: AdminAccess, idempotency: Idempotency, body: MemberCreate
+) -> MemberResponse:
     """Adds an existing user, in a role not above the caller's. Admins and owners only."""
     return _response(await memberships.add(db, access, body))
 

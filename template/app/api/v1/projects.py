@@ -5,6 +5,7 @@ from fastapi import APIRouter, Query, status
 
 from app.api.deps import DB
 from app.api.errors import problems
+from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
 from app.api.tenancy import AdminAccess, MemberAccess, ViewerAccess
 from app.models import Project
@@ -13,7 +14,10 @@ from app.schemas.project import ProjectCreate, ProjectResponse, ProjectUpdate
 from app.services import project as projects
 
 router = APIRouter(
-    prefix="/organizations/{slug}/projects", tags=["projects"], responses=problems(401, 403, 404)
+    prefix="/organizations/{slug}/projects",
+    tags=["projects"],
+    responses=problems(401, 403, 404),
+    route_class=IdempotentRoute,
 )
 
 
@@ -40,7 +44,9 @@ async def list_projects(
     response_model=ProjectResponse,
     responses=problems(409),
 )
-async def create_project(db: DB, access: MemberAccess, body: ProjectCreate) -> Project:
+async def create_project(
+    db: DB, access: MemberAccess, idempotency: Idempotency, body: ProjectCreate
+) -> Project:
     """The slug is unique in the organization and never changes. Members and above."""
     return await projects.create(db, access, body)
 

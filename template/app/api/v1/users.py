@@ -5,6 +5,7 @@ from fastapi import APIRouter, Query, status
 
 from app.api.deps import DB, AdminUser, AppPasswords, CurrentUser
 from app.api.errors import problems
+from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
 from app.api.reauthentication import ConfirmPassword
 from app.core.roles import UserRole
@@ -22,7 +23,12 @@ from app.schemas.user import (
 from app.services import user as users
 from app.services.user import NewUser
 
-router = APIRouter(prefix="/users", tags=["users"], responses=problems(401, 403))
+router = APIRouter(
+    prefix="/users",
+    tags=["users"],
+    responses=problems(401, 403),
+    route_class=IdempotentRoute,
+)
 
 
 @router.get("/", summary="List users")
@@ -91,7 +97,13 @@ async def read_user(db: DB, admin: AdminUser, user_id: UUID) -> User:
     response_model=UserResponse,
     responses=problems(409),
 )
-async def create_user(db: DB, passwords: AppPasswords, admin: AdminUser, body: UserCreate) -> User:
+async def create_user(
+    db: DB,
+    passwords: AppPasswords,
+    admin: AdminUser,
+    idempotency: Idempotency,
+    body: UserCreate,
+) -> User:
     """Creates an account with any role. Administrators only."""
     new = NewUser(
         email=body.email,

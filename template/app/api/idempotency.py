@@ -1,0 +1,147 @@
+"""The header `Idempotency-Key`: a request that is sent again gets the first response again.
+
+See draft-ietf-httpapi-idempotency-key-header. A route that creates something has `Idempotency` as
+the last dependency in its signature, so that everything else is checked anew before a response is
+given again; and its router has `IdempotentRoute` as its `route_class`.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, Field
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.deps import DB, AppSettings, Caller
+from app.core.config import Settings
+from app.core.errors import Conflict
+from app.services import idempotency
+from app.services.idempotency import KeyedRequest
+
+KEY = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+PATTERN = "^[!-~]{1,255}$"
+
+
+def _well_formed(key: str) -> str:
+    if not re.fullmatch(PATTERN, key):
+        raise ValueError("Write 1 to 255 printable ASCII characters, without spaces")
+    return key
+
+
+Key = Annotated[
+    Annotated[str, AfterValidator(_well_formed), Field(json_schema_extra={"pattern": PATTERN})]
+    | None,
+    Header(
+        alias=KEY,
+        description="Random, for this one request. Whoever sends the request again with the same "
+        "key gets the first response again, and nothing is created twice.",
+        examples=["5f0c9c9a-3c1e-4f0e-9d5b-0b8f4f9a4c11"],
+    ),
+]
+
+
+class Attempt:
+    """A request with a key, on the session whose one transaction holds all that it does."""
+
+    def __init__(self, session: AsyncSession, settings: Settings, request: KeyedRequest) -> None:
+        self._session = session
+        self._settings = settings
+        self._request = request
+
+    async def replay(self) -> Response | None:
+        stored = await idempotency.find(self._session, self._settings, self._request)
+        if stored is None:
+            return None
+        headers = {REPLAYED: "true"}
+        return Response(stored.body, stored.status, headers, media_type="application/json")
+
+    async def replay_twin(self) -> Response | None:
+        """What is in the way of this request may have been made by the same one, sent at once."""
+        await self._session.rollback()
+        return await self.replay()
+
+    async def keep(self, response: Response) -> None:
+        if response.status_code < 400:
+            status, body = response.status_code, bytes(response.body)
+            await idempotency.store(
+                self._session, self._settings, self._request, status=status, body=body
+            )
+
+
+class Replay(Exception):
+    """Ends a request before its route runs."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+class IdempotentRoute(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """It ends before the transaction, which is committed when its dependencies are left."""
+        handle = super().get_route_handler()
+
+        async def handle_once(request: Request) -> Response:
+            try:
+                response = await handle(request)
+                if attempt := _attempt(request):
+                    await attempt.keep(response)
+                return response
+            except Replay as replay:
+                return replay.response
+            except (Conflict, IntegrityError):
+                attempt = _attempt(request)
+                replayed = await attempt.replay_twin() if attempt else None
+                if replayed is None:
+                    raise
+                return replayed
+
+        return handle_once
+
+
+def _attempt(request: Request) -> Attempt | None:
+    return getattr(request.state, "attempt", None)
+
+
+async def get_caller_id(caller: Caller) -> str:
+    return str(caller.user.id)
+
+
+async def get_nobody() -> str:
+    return ""
+
+
+def look_up(get_caller: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[None]]:
+    async def replay_or_go_on(
+        request: Request,
+        db: DB,
+        settings: AppSettings,
+        caller: Annotated[str, Depends(get_caller)],
+        key: Key = None,
+    ) -> None:
+        if key is None:
+            return
+        begins = not db.in_transaction()
+        attempt = Attempt(db, settings, KeyedRequest(caller, key, await _content(request)))
+        if response := await attempt.replay():
+            raise Replay(response)
+        if begins:
+            await db.rollback()  # a registration has no transaction open while it hashes
+        request.state.attempt = attempt
+
+    return replay_or_go_on
+
+
+Idempotency = Annotated[None, Depends(look_up(get_caller_id))]
+PublicIdempotency = Annotated[None, Depends(look_up(get_nobody))]
+"""For a route that needs no token: all its clients share their keys, which are random."""
+
+
+async def _content(request: Request) -> bytes:
+    """A NUL cannot be in a path or a query, so no two requests look the same."""
+    path = request.scope["path"].rstrip("/").encode()
+    query: bytes = request.scope["query_string"]
+    return b"\0".join([request.method.encode(), path, query, await request.body()])
