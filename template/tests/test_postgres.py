@@ -1,21 +1,14 @@
 import asyncio
-from collections.abc import AsyncGenerator
 
 import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api import health
 from app.api.deps import DB
-from app.db import postgres
-from app.main import create_app
 from tests.conftest import settings_for
 from tests.factories import new_user
-from tests.postgres_line import Line
-from tests.service import Service, add_route, running
-
-NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
+from tests.service import Service, add_route
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
@@ -45,30 +38,6 @@ async def test_the_audit_log_cannot_be_emptied_at_once(session: AsyncSession) ->
     await session.rollback()
 
 
-@pytest.fixture
-async def line(own_url: str) -> AsyncGenerator[Line]:
-    url = make_url(own_url)
-    line = Line(url.host or "", url.port or 5432)
-    await line.open()
-    yield line
-    line.resume()
-    line.cut()
-
-
-@pytest.fixture
-async def wired_service(
-    own_url: str, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[Service]:
-    """Less patient than usual, so that its tests are quick."""
-    monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
-    monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr(postgres, "COMMAND_TIMEOUT_SECONDS", 0.5)
-    url = make_url(own_url).set(host="127.0.0.1", port=line.port)
-    settings = settings_for(url.render_as_string(hide_password=False))
-    async with running(create_app(settings)) as service:
-        yield service
-
-
 async def test_a_slow_statement_is_ended_by_the_server(service: Service) -> None:
     async with service.database.read() as session:
         assert await session.scalar(text("SHOW statement_timeout")) == "15s"
@@ -85,39 +54,6 @@ async def test_a_statement_that_takes_too_long_is_503(committed_service: Service
     assert response.status_code == 503
 
 
-async def test_a_database_that_is_down_at_start_is_503_until_it_is_up(
-    wired_service: Service, line: Line
-) -> None:
-    client = wired_service.client()
-    line.cut()
-
-    assert (await client.get("/health")).status_code == 200
-    assert (await client.get("/health/ready")).status_code == 503
-    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
-    assert response.status_code == 503
-    assert response.headers["Retry-After"] == "5"
-
-    await line.open()
-    assert (await client.get("/health/ready")).status_code == 200
-
-
-async def test_a_database_that_goes_down_is_503_until_it_is_back(
-    wired_service: Service, line: Line
-) -> None:
-    client = wired_service.client()
-    await asyncio.gather(*(client.get("/health/ready") for _ in range(5)))
-    line.cut()
-
-    assert {(await client.get("/health/ready")).status_code for _ in range(5)} == {503}
-    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
-    assert response.status_code == 503
-
-    await line.open()
-    assert {(await client.get("/health/ready")).status_code for _ in range(5)} == {200}
-    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
-    assert response.status_code == 201
-
-
 async def test_a_transaction_that_the_server_ends_is_503(committed_service: Service) -> None:
     async def lose_the_connection(db: DB) -> None:
         process = await db.scalar(text("SELECT pg_backend_pid()"))
@@ -130,42 +66,6 @@ async def test_a_transaction_that_the_server_ends_is_503(committed_service: Serv
     response = await committed_service.client().post(path)
 
     assert response.status_code == 503
-
-
-async def test_a_database_that_hangs_is_503_in_bounded_time(
-    wired_service: Service, line: Line
-) -> None:
-    client = wired_service.client()
-    await client.get("/health/ready")
-    line.silence()
-
-    async with asyncio.timeout(4):
-        responses = await asyncio.gather(
-            client.get("/health/ready"), client.post("/api/v1/auth/register", json=NEWCOMER)
-        )
-
-    assert {response.status_code for response in responses} == {503}
-    line.resume()
-    assert (await client.get("/health/ready")).status_code == 200
-
-
-async def test_a_database_that_hangs_in_a_transaction_is_503_in_bounded_time(
-    wired_service: Service, line: Line
-) -> None:
-    async def hang_halfway(db: DB) -> None:
-        db.add(new_user())
-        await db.flush()
-        line.silence()
-        await db.execute(text("SELECT 1"))
-
-    client = wired_service.client()
-    path = add_route(wired_service, hang_halfway)
-    async with asyncio.timeout(4):
-        response = await client.post(path)
-
-    assert response.status_code == 503
-    line.resume()
-    assert (await client.get("/health/ready")).status_code == 200
 
 
 async def test_cancelled_requests_leave_no_transaction_open(committed_service: Service) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import asyncpg
 import structlog
 from sqlalchemy import Connection, ExceptionContext, Index, UniqueConstraint, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -58,6 +59,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         },
     )
     event.listen(engine.sync_engine, "handle_error", _translate)
+    _translate_pings(engine.sync_engine.dialect)
     return engine
 
 
@@ -115,6 +117,19 @@ def _translate(context: ExceptionContext) -> None:
     if isinstance(error.__cause__, asyncpg.PostgresError):
         # It quotes the refused row, with e-mail and password hash: keep that out of the log.
         error.__cause__.detail = None
+
+
+def _translate_pings(dialect: Any) -> None:
+    """Of a pooled connection before it is used: no event tells their errors."""
+    ping = dialect.do_ping
+
+    def ping_in_time(connection: DBAPIConnection) -> bool:
+        try:
+            return bool(ping(connection))
+        except TimeoutError as error:
+            raise Unavailable(NO_ANSWER) from error
+
+    dialect.do_ping = ping_in_time
 
 
 def _take_turn(connection: Connection) -> None:
