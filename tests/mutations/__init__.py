@@ -4,6 +4,7 @@ from tests.mutations.accounts import ACCOUNTS
 from tests.mutations.audit import AUDIT
 from tests.mutations.faults import FAULTS
 from tests.mutations.http import HTTP
+from tests.mutations.idempotency import IDEMPOTENCY
 from tests.mutations.input import INPUT
 from tests.mutations.invitations import INVITATIONS
 from tests.mutations.keys import KEYS
@@ -24,6 +25,7 @@ MUTATIONS = [
     *RIGHTS,
     *INVITATIONS,
     *AUDIT,
+    *IDEMPOTENCY,
     *INPUT,
     *HTTP,
     *SECRETS,

@@ -1,0 +1,34 @@
+"""The header `Idempotency-Key`."""
+
+from tests.mutations.mutation import Mutation
+
+IDEMPOTENCY = [
+    Mutation(
+        "another request gets the answer of the first one",
+        "app/services/idempotency.py",
+        """    raise KeyReused\n""",
+        """    return stored\n""",
+        "test_idempotency",
+    ),
+    Mutation(
+        "a user gets the answer that another one got",
+        "app/services/idempotency.py",
+        """and_(IdempotencyKey.caller == request.caller, IdempotencyKey.key == request.key)""",
+        """and_(IdempotencyKey.key == request.key)""",
+        "test_idempotency",
+    ),
+    Mutation(
+        "whoever reads the table tries passwords",
+        "app/services/idempotency.py",
+        """hmac.digest(secret.get_secret_value().encode(), content, "sha256")""",
+        """hmac.digest(b"", content, "sha256")""",
+        "test_idempotency_keys",
+    ),
+    Mutation(
+        "an answer is kept for ever",
+        "app/services/idempotency.py",
+        """_has_key(request), IdempotencyKey.expires_at > utc_now())""",
+        """_has_key(request))""",
+        "test_idempotency_keys",
+    ),
+]
