@@ -8,7 +8,7 @@ import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,9 +22,9 @@ from tests.service import Service
 USER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 
 
-@pytest.fixture
-def project() -> Iterator[Path]:
-    """A copy of the project, for what a command writes into it."""
+@contextmanager
+def copy_of_the_project() -> Iterator[Path]:
+    """For what a command writes into it."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # a server may run as another account
         for name in ("app", "migrations"):
@@ -32,6 +32,12 @@ def project() -> Iterator[Path]:
             shutil.copytree(ROOT / name, Path(folder) / name, ignore=ignored)
         shutil.copy(ROOT / "pyproject.toml", folder)
         yield Path(folder)
+
+
+@pytest.fixture
+def project() -> Iterator[Path]:
+    with copy_of_the_project() as project:
+        yield project
 
 
 @asynccontextmanager

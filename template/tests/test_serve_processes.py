@@ -1,24 +1,39 @@
 """`serve` with several processes, as its users see it."""
 
+import asyncio
+import json
+import os
 import signal
 from pathlib import Path
 
 from app.core.config import Settings
+from tests.raw_http import connect, refused
 from tests.service import Service
-from tests.test_dev import output_after, running
+from tests.test_dev import USER, running
 from tests.test_dev import project as project
 
 
-async def test_each_process_ends_in_order(project: Path, committed_service: Service) -> None:
+async def test_what_was_begun_is_finished_and_each_process_ends_in_order(
+    project: Path, committed_service: Service
+) -> None:
     environment = {"DATABASE_URL": committed_service.settings.DATABASE_URL, "WORKERS": "2"}
+    body = json.dumps(USER).encode()
 
     async with running(project, "serve", **environment) as (process, client):
         assert (await client.get("/health/ready")).status_code == 200
-        output = await output_after(process, signal.SIGTERM)
+        async with connect(client) as begun, asyncio.timeout(20):
+            await begun.send_head("POST", "/api/v1/auth/register", len(body), expect="100-continue")
+            assert await begun.status() == 100
+            os.kill(process.pid, signal.SIGTERM)
+            await refused(client)
+            await begun.send(body)
+            assert await begun.status() == 201
+            assert json.loads(await begun.rest())["email"] == USER["email"]
+            output, _ = await process.communicate()
 
     assert process.returncode == 0
-    assert output.count("Application shutdown complete.") == 2
-    assert "Traceback" not in output
+    assert output.count(b"Application shutdown complete.") == 2
+    assert b"Traceback" not in output
 
 
 def test_there_are_four_of_them_by_default() -> None:

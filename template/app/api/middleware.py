@@ -92,7 +92,8 @@ class RequestGuard:
         query: bytes = scope["query_string"]
         if "\0" in path or "\ufffd" in path or b"%00" in query or b"\0" in query:
             return "The URL contains characters that are not allowed"
-        host = PORT.sub("", Headers(scope=scope).get("host", "")).lower()
+        hosts = ",".join(Headers(scope=scope).getlist("host"))  # of two none is known
+        host = PORT.sub("", hosts).lower()
         known = any(fnmatchcase(host, pattern) for pattern in self.allowed_hosts)
         if not known and not path.startswith("/health"):
             return "This service does not answer to that host name"

@@ -1,0 +1,121 @@
+"""A server in a process of its own, and clients that harm it if they can."""
+
+import asyncio
+import signal
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import pytest
+from httpx import AsyncClient, HTTPError
+from sqlalchemy import select
+
+from app.db.dialect import create_engine
+from app.models import User
+from tests.conftest import settings_for
+from tests.raw_http import connect
+from tests.test_dev import USER, copy_of_the_project, running
+
+REGISTER = "/api/v1/auth/register"
+
+
+class Databases(Protocol):
+    async def copy(self, url: str) -> str: ...
+
+
+@dataclass
+class Served:
+    process: Process
+    client: AsyncClient
+    database_url: str
+
+
+@pytest.fixture(scope="module")
+async def served(databases: Databases, migrated: str) -> AsyncGenerator[Served]:
+    url = await databases.copy(migrated)
+    environment = {
+        "DATABASE_URL": url,
+        "PASSWORD_HASH_TIME_COST": "1",
+        "PASSWORD_HASH_MEMORY_KIB": "8",
+        "WORKERS": "1",
+    }
+    with copy_of_the_project() as project:
+        async with running(project, "serve", **environment) as (process, client):
+            yield Served(process, client, url)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST /health HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=["nonsense", "a negative length", "two lengths"],
+)
+async def test_what_is_no_request_is_refused(served: Served, sent: bytes) -> None:
+    async with connect(served.client) as connection, asyncio.timeout(5):
+        await connection.send(sent)
+        assert (await connection.problem())["status"] == 400
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"GET /health HTTP/1.1\r\nHost: a\r\nX: ",
+        b"GET /health",
+        b"POST /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+    ],
+    ids=["a header", "a path", "a trailer"],
+)
+async def test_what_has_no_end_is_cut_off(served: Served, begin: bytes) -> None:
+    async with connect(served.client) as connection, asyncio.timeout(5):
+        with suppress(ConnectionError):  # it may hang up while we still send
+            await connection.send(begin)
+            await connection.send(b"x" * 1_000_000)
+            assert (await connection.problem())["status"] == 431
+
+
+async def test_clients_that_send_half_a_request_keep_nobody_waiting(served: Served) -> None:
+    async with AsyncExitStack() as stack, asyncio.timeout(5):
+        for _ in range(30):
+            in_head = await stack.enter_async_context(connect(served.client))
+            await in_head.send(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nX-")
+            in_body = await stack.enter_async_context(connect(served.client))
+            await in_body.send_head("POST", REGISTER, 5000)
+            await in_body.send(b'{"email": ')
+
+        assert (await served.client.get("/health")).status_code == 200
+        assert (await served.client.get("/health/ready")).status_code == 200
+        assert (await served.client.post(REGISTER, json=USER)).status_code == 201
+
+
+async def test_whoever_was_told_to_be_registered_is_so_even_if_the_process_is_killed(
+    served: Served,
+) -> None:
+    acknowledged: list[str] = []
+    enough = asyncio.Event()
+
+    async def register(client: int) -> None:
+        with suppress(HTTPError):
+            for number in range(1000):
+                body = USER | {"email": f"{client}.{number}@example.com"}
+                response = await served.client.post(REGISTER, json=body)
+                assert response.status_code == 201
+                acknowledged.append(body["email"])
+                if len(acknowledged) == 20:
+                    enough.set()
+
+    clients = [asyncio.create_task(register(number)) for number in range(8)]
+    async with asyncio.timeout(10):
+        await enough.wait()
+    served.process.send_signal(signal.SIGKILL)
+    await asyncio.gather(*clients)
+
+    engine = create_engine(settings_for(served.database_url))
+    async with engine.connect() as connection:
+        stored = set(await connection.scalars(select(User.email)))
+    await engine.dispose()
+    assert set(acknowledged) <= stored
