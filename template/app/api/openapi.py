@@ -72,7 +72,7 @@ def _describe_replays(responses: dict[str, dict[str, Any]]) -> None:
     header = {"description": f"The response is that of an earlier request with the same `{KEY}`"}
     for status, response in responses.items():
         if status < "400":
-            response["headers"] = {REPLAYED: header | {"schema": schema}}
+            response.setdefault("headers", {})[REPLAYED] = header | {"schema": schema}
     responses["422"]["description"] += f", or the `{KEY}` belongs to another request"
 
 
