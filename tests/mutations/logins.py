@@ -38,8 +38,13 @@ LOGINS = [
     Mutation(
         "a guess is told that the account is inactive",
         "app/services/auth.py",
-        """    if user is None or not matches:""",
-        """    if user is None or not (matches or not user.is_active):""",
+        """    if user is None:
+        raise Unauthorized""",
+        """    if user is None and user_id:
+        found = await users.get(session, user_id)
+        user = None if found.is_active else found
+    if user is None:
+        raise Unauthorized""",
         "test_auth",
     ),
     Mutation(
