@@ -71,8 +71,8 @@ LOGINS = [
     Mutation(
         "a common password will do",
         "app/core/passwords.py",
-        """_is_common(password):""",
-        """False:""",
+        """if few or common:""",
+        """if few:""",
         "test_passwords",
     ),
     Mutation(
