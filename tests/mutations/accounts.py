@@ -127,8 +127,8 @@ ACCOUNTS = [
     Mutation(
         "a user ends the sessions of another",
         "app/services/session.py",
-        """_revoke(session, UserSession.user_id == user_id, UserSession.id == session_id)""",
-        """_revoke(session, UserSession.id == session_id)""",
+        """and_(UserSession.user_id == user_id, UserSession.id == session_id)""",
+        """and_(UserSession.id == session_id)""",
         "test_session_list",
     ),
 ]
