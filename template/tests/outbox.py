@@ -22,12 +22,15 @@ async def outbox(service: Service) -> AsyncGenerator[Outbox]:
 
 
 @asynccontextmanager
-async def mails_of(service: Service) -> AsyncGenerator[Outbox]:
-    """Wherever tasks run otherwise, here they end before the client has its answer."""
+async def mails_of(service: Service, **changes: Any) -> AsyncGenerator[Outbox]:
+    """Wherever tasks run otherwise, here they end before the client has its answer.
+
+    `changes` are settings of the tasks.
+    """
     state = service.app.state
     usual = state.start_task
     async with open_mailbox() as mailbox:
-        settings = service.settings.model_copy(update=mailbox.settings)
+        settings = service.settings.model_copy(update=mailbox.settings | changes)
 
         async def start(
             task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]

@@ -6,7 +6,7 @@ from app.models import User
 from tests.factories import PASSWORD, make_user
 from tests.limited import running_limited
 from tests.logins import later, log_in, status_of_me
-from tests.outbox import Outbox, sent_to, token_in
+from tests.outbox import Outbox, mails_of, sent_to, token_in
 from tests.outbox import outbox as outbox
 from tests.problems import assert_problem
 from tests.service import Service
@@ -120,6 +120,20 @@ async def test_a_new_password_voids_a_change_that_waits(
     assert (await owner.post("/api/v1/users/me/password", json=body)).status_code == 204
 
     assert (await confirm(client, outbox)).status_code == 400
+
+
+async def test_an_account_writes_to_few_addresses(own_url: str) -> None:
+    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        client = await service.sign_in(user)
+        async with mails_of(service):
+            answers = [
+                await client.post(CHANGE, json={"email": f"{n}@example.com", "password": PASSWORD})
+                for n in range(3)
+            ]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
 
 
 async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:

@@ -52,6 +52,11 @@ def assert_done_once(answers: list[Response], status: int = 201) -> None:
     assert old.count(False) == 1
 
 
+async def meet(here: asyncio.Barrier) -> None:
+    async with asyncio.timeout(5):
+        await here.wait()
+
+
 async def test_an_organization_is_created_once(
     committed_service: Service, member: AsyncClient
 ) -> None:
@@ -118,7 +123,7 @@ async def test_the_key_alone_decides_where_nothing_else_is_unique(
     here = asyncio.Barrier(3)
 
     async def add_somebody(db: DB, idempotency: PublicIdempotency) -> str:
-        await here.wait()
+        await meet(here)
         user = new_user()
         db.add(user)
         await db.flush()
@@ -136,7 +141,7 @@ async def test_a_twin_of_a_request_that_fails_is_done(committed_service: Service
     turns = iter([True, False])
 
     async def fail_at_first(db: DB, idempotency: PublicIdempotency) -> str:
-        await here.wait()
+        await meet(here)
         user = new_user()
         db.add(user)
         await db.flush()

@@ -9,9 +9,10 @@ from app.core.clock import utc_now
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
 from app.services import one_time_token as one_time_tokens
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_api_key, make_user
 from tests.limited import running_limited
 from tests.logins import later, log_in, refresh, status_of_me
+from tests.mailbox import text
 from tests.outbox import Outbox, mails_of, token_in
 from tests.outbox import outbox as outbox
 from tests.problems import assert_problem
@@ -149,6 +150,29 @@ async def test_a_reset_ends_every_session_at_once(
 
     assert await status_of_me(service, pair) == 401
     assert (await refresh(client, pair)).status_code == 401
+
+
+async def test_a_reset_ends_every_api_key(
+    service: Service, client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
+) -> None:
+    _, key = await make_api_key(session, user)
+    token = await ask(client, outbox)
+
+    await reset(client, token)
+
+    assert (await service.client(key).get("/api/v1/users/me")).status_code == 401
+
+
+async def test_the_mail_links_to_the_frontend_with_the_token_where_no_server_sees_it(
+    service: Service, client: AsyncClient, user: User
+) -> None:
+    frontend = {"FRONTEND_URL": "https://www.example.com"}
+    async with mails_of(service, **frontend) as outbox:
+        await client.post(FORGOT, json={"email": user.email})
+
+    link = "https://www.example.com/reset-password#token="
+    for kind in ("plain", "html"):
+        assert link in text(outbox[0], kind)
 
 
 async def test_a_reset_verifies_the_address_and_is_told_by_mail(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
@@ -13,12 +13,18 @@ from app.core.errors import InvalidOneTimeToken
 from app.core.tokens import hash_token, new_opaque_token
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
+from app.services import user as users
 
 
 async def issue(
     session: AsyncSession, settings: Settings, user_id: UUID, purpose: Purpose, *, email: str
 ) -> tuple[UUID, str]:
-    """The id of its row, and the token itself, which is not stored."""
+    """The id of its row, and the token itself, which is not stored. Removes expired ones."""
+    await session.execute(
+        delete(OneTimeToken)
+        .where(OneTimeToken.user_id == user_id, OneTimeToken.expires_at <= utc_now())
+        .execution_options(synchronize_session=False)
+    )
     token = new_opaque_token()
     row = OneTimeToken(
         user_id=user_id,
@@ -54,6 +60,9 @@ async def find(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeTo
 async def spend(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeToken:
     """Makes it and all others of its user and purpose worthless. Raises InvalidOneTimeToken."""
     row = await find(session, purpose, token)
+    # Always the user first: whoever changes the account waits here, and none for one another.
+    if await users.find(session, row.user_id, lock=True) is None:
+        raise InvalidOneTimeToken
     spent = await session.scalar(
         update(OneTimeToken)
         .where(OneTimeToken.id == row.id, OneTimeToken.used_at.is_(None))

@@ -15,7 +15,8 @@ from app.core.errors import Unavailable
 from app.db.session import Database
 from app.tasks.email import (
     send_account_exists_email,
-    send_email_change_emails,
+    send_email_change_notice,
+    send_email_change_token,
     send_password_changed_email,
     send_password_reset_email,
     send_verification_email,
@@ -26,7 +27,8 @@ from app.tasks.queue import Start, Task
 
 TASKS: tuple[Task[...], ...] = (
     send_account_exists_email,
-    send_email_change_emails,
+    send_email_change_notice,
+    send_email_change_token,
     send_invitation_email,
     send_password_changed_email,
     send_password_reset_email,

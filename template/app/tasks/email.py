@@ -54,16 +54,19 @@ async def send_password_changed_email(job: Job, user_id: str) -> None:
         await _send(job, user, "password_changed", "Your password was changed")
 
 
-async def send_email_change_emails(job: Job, token_id: str) -> None:
-    """The token to the new address, a notice to the old one."""
+async def send_email_change_notice(job: Job, user_id: str) -> None:
+    """To the address that is about to be replaced."""
+    if user := await _find(job, user_id):
+        await _send(job, user, "email_change_requested", "A new e-mail address for your account")
+
+
+async def send_email_change_token(job: Job, token_id: str) -> None:
+    """To the new address. Started again, it mails another token, which replaces the first."""
     async with job.database.write() as session:
         issued = await one_time_tokens.reissue(session, UUID(token_id))
         await session.commit()
     if issued:
         row, token = issued
-        await _send(
-            job, row.user, "email_change_requested", "A new e-mail address for your account"
-        )
         await _send(
             *(job, row.user, "change_email", "Confirm your new e-mail address"),
             to=row.email,

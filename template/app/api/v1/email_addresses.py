@@ -8,7 +8,11 @@ from app.schemas.common import Accepted
 from app.schemas.email_address import EmailChange, EmailVerification
 from app.schemas.strings import normalize_email
 from app.services import email_address as email_addresses
-from app.tasks.email import send_email_change_emails, send_verification_email
+from app.tasks.email import (
+    send_email_change_notice,
+    send_email_change_token,
+    send_verification_email,
+)
 
 router = APIRouter(tags=["e-mail addresses"])
 
@@ -61,9 +65,12 @@ async def request_email_change(
     403 for a wrong password; 429 after too many.
     """
     user = await confirm(body.password)
+    # Neither may one account write to many addresses, nor many accounts to one.
+    await limiter.count(Policy.MAIL, f"change-by:{user.id}")
     await limiter.count(Policy.MAIL, f"change:{normalize_email(body.email)}")
     token_id = await email_addresses.request_change(db, settings, user.id, body.email)
-    queue.enqueue(send_email_change_emails, str(token_id))
+    queue.enqueue(send_email_change_token, str(token_id))
+    queue.enqueue(send_email_change_notice, str(user.id))
     return Accepted()
 
 
