@@ -92,6 +92,13 @@ async def test_only_its_own_host_names_are_answered(
     assert response.headers["content-type"] == "application/problem+json"
 
 
+async def test_of_two_host_names_neither_is_answered(settings: Settings) -> None:
+    hosts = [("Host", "api.example.com"), ("Host", "evil.example")]
+    async with client_of_another(settings, ALLOWED_HOSTS=("api.example.com",)) as client:
+        for headers in (hosts, hosts[::-1]):
+            assert (await client.get("/nowhere", headers=headers)).status_code == 400
+
+
 async def test_health_answers_a_probe_that_knows_only_the_address(settings: Settings) -> None:
     async with client_of_another(settings, ALLOWED_HOSTS=("api.example.com",)) as client:
         response = await client.get("/health", headers={"Host": "10.0.0.7:8000"})

@@ -58,6 +58,20 @@ async def test_a_database_that_is_down_at_start_is_503_until_it_is_up(
     assert (await client.get("/health/ready")).status_code == 200
 
 
+async def test_no_log_tells_the_password_of_the_database(
+    own_url: str, line: Line, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = make_url(own_url).set(host="127.0.0.1", port=line.port, password="hunter2")
+    settings = settings_for(url.render_as_string(hide_password=False))
+    line.cut()
+    async with running(create_app(settings)) as service:
+        assert (await service.client().get("/health/ready")).status_code == 503
+
+    log = capsys.readouterr().err
+    assert "database_unreachable" in log
+    assert "hunter2" not in log
+
+
 async def test_a_database_that_goes_down_is_503_until_it_is_back(
     wired_service: Service, line: Line
 ) -> None:
