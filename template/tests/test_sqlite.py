@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from app.core.config import SettingsError
 from app.db import sqlite
@@ -157,3 +158,14 @@ async def limit_pages(service: Service, pages: int) -> None:
     """Beyond them sqlite reports a full disk; those in use stay."""
     async with service.database.read() as session:
         await session.execute(text(f"PRAGMA max_page_count = {pages}"))
+
+
+async def test_the_audit_log_is_not_overwritten_either(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        user = await make_user(session)
+    await (await committed_service.sign_in(user)).patch("/api/v1/users/me", json={"name": "Ada"})
+
+    async with committed_service.database.write() as session:
+        replace = text("REPLACE INTO audit_events SELECT * FROM audit_events")
+        with pytest.raises(DBAPIError, match="append-only"):
+            await session.execute(replace)

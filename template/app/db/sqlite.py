@@ -114,6 +114,8 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     _use_write_ahead_log(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
+    # Or REPLACE INTO deletes a row without asking the trigger that forbids it.
+    cursor.execute("PRAGMA recursive_triggers = ON")
     cursor.close()
 
 

@@ -93,6 +93,8 @@ async def list_events(
     ]
     if after:
         same_moment = and_(AuditEvent.created_at == after.created_at, AuditEvent.id < after.id)
+        # The first condition says nothing new, but bounds the part of the index that is read.
+        conditions.append(AuditEvent.created_at <= after.created_at)
         conditions.append(or_(AuditEvent.created_at < after.created_at, same_moment))
     query = select(AuditEvent).where(*conditions)
     rows = await session.scalars(

@@ -116,6 +116,7 @@ async def accept(session: AsyncSession, user_id: UUID, token: str) -> Membership
     user.email_verified_at = user.email_verified_at or utc_now()
     await session.flush()
     _record(session, Action.INVITATION_ACCEPTED, invitation, role=invitation.role)
+    memberships.record(session, Action.MEMBER_ADDED, membership, role=membership.role)
     return membership
 
 

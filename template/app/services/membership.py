@@ -47,7 +47,7 @@ async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> M
     member = Membership(user=user, organization_id=actor.organization_id, role=body.role)
     session.add(member)
     await session.flush()
-    _record(session, Action.MEMBER_ADDED, member, role=member.role)
+    record(session, Action.MEMBER_ADDED, member, role=member.role)
     return member
 
 
@@ -78,7 +78,7 @@ async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> Non
         raise Forbidden
     await _keep_an_owner(session, member)
     await session.delete(member)
-    _record(session, Action.MEMBER_REMOVED, member)
+    record(session, Action.MEMBER_REMOVED, member)
     await session.flush()
 
 
@@ -92,7 +92,7 @@ async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: 
         raise Conflict("You own this organization already")
     member.role = MemberRole.OWNER
     actor.role = MemberRole.ADMIN
-    _record(session, Action.OWNERSHIP_TRANSFERRED, member)
+    record(session, Action.OWNERSHIP_TRANSFERRED, member)
     await session.flush()
     return actor
 
@@ -113,7 +113,7 @@ async def leave_all(session: AsyncSession, user_id: UUID) -> None:
         select(Membership).where(Membership.user_id == user_id)
     ):
         await session.delete(membership)
-        _record(session, Action.MEMBER_REMOVED, membership)
+        record(session, Action.MEMBER_REMOVED, membership)
     await session.flush()
 
 
@@ -127,7 +127,7 @@ async def has_email(session: AsyncSession, organization_id: UUID, email: str) ->
     return await session.scalar(query) is not None
 
 
-def _record(session: AsyncSession, action: Action, member: Membership, **details: Any) -> None:
+def record(session: AsyncSession, action: Action, member: Membership, **details: Any) -> None:
     """Of a member, one wants to know who it is."""
     audit.record(
         *(session, action, member),
