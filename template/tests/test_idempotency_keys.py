@@ -95,10 +95,11 @@ async def test_each_new_key_makes_a_few_expired_ones_vanish(
     )
     await session.commit()
 
-    await register(client, ADA)
-    keys = {each.key for each in await stored(session)}
+    newest = f"key-{PURGED_AT_ONCE + 1}"
+    response = await register(client, ADA, newest)
 
-    assert keys == {f"key-{PURGED_AT_ONCE}", f"key-{PURGED_AT_ONCE + 1}", "my-key"}
+    assert response.status_code == 201
+    assert {each.key for each in await stored(session)} == {f"key-{PURGED_AT_ONCE}", newest}
 
 
 async def test_an_error_that_a_route_returns_is_not_kept(committed_service: Service) -> None:

@@ -136,6 +136,25 @@ async def test_the_key_alone_decides_where_nothing_else_is_unique(
     assert await count(committed_service, User) == 1
 
 
+async def test_a_conflict_with_what_the_first_of_them_made_is_none(
+    committed_service: Service,
+) -> None:
+    here = asyncio.Barrier(3)
+
+    async def add_the_only_one(db: DB, idempotency: PublicIdempotency) -> str:
+        await meet(here)
+        if await db.scalar(select(func.count(User.id))):
+            raise Conflict("There is one already")
+        db.add(new_user())
+        return "Done"
+
+    path = add_route(committed_service, add_the_only_one, IdempotentRoute)
+    answers = await send_at_once(committed_service.client(), path, *[{}] * 3)
+
+    assert_done_once(answers, 200)
+    assert await count(committed_service, User) == 1
+
+
 async def test_a_twin_of_a_request_that_fails_is_done(committed_service: Service) -> None:
     here = asyncio.Barrier(2)
     turns = iter([True, False])
