@@ -66,4 +66,32 @@ HTTP = [
         """return True if self.DOCS_ENABLED is None else self.DOCS_ENABLED""",
         "test_app",
     ),
+    Mutation(
+        "a refused preflight is no problem document",
+        "app/api/middleware.py",
+        """response if response.status_code == 200 else _RefusedPreflight(response)""",
+        """response""",
+        "test_cors",
+    ),
+    Mutation(
+        "of two host names the first is believed",
+        "app/api/middleware.py",
+        """        hosts = ",".join(Headers(scope=scope).getlist("host"))""",
+        """        hosts = Headers(scope=scope).get("host", "")""",
+        "test_http",
+    ),
+    Mutation(
+        "the head of a request has no limit",
+        "app/cli/http_protocol.py",
+        """        if self._unfinished > MAX_HEAD_BYTES and""",
+        """        if False and""",
+        "test_served",
+    ),
+    Mutation(
+        "what is no HTTP is answered in plain text",
+        "app/cli/server.py.jinja",
+        """            http=HttpProtocol,\n""",
+        "",
+        "test_served",
+    ),
 ]

@@ -52,4 +52,25 @@ INPUT = [
         """Query(ge=1, description="Page number, from 1")""",
         "test_users",
     ),
+    Mutation(
+        "a control character is taken in a name",
+        "app/schemas/strings.py",
+        """    return _printable(value)\n\n\nComposed""",
+        """    return value\n\n\nComposed""",
+        "test_hostile_input",
+    ),
+    Mutation(
+        "every one of a hundred thousand wrong fields is told",
+        "app/api/errors.py",
+        """error.errors()[:TOLD_ERRORS]""",
+        """error.errors()""",
+        "test_problems",
+    ),
+    Mutation(
+        "a body of any media type is read as JSON",
+        "app/main.py.jinja",
+        """        redirect_slashes=False,""",
+        """        redirect_slashes=False,\n        strict_content_type=False,""",
+        "test_hostile_input",
+    ),
 ]
