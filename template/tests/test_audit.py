@@ -69,6 +69,12 @@ async def test_an_event_tells_who_did_what_to_what_and_from_where(
     assert (event["address"], event["request_id"]) == ("127.0.0.1", "a-request-of-mine")
 
 
+async def test_what_must_be_erased_one_day_is_not_noted(client: AsyncClient) -> None:
+    await client.patch(ACME, json={"name": "Acme Ltd"})
+
+    assert (await events(client))[0]["details"] == {"changes": {"name": None}}
+
+
 async def test_what_changes_nothing_is_no_event(client: AsyncClient) -> None:
     before = len(await events(client))
 
