@@ -36,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Of `-nauto`: a suite waits for servers and clocks about as long as it computes."""
-    return 2 * (os.cpu_count() or 1)
+    """Of `-nauto`: one more than processors, as a suite often waits for servers and clocks."""
+    return 1 + (os.cpu_count() or 1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -160,6 +160,31 @@ async def test_who_was_added_meanwhile_is_a_member_already(
     assert response.json()["detail"] == "The user is already a member"
 
 
+@pytest.mark.usefixtures("invitation")
+async def test_who_was_removed_does_not_come_back_with_an_old_invitation(
+    service: Service, session: AsyncSession, organization: Organization, ada: User
+) -> None:
+    owner = await service.sign_in(await make_member(session, organization, MemberRole.OWNER))
+    members = "/api/v1/organizations/acme/members"
+    await add_member(session, organization, ada, MemberRole.VIEWER)
+
+    assert (await owner.delete(f"{members}/{ada.id}")).status_code == 204
+
+    assert_problem(await accept(service, ada), 400)
+
+
+@pytest.mark.usefixtures("invitation")
+async def test_adding_somebody_closes_the_invitation(
+    service: Service, session: AsyncSession, organization: Organization, ada: User
+) -> None:
+    owner = await service.sign_in(await make_member(session, organization, MemberRole.OWNER))
+    acme = "/api/v1/organizations/acme"
+
+    await owner.post(f"{acme}/members", json={"user_id": str(ada.id)})
+
+    assert (await owner.get(f"{acme}/invitations")).json()["total"] == 0
+
+
 async def test_the_token_is_stored_nowhere(
     service: Service,
     session: AsyncSession,

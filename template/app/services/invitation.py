@@ -9,7 +9,7 @@ from sqlalchemy.orm import contains_eager
 
 from app.core.clock import utc_now
 from app.core.config import Settings
-from app.core.errors import Conflict, Forbidden, InvalidOneTimeToken, NotFound
+from app.core.errors import Conflict, Forbidden, InvalidOneTimeToken, InvalidToken, NotFound
 from app.core.roles import may_grant
 from app.core.tokens import hash_token, new_opaque_token
 from app.models import Invitation, Membership, Organization, User
@@ -28,6 +28,9 @@ async def create(
     session: AsyncSession, settings: Settings, actor: Membership, body: InvitationCreate
 ) -> Invitation:
     """Does not tell whether there is an account with this address."""
+    # In the order of all changes of memberships: the user, then the organization.
+    if await users.find(session, actor.user_id, lock=True) is None:
+        raise InvalidToken
     actor = await memberships.lock(session, actor)
     if not may_grant(actor.role, body.role):
         raise Forbidden

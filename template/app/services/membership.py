@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from app.core.clock import utc_now
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.roles import MemberRole, may_grant, may_manage
-from app.models import Membership, Organization, User
+from app.models import Invitation, Membership, Organization, User
 from app.schemas.common import PaginationParams
 from app.schemas.organization import MemberCreate
 from app.services import audit
@@ -48,6 +49,7 @@ async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> M
     session.add(member)
     await session.flush()
     record(session, Action.MEMBER_ADDED, member, role=member.role)
+    await _close_invitations(session, member)
     return member
 
 
@@ -79,6 +81,7 @@ async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> Non
     await _keep_an_owner(session, member)
     await session.delete(member)
     record(session, Action.MEMBER_REMOVED, member)
+    await _close_invitations(session, member)
     await session.flush()
 
 
@@ -147,6 +150,25 @@ async def _find_user(session: AsyncSession, user_id: UUID) -> User | None:
         .where(User.id == user_id, User.is_active, User.deleted_at.is_(None))
         .with_for_update(read=True)
     )
+
+
+async def _close_invitations(session: AsyncSession, member: Membership) -> None:
+    """Or who is removed could come back with an old one."""
+    for invitation in await session.scalars(
+        select(Invitation).where(
+            Invitation.organization_id == member.organization_id,
+            Invitation.email_normalized == member.user.email_normalized,
+            Invitation.accepted_at.is_(None),
+            Invitation.revoked_at.is_(None),
+        )
+    ):
+        invitation.revoked_at = utc_now()
+        audit.record(
+            session,
+            Action.INVITATION_REVOKED,
+            invitation,
+            organization_id=invitation.organization_id,
+        )
 
 
 async def lock(session: AsyncSession, actor: Membership) -> Membership:

@@ -39,8 +39,7 @@ async def create_invitation(
     """Mails a token for `POST /invitations/accept` to the address, in a role not above the
     caller's. Whether it has an account is not told. Admins and owners only.
     """
-    address = normalize_email(body.email)
-    await limiter.count(Policy.MAIL, f"invite:{access.organization_id}:{address}")
+    await limiter.count(Policy.MAIL, f"invite:{normalize_email(body.email)}")
     invitation = await invitations.create(db, settings, access, body)
     queue.enqueue(send_invitation_email, str(invitation.id))
     return invitation
