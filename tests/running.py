@@ -31,7 +31,8 @@ class Server:
         return call(self.port, path, body, token)
 
     def is_ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
+        ended = self.process.poll()
+        assert ended is None, f"It ended with {ended}.\n{self.log.read_text()}"
         try:
             return self.call("/health/ready")[0] == 200
         except (OSError, HTTPException):
