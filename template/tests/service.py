@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,6 +14,12 @@ from app.core.config import Settings
 from app.db.session import Database
 from app.models import User
 from app.services import session as sessions
+
+Operations = dict[str, dict[str, Any]]
+
+ANNOUNCED: dict[str, list[tuple[re.Pattern[str], Operations]]] = {}
+"""The paths of the OpenAPI document by its prefix: applications differ in nothing else, and it
+takes a while to make."""
 
 
 @dataclass
@@ -58,14 +63,17 @@ class Service:
                 )
                 return
 
-    @cached_property
-    def _announced(self) -> list[tuple[re.Pattern[str], dict[str, dict[str, dict[str, Any]]]]]:
-        paths = self.app.openapi()["paths"]
-        fixed_first = sorted(paths, key=lambda path: path.count("{"))
-        return [
-            (re.compile(re.sub(r"{\w+}", "[^/]+", path.rstrip("/"))), paths[path])
-            for path in fixed_first
-        ]
+    @property
+    def _announced(self) -> list[tuple[re.Pattern[str], Operations]]:
+        prefix = self.settings.API_V1_PREFIX
+        if prefix not in ANNOUNCED:
+            paths = self.app.openapi()["paths"]
+            fixed_first = sorted(paths, key=lambda path: path.count("{"))
+            ANNOUNCED[prefix] = [
+                (re.compile(re.sub(r"{\w+}", "[^/]+", path.rstrip("/"))), paths[path])
+                for path in fixed_first
+            ]
+        return ANNOUNCED[prefix]
 
 
 def add_route(
@@ -86,5 +94,8 @@ def add_route(
 
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncGenerator[Service]:
+    """Afterwards it has no route more than before."""
+    routes = list(app.router.routes)
     async with app.router.lifespan_context(app):
         yield Service(app)
+    app.router.routes[:] = routes

@@ -23,6 +23,11 @@ class Databases:
         shutil.copyfile(*(each.removeprefix("sqlite+aiosqlite:///") for each in (url, new)))
         return new
 
+    @asynccontextmanager
+    async def lend(self, migrated: str) -> AsyncGenerator[str]:
+        """The URL of a copy that nobody else uses."""
+        yield await self.copy(migrated)
+
 
 @asynccontextmanager
 async def open_databases() -> AsyncGenerator[Databases]:

@@ -1,6 +1,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from sqlalchemy import make_url, text
@@ -10,6 +11,16 @@ from tests.command_line import run, run_on
 from tests.service import Service
 
 PASSWORD = "Correct-Horse-7!"
+
+
+class Databases(Protocol):
+    async def copy(self, url: str) -> str: ...
+
+
+@pytest.fixture
+async def own_url(databases: Databases, migrated: str) -> str:
+    """Of no use for other tests afterwards."""
+    return await databases.copy(migrated)
 
 
 async def test_migrations_go_down_and_up_and_leave_no_drift(committed_service: Service) -> None:

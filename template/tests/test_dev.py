@@ -28,8 +28,7 @@ def copy_of_the_project() -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # a server may run as another account
         for name in ("app", "migrations"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, Path(folder) / name, ignore=ignored)
+            shutil.copytree(ROOT / name, Path(folder) / name)
         shutil.copy(ROOT / "pyproject.toml", folder)
         yield Path(folder)
 

@@ -1,23 +1,37 @@
 """Two processes of the service, on one Redis and one database, are one room."""
 
 from collections.abc import AsyncGenerator
+from typing import Protocol
 
 import pytest
 
-from tests.service import Service
+from app.main import create_app
+from tests.conftest import settings_for
+from tests.service import Service, running
 from tests.websocket_process import Serving, make_room_between, serve_twice
 
 Pair = tuple[Serving, Serving]
 
 
-@pytest.fixture
-async def pair(committed_service: Service) -> AsyncGenerator[Pair]:
-    async with serve_twice(committed_service) as pair:
+class Databases(Protocol):
+    async def copy(self, url: str) -> str: ...
+
+
+@pytest.fixture(scope="module")
+async def service(databases: Databases, migrated: str) -> AsyncGenerator[Service]:
+    url = await databases.copy(migrated)
+    async with running(create_app(settings_for(url))) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+async def pair(service: Service) -> AsyncGenerator[Pair]:
+    async with serve_twice(service) as pair:
         yield pair
 
 
-async def test_a_room_spans_processes(committed_service: Service, pair: Pair) -> None:
-    here, there = await make_room_between(committed_service, *pair)
+async def test_a_room_spans_processes(service: Service, pair: Pair) -> None:
+    here, there = await make_room_between(service, *pair)
     bob = await here.member()
     async with here.enter(here.owner) as ada:
         async with there.enter(bob) as first:
@@ -37,8 +51,8 @@ async def test_a_room_spans_processes(committed_service: Service, pair: Pair) ->
         assert (await ada.event())["type"] == "presence.left"
 
 
-async def test_rights_end_in_every_process(committed_service: Service, pair: Pair) -> None:
-    here, there = await make_room_between(committed_service, *pair)
+async def test_rights_end_in_every_process(service: Service, pair: Pair) -> None:
+    here, there = await make_room_between(service, *pair)
     bob = await here.member()
     owner, spent = await here.token(here.owner), await here.token(here.owner)
     async with there.enter(bob) as removed:
