@@ -1,5 +1,6 @@
 """The template as it lies on disk, and each combination rendered from it, once a session."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER", "UV")
 KEPT_GROUPS = ("UV_", "SSL_", "HTTP_", "HTTPS_", "NO_PROXY", "GIT_CONFIG_", "XDG_CACHE_")
 
 Render = Callable[..., Path]
+Rendered = Callable[[Combination], Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -85,11 +87,28 @@ def render(copier_template: Path) -> Render:
 
 
 @pytest.fixture(scope="session")
-def rendering(
-    combination: Combination, render: Render, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """One combination as rendered; for looking at only."""
-    return render(tmp_path_factory.mktemp(combination.id) / "myapp", **combination.answers)
+def rendered(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """A combination as rendered, once for all workers; for looking at only."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def rendered(combination: Combination) -> Path:
+        done = folder / combination.id
+        with (folder / f"{combination.id}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                began = tmp_path_factory.mktemp(combination.id)
+                render(began / "myapp", **combination.answers)
+                began.rename(done)
+        return done / "myapp"
+
+    return rendered
+
+
+@pytest.fixture(scope="session")
+def rendering(combination: Combination, rendered: Rendered) -> Path:
+    return rendered(combination)
 
 
 @pytest.fixture(scope="session")

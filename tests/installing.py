@@ -3,6 +3,7 @@
 The tests of one combination share an installation and run on one worker.
 """
 
+import filecmp
 import os
 import shutil
 import subprocess
@@ -44,9 +45,18 @@ def environment(workshop: Path) -> dict[str, str]:
 def project(rendering: Path, workshop: Path) -> Path:
     """A copy of the rendering: what its tools write does not reach the tests that look at it."""
     project = workshop / "myapp"
-    if project.exists():
-        shutil.rmtree(project)
-    return shutil.copytree(rendering, project)
+    shutil.copytree(rendering, project, copy_function=_copy_if_changed, dirs_exist_ok=True)
+    for path in sorted(project.rglob("*"), reverse=True):
+        if "__pycache__" not in path.parts and not (rendering / path.relative_to(project)).exists():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return project
+
+
+def _copy_if_changed(source: str, target: str) -> str:
+    """Unchanged, what is compiled stays valid."""
+    if not Path(target).exists() or not filecmp.cmp(source, target, shallow=False):
+        shutil.copy(source, target)
+    return target
 
 
 @pytest.fixture(scope="session")

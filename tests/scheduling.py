@@ -10,7 +10,6 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.combinations import VALID
 
 COMBINATIONS = {each.id for each in VALID}
-TOGETHER = "tests/test_parts.py"  # its tests share a rendering of every combination
 
 
 class Scheduling(LoadScopeScheduling):
@@ -29,9 +28,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def group_of(nodeid: str) -> str:
-    path, _, _ = nodeid.partition("::")
     _, _, parameter = nodeid.removesuffix("]").rpartition("[")
     combination, _, _ = parameter.partition(": ")
-    if combination in COMBINATIONS:
-        return combination
-    return path if path == TOGETHER else nodeid
+    return combination if combination in COMBINATIONS else nodeid

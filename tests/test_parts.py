@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.combinations import QUESTIONS, VALID, WORDS, Answer
-from tests.conftest import Render
+from tests.conftest import Rendered
 from tests.features import KINDS, Features
 from tests.parts import PAGES, on_page
 
@@ -17,10 +17,9 @@ ENTRIES = {"app.__main__", "app.cli", "app.main"}
 
 
 @pytest.fixture(scope="session")
-def everything(tmp_path_factory: pytest.TempPathFactory, render: Render) -> dict[str, Path]:
+def everything(rendered: Rendered) -> dict[str, Path]:
     """Each combination, by its name."""
-    folder = tmp_path_factory.mktemp("everything")
-    return {each.id: render(folder / each.id / "myapp", **each.answers) for each in VALID}
+    return {each.id: rendered(each) for each in VALID}
 
 
 @pytest.mark.parametrize("kind", KINDS)

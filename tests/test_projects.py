@@ -41,7 +41,7 @@ def test_its_layers_hold(run: Run) -> None:
 
 
 def test_all_of_it_compiles(run: Run) -> None:
-    run("python", "-W", "error", "-m", "compileall", "-q", "-f", "app", "migrations", "tests")
+    run("python", "-W", "error", "-m", "compileall", "-q", "app", "migrations", "tests")
 
 
 def test_its_command_answers(run: Run) -> None:

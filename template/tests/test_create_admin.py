@@ -23,6 +23,7 @@ async def test_a_new_admin_can_log_in(committed_service: Service) -> None:
     assert result.exit_code == 0, result.output
     user = await login(committed_service, "ada@example.com", PASSWORD)
     assert user["role"] == UserRole.ADMIN
+    assert user["email_verified_at"] is not None  # whoever runs commands vouches for it
 
 
 async def test_the_password_of_a_new_admin_is_asked_for_twice(committed_service: Service) -> None:

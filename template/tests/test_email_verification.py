@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.main import create_app
 from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_admin, make_user
+from tests.limited import running_limited
 from tests.logins import later
 from tests.outbox import Outbox, mails_of, token_in
 from tests.outbox import outbox as outbox
@@ -77,6 +78,18 @@ async def test_another_mail_can_be_asked_for(
     assert (await ada.post(VERIFY, json={"token": token_in(outbox[-1])})).status_code == 204
     assert (await ada.post(ASK)).status_code == 202
     assert len(outbox) == 1  # nothing is left to verify
+
+
+async def test_an_address_gets_few_mails(own_url: str) -> None:
+    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        ada = await service.sign_in(user)
+        async with mails_of(service) as outbox:
+            answers = [(await ada.post(ASK)).status_code for _ in range(3)]
+
+    assert answers == [202, 202, 429]
+    assert len(outbox) == 2
 
 
 async def test_whom_an_administrator_creates_is_verified(

@@ -10,6 +10,7 @@ from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.core.tokens import hash_token
 from app.models import Invitation, Membership, Organization, User
+from app.tasks.invitation import send_invitation_email
 from tests.factories import add_member, make_invitation, make_member, make_organization, make_user
 from tests.logins import later
 from tests.outbox import Outbox, token_in
@@ -65,6 +66,18 @@ async def test_the_mail_leads_into_the_organization(
     assert (response.json()["slug"], response.json()["role"]) == ("acme", "viewer")
     await session.refresh(ada)
     assert ada.email_verified_at is not None
+
+
+async def test_of_two_mails_the_last_one_counts(
+    service: Service, invitation: Invitation, ada: User, outbox: Outbox
+) -> None:
+    """A worker that dies after it has sent a mail leaves the job to the next one."""
+    for _ in range(2):
+        await service.app.state.start_task(send_invitation_email, "a-job", [str(invitation.id)], {})
+    first, last = map(token_in, outbox)
+
+    assert_problem(await accept(service, ada, first), 400)
+    assert (await accept(service, ada, last)).status_code == 200
 
 
 async def test_it_works_once(service: Service, invitation: Invitation, ada: User) -> None:

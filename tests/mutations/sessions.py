@@ -19,21 +19,21 @@ SESSIONS = [
     ),
     Mutation(
         "a spent refresh token can be used again",
-        "app/services/session.py",
+        "app/services/refresh_token.py",
         """    if not first_use and (token.used_at is None""",
         """    if False and (token.used_at is None""",
         "test_token_reuse",
     ),
     Mutation(
         "a lost answer can be asked for again at any time",
-        "app/services/session.py",
+        "app/services/refresh_token.py",
         """token.used_at + grace <= utc_now()""",
         """False""",
         "test_token_reuse",
     ),
     Mutation(
         "a token may be retried although its successor is in use",
-        "app/services/session.py",
+        "app/services/refresh_token.py",
         """return bool(await session.scalar(select(used_instead)))""",
         """return False""",
         "test_token_reuse",
@@ -47,7 +47,7 @@ SESSIONS = [
     ),
     Mutation(
         "a refresh token does not end with its session",
-        "app/services/session.py",
+        "app/services/refresh_token.py",
         """if token.expires_at <= now or login.revoked_at is not None:""",
         """if token.expires_at <= now:""",
         "test_sessions",

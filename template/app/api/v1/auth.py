@@ -16,7 +16,7 @@ from app.schemas.user import UserResponse
 from app.services import audit, auth
 from app.services import session as sessions
 from app.services import user as users
-from app.services.session import TokenPair
+from app.services.refresh_token import TokenPair
 from app.services.user import NewUser
 from app.tasks.email import send_account_exists_email, send_welcome_email
 

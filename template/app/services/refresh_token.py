@@ -1,0 +1,94 @@
+"""Refresh tokens: a chain in each session, and a token in it is spent once (RFC 9700)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, contains_eager
+
+from app.core.clock import utc_now
+from app.core.config import Settings
+from app.core.errors import InvalidToken
+from app.core.tokens import create_access_token, hash_token, new_opaque_token
+from app.models import RefreshToken, User, UserSession
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    access_token: str
+    refresh_token: str
+    user: User
+
+
+async def issue(
+    session: AsyncSession, settings: Settings, login: UserSession, *, parent_id: UUID | None
+) -> TokenPair:
+    refresh_token = new_opaque_token()
+    idle_end = utc_now() + timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
+    session.add(
+        RefreshToken(
+            session_id=login.id,
+            parent_id=parent_id,
+            token_hash=hash_token(refresh_token),
+            expires_at=min(idle_end, login.expires_at),
+        )
+    )
+    await session.flush()
+    access_token = create_access_token(settings, user_id=login.user_id, session_id=login.id)
+    return TokenPair(access_token, refresh_token, login.user)
+
+
+async def spend(session: AsyncSession, presented: str) -> tuple[RefreshToken, bool]:
+    """With its session, which is locked, and its user; whether it was the first use."""
+    token_hash = hash_token(presented)
+    first = (
+        update(RefreshToken)
+        .where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
+        .values(used_at=utc_now())
+        .returning(RefreshToken.id)
+    )
+    first_use = await session.scalar(first) is not None
+    query = (
+        select(RefreshToken)
+        .join(RefreshToken.session)
+        .join(UserSession.user)
+        .options(contains_eager(RefreshToken.session).contains_eager(UserSession.user))
+        .where(RefreshToken.token_hash == token_hash)
+        .with_for_update(of=UserSession, key_share=True)
+    )
+    token = await session.scalar(query)
+    if token is None:
+        raise InvalidToken
+    return token, first_use
+
+
+def check_alive(token: RefreshToken) -> None:
+    now = utc_now()
+    login = token.session
+    if token.expires_at <= now or login.revoked_at is not None:
+        raise InvalidToken
+    if login.user.deleted_at is not None or not login.user.is_active:
+        raise InvalidToken
+
+
+async def is_stolen(
+    session: AsyncSession, settings: Settings, token: RefreshToken, *, first_use: bool
+) -> bool:
+    """Whether two parties must hold tokens of this session.
+
+    A client that lost the response may retry within the grace period and so receive several
+    children of one token, but it goes on to use only one of them.
+    """
+    grace = timedelta(seconds=settings.REFRESH_TOKEN_GRACE_SECONDS)
+    if not first_use and (token.used_at is None or token.used_at + grace <= utc_now()):
+        return True
+    other = aliased(RefreshToken)
+    used_instead = exists().where(
+        other.session_id == token.session_id,
+        other.id != token.id,
+        or_(other.parent_id == token.id, other.parent_id == token.parent_id),
+        other.used_at.is_not(None),
+    )
+    return bool(await session.scalar(select(used_instead)))
