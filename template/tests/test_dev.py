@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import pytest
 from httpx import AsyncClient, ConnectError, ReadError, RemoteProtocolError
@@ -19,7 +20,12 @@ from app.cli.declared import ROOT
 from tests.command_line import KEY
 from tests.service import Service
 
+REGISTER = "/api/v1/auth/register"
 USER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
+
+
+class Databases(Protocol):
+    async def copy(self, url: str) -> str: ...
 
 
 @contextmanager
@@ -91,7 +97,7 @@ def free_port() -> int:
 
 async def test_dev_serves_a_migrated_service_until_ctrl_c(project: Path) -> None:
     async with running(project, "dev") as (process, client):
-        registered = await client.post("/api/v1/auth/register", json=USER)
+        registered = await client.post(REGISTER, json=USER)
         assert registered.status_code == 201
         assert (await client.get("/api/v1/docs")).status_code == 200
         assert "SECRET_KEY=" in (project / ".env").read_text()
@@ -111,43 +117,42 @@ async def test_dev_serves_what_was_just_changed(project: Path, committed_service
             await answering(process, client, "mended")
 
 
-async def test_serve_ends_in_order_when_it_is_told_to(
-    project: Path, committed_service: Service
-) -> None:
+@pytest.fixture(scope="module")
+async def deployed(
+    databases: Databases, migrated: str
+) -> AsyncGenerator[tuple[Process, AsyncClient]]:
     environment = {
-        "ENVIRONMENT": "production",
         "ALLOWED_HOSTS": "127.0.0.1",
-        "DATABASE_URL": committed_service.settings.DATABASE_URL,
+        "DATABASE_URL": await databases.copy(migrated),
+        "ENVIRONMENT": "production",
+        "FORWARDED_ALLOW_IPS": "192.0.2.9",
+        "RATE_LIMIT_REGISTER": "1/hour",
         "SECRET_KEY": KEY,
         "WORKERS": "1",
     }
-    async with running(project, "serve", **environment) as (process, client):
-        answer = await client.get("/health/ready")
-        assert answer.status_code == 200
-        assert "server" not in answer.headers
-        output = await output_after(process, signal.SIGTERM)
+    async with running(ROOT, "serve", **environment) as served:
+        yield served
+
+
+async def test_serve_believes_no_address_that_just_anybody_tells(
+    deployed: tuple[Process, AsyncClient],
+) -> None:
+    _, client = deployed
+    answers = [
+        await client.post(REGISTER, json={}, headers={"X-Forwarded-For": f"192.0.2.{number}"})
+        for number in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [422, 429]
+
+
+async def test_serve_ends_in_order_when_it_is_told_to(
+    deployed: tuple[Process, AsyncClient],
+) -> None:
+    process, client = deployed
+    answer = await client.get("/health/ready")
+    assert answer.status_code == 200
+    assert "server" not in answer.headers
+    output = await output_after(process, signal.SIGTERM)
     assert process.returncode == 0
     assert output.count("Application shutdown complete.") == 1
     assert "Traceback" not in output
-
-
-@pytest.mark.parametrize(
-    ("proxies", "answers"), [("127.0.0.1", [422, 422]), ("192.0.2.9", [422, 429])]
-)
-async def test_serve_believes_the_address_that_a_trusted_proxy_tells(
-    project: Path, committed_service: Service, proxies: str, answers: list[int]
-) -> None:
-    environment = {
-        "DATABASE_URL": committed_service.settings.DATABASE_URL,
-        "FORWARDED_ALLOW_IPS": proxies,
-        "RATE_LIMIT_ADDRESSES": "true",
-        "RATE_LIMIT_REGISTER": "1/hour",
-        "WORKERS": "1",
-    }
-    async with running(project, "serve", **environment) as (_, client):
-        clients = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in (1, 2)]
-        responses = [
-            await client.post("/api/v1/auth/register", json={}, headers=headers)
-            for headers in clients
-        ]
-    assert [response.status_code for response in responses] == answers

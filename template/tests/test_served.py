@@ -6,7 +6,6 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 import pytest
 from httpx import AsyncClient, HTTPError
@@ -16,13 +15,7 @@ from app.db.dialect import create_engine
 from app.models import User
 from tests.conftest import settings_for
 from tests.raw_http import connect
-from tests.test_dev import USER, copy_of_the_project, running
-
-REGISTER = "/api/v1/auth/register"
-
-
-class Databases(Protocol):
-    async def copy(self, url: str) -> str: ...
+from tests.test_dev import REGISTER, USER, Databases, copy_of_the_project, running
 
 
 @dataclass
@@ -37,8 +30,12 @@ async def served(databases: Databases, migrated: str) -> AsyncGenerator[Served]:
     url = await databases.copy(migrated)
     environment = {
         "DATABASE_URL": url,
+        "FORWARDED_ALLOW_IPS": "127.0.0.1",
         "PASSWORD_HASH_TIME_COST": "1",
         "PASSWORD_HASH_MEMORY_KIB": "8",
+        "RATE_LIMIT_ADDRESSES": "true",
+        "RATE_LIMIT_REGISTER": "10000/minute",
+        "RATE_LIMIT_TOKEN": "1/hour",
         "WORKERS": "1",
     }
     with copy_of_the_project() as project:
@@ -90,6 +87,18 @@ async def test_clients_that_send_half_a_request_keep_nobody_waiting(served: Serv
         assert (await served.client.get("/health")).status_code == 200
         assert (await served.client.get("/health/ready")).status_code == 200
         assert (await served.client.post(REGISTER, json=USER)).status_code == 201
+
+
+async def test_the_address_that_a_trusted_proxy_tells_is_believed(served: Served) -> None:
+    answers = [
+        await served.client.post(
+            "/api/v1/auth/verify-email",
+            json={"token": "a-guess"},
+            headers={"X-Forwarded-For": f"192.0.2.{number}"},
+        )
+        for number in (1, 2, 1)
+    ]
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
 
 
 async def test_whoever_was_told_to_be_registered_is_so_even_if_the_process_is_killed(
