@@ -9,6 +9,7 @@ from typing import Any
 
 import copier
 import pytest
+from jinja2.sandbox import SandboxedEnvironment
 
 from tests import installing, measurements, scheduling
 from tests.combinations import HEAVIEST_FIRST, VALID, Combination
@@ -64,6 +65,23 @@ def clean_environment() -> Iterator[None]:
         for name in os.environ:
             if name not in KEPT and not name.startswith((*KEPT_GROUPS, "PYTEST_")):
                 patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Copier has Jinja compile each part of each path anew, which is half of what a copy costs."""
+    compile_anew = SandboxedEnvironment.compile
+    compiled: dict[tuple[object, ...], object] = {}
+
+    def compile_once(self: SandboxedEnvironment, *source: Any, **options: Any) -> object:
+        key = (*source, *options.items())
+        if key not in compiled:
+            compiled[key] = compile_anew(self, *source, **options)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SandboxedEnvironment, "compile", compile_once)
         yield
 
 
