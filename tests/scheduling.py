@@ -10,16 +10,22 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.combinations import VALID
 
 COMBINATIONS = {each.id for each in VALID}
+LONG = "tests/test_update.py"
 
 
 class Scheduling(LoadScopeScheduling):
     """The tests of a combination go to one worker in one go, the large groups first.
 
-    The single tests come last and fill what is left of a worker's time.
+    The single tests come last and fill what is left of a worker's time, the long ones first.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+
+@pytest.hookimpl
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.hookimpl

@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from app.core.config import Settings
 from app.db.session import Database
+from app.main import create_app
 from app.models import User
 from app.services import session as sessions
 
@@ -20,6 +21,7 @@ Operations = dict[str, dict[str, Any]]
 ANNOUNCED: dict[str, list[tuple[re.Pattern[str], Operations]]] = {}
 """The paths of the OpenAPI document by its prefix: applications differ in nothing else, and it
 takes a while to make."""
+IDLE: list[FastAPI] = []
 
 
 @dataclass
@@ -94,8 +96,21 @@ def add_route(
 
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncGenerator[Service]:
-    """Afterwards it has no route more than before."""
+    """Afterwards it has no more routes than before."""
     routes = list(app.router.routes)
     async with app.router.lifespan_context(app):
         yield Service(app)
     app.router.routes[:] = routes
+
+
+@asynccontextmanager
+async def running_with(settings: Settings) -> AsyncGenerator[Service]:
+    """A service with these settings, but for those that the application reads when it is made.
+
+    One that has ended is started anew, because to make another takes longer.
+    """
+    app = IDLE.pop() if IDLE else create_app(settings)
+    app.state.settings = settings
+    async with running(app) as service:
+        yield service
+    IDLE.append(app)

@@ -2,12 +2,13 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import DB
 from app.core.roles import MemberRole
+from app.db.dialect import append_only, no_longer_append_only
 from app.models import AuditEvent, Organization, User
 from app.services import audit
 from app.services.audit import Action
@@ -115,6 +116,22 @@ async def test_the_database_refuses_to_change_what_was_noted(
     with pytest.raises(DBAPIError, match="append-only"):
         await session.execute(change)
 
+    await session.rollback()
+
+
+async def test_a_migration_can_prune_it(client: AsyncClient, session: AsyncSession) -> None:
+    await client.patch(ACME, json={"name": "Acme Ltd"})
+
+    for statement in no_longer_append_only("audit_events"):
+        await session.execute(text(statement))
+    await session.execute(delete(AuditEvent))
+    for statement in append_only("audit_events"):
+        await session.execute(text(statement))
+
+    assert await events(client) == []
+    await client.patch(ACME, json={"name": "Acme"})
+    with pytest.raises(DBAPIError, match="append-only"):
+        await session.execute(delete(AuditEvent))
     await session.rollback()
 
 

@@ -13,14 +13,13 @@ from redis.asyncio import Redis
 from app.cli.redis import private_redis
 from app.core.config import Settings
 from app.core.errors import Unavailable
-from app.main import create_app
 from app.tasks import celery, queue
 from app.tasks.celery import create_celery, open_tasks
 from app.tasks.email import send_welcome_email
 from tests.celery_worker import settings_of_its_own
 from tests.conftest import settings_for
 from tests.factories import PASSWORD
-from tests.service import Service, running
+from tests.service import Service, running_with
 from tests.test_dev import free_port
 
 ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
@@ -99,7 +98,7 @@ async def test_a_hung_redis_stops_neither_other_requests_nor_the_end(
     url = committed_service.settings.DATABASE_URL
     settings = settings_for(url, CELERY_BROKER_URL=hung_redis)
     answers = 0
-    async with running(create_app(settings)) as service, service.client() as client:
+    async with running_with(settings) as service, service.client() as client:
         registration = asyncio.create_task(client.post("/api/v1/auth/register", json=ADA))
         while not registration.done():
             await asyncio.sleep(0.001)
@@ -120,7 +119,7 @@ async def test_a_task_waits_for_a_redis_that_comes_back(
             stack.enter_context(private_redis(port))
 
         monkeypatch.setattr(queue, "sleep", start_redis)
-        async with running(create_app(settings)) as service, service.client() as client:
+        async with running_with(settings) as service, service.client() as client:
             assert (await client.post("/api/v1/auth/register", json=ADA)).status_code == 201
         async with Redis.from_url(url.replace(f":{PASSWORD}@", "")) as redis:
             assert await redis.llen(f"{settings.JWT_ISSUER}:{settings.JWT_ISSUER}") == 1
@@ -132,7 +131,7 @@ async def test_a_task_waits_for_a_redis_that_comes_back(
 
 async def test_the_service_is_not_ready_while_a_broker_of_its_own_is_away(own_url: str) -> None:
     url = f"redis://127.0.0.1:{(port := free_port())}/0"
-    async with running(create_app(settings_for(own_url, CELERY_BROKER_URL=url))) as service:
+    async with running_with(settings_for(own_url, CELERY_BROKER_URL=url)) as service:
         refused = await service.client().get("/health/ready")
         assert refused.status_code == 503
         assert refused.json()["detail"] == "Redis does not answer"

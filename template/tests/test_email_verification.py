@@ -4,7 +4,6 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.main import create_app
 from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_admin, make_user
 from tests.limited import running_limited
@@ -12,7 +11,7 @@ from tests.logins import later
 from tests.outbox import Outbox, mails_of, token_in
 from tests.outbox import outbox as outbox
 from tests.problems import assert_problem
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
 LOGIN = {"email": "ada@example.com", "password": PASSWORD}
@@ -106,7 +105,7 @@ async def test_whom_an_administrator_creates_is_verified(
 async def strict(own_url: str) -> AsyncGenerator[Service]:
     """A service whose users must verify their address before they log in."""
     settings = settings_for(own_url, EMAIL_VERIFICATION_REQUIRED=True)
-    async with running(create_app(settings)) as service:
+    async with running_with(settings) as service:
         yield service
 
 

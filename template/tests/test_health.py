@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.cli.declared import ROOT
 from app.db import migrations
-from app.main import create_app
 from tests.conftest import settings_for
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 
 async def test_liveness_is_a_constant(client: AsyncClient) -> None:
@@ -28,7 +27,7 @@ async def test_readiness_asks_the_database(client: AsyncClient) -> None:
 
 
 async def test_a_database_without_tables_is_not_ready(empty_url: str) -> None:
-    async with running(create_app(settings_for(empty_url))) as service:
+    async with running_with(settings_for(empty_url)) as service:
         client = service.client()
 
         assert (await client.get("/health")).status_code == 200

@@ -13,12 +13,11 @@ from app.api.idempotency import IdempotentRoute, PublicIdempotency
 from app.core.errors import Conflict
 from app.core.passwords import Passwords
 from app.db.base import Base
-from app.main import create_app
 from app.models import AuditEvent, IdempotencyKey, Invitation, Organization, User
 from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_organization, make_user, new_user
 from tests.outbox import mails_of
-from tests.service import Service, add_route, running
+from tests.service import Service, add_route, running_with
 
 ORGANIZATIONS = "/api/v1/organizations/"
 REGISTER = "/api/v1/auth/register"
@@ -94,7 +93,7 @@ async def test_somebody_registers_once(committed_service: Service) -> None:
 async def discreet(own_url: str) -> AsyncGenerator[Service]:
     """A service that tells nobody who is registered."""
     settings = settings_for(own_url, REGISTRATION_ENUMERATION_SAFE=True)
-    async with running(create_app(settings)) as service:
+    async with running_with(settings) as service:
         yield service
 
 

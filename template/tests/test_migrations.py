@@ -17,9 +17,8 @@ from app.cli.declared import ROOT
 from app.core.config import Settings
 from app.db.base import Base
 from app.db.dialect import create_engine
-from app.main import create_app
 from tests.conftest import settings_for
-from tests.service import running
+from tests.service import running_with
 
 T = TypeVar("T")
 
@@ -102,7 +101,7 @@ async def test_up_without_drift_down_without_a_trace_and_up_again(config: Config
 async def test_starting_the_service_creates_no_table(empty_url: str) -> None:
     settings = settings_for(empty_url)
 
-    async with running(create_app(settings)):
+    async with running_with(settings):
         tables = await look(settings, lambda connection: inspect(connection).get_table_names())
 
     assert tables == []

@@ -5,28 +5,19 @@ from collections.abc import AsyncGenerator, Awaitable
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from httpx import AsyncClient
 
 from app.core.cache import Cache
-from app.core.config import Settings
 from app.core.roles import MemberRole
-from app.main import create_app
 from app.models import Organization, User
 from app.services import organization as organizations
 from tests.factories import make_admin, make_member, make_organization, make_user
-from tests.service import Service, running
-
-
-@pytest.fixture(scope="module")
-def other_app(settings: Settings) -> FastAPI:
-    return create_app(settings)
+from tests.service import Service, running_with
 
 
 @pytest.fixture
-async def other(committed_service: Service, other_app: FastAPI) -> AsyncGenerator[Service]:
-    other_app.state.settings = committed_service.settings
-    async with running(other_app) as service:
+async def other(committed_service: Service) -> AsyncGenerator[Service]:
+    async with running_with(committed_service.settings) as service:
         yield service
 
 

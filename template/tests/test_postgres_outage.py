@@ -9,11 +9,10 @@ from sqlalchemy import make_url, text
 from app.api import health
 from app.api.deps import DB
 from app.db import postgres
-from app.main import create_app
 from tests.conftest import settings_for
 from tests.factories import new_user
 from tests.postgres_line import Line
-from tests.service import Service, add_route, running
+from tests.service import Service, add_route, running_with
 
 NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 
@@ -38,7 +37,7 @@ async def wired_service(
     monkeypatch.setattr(postgres, "COMMAND_TIMEOUT_SECONDS", 0.5)
     url = make_url(own_url).set(host="127.0.0.1", port=line.port)
     settings = settings_for(url.render_as_string(hide_password=False))
-    async with running(create_app(settings)) as service:
+    async with running_with(settings) as service:
         yield service
 
 
@@ -64,7 +63,7 @@ async def test_no_log_tells_the_password_of_the_database(
     url = make_url(own_url).set(host="127.0.0.1", port=line.port, password="hunter2")
     settings = settings_for(url.render_as_string(hide_password=False))
     line.cut()
-    async with running(create_app(settings)) as service:
+    async with running_with(settings) as service:
         assert (await service.client().get("/health/ready")).status_code == 503
 
     log = capsys.readouterr().err

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Iterator
 import pytest
 from httpx import AsyncClient
 
-from app.main import create_app
 from tests.conftest import settings_for
 from tests.factories import make_organization, make_user
 from tests.redis_server import RedisServer, open_redis_server
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 READY = "/health/ready"
 
@@ -24,7 +23,7 @@ def server() -> Iterator[RedisServer]:
 @pytest.fixture
 async def limited(own_url: str, server: RedisServer) -> AsyncGenerator[Service]:
     settings = settings_for(own_url, REDIS_URL=server.url, RATE_LIMIT_ENABLED=True)
-    async with running(create_app(settings)) as service:
+    async with running_with(settings) as service:
         yield service
 
 
@@ -59,7 +58,7 @@ async def test_a_service_starts_before_redis(own_url: str, server: RedisServer) 
     server.kill()
     settings = settings_for(own_url, REDIS_URL=server.url)
 
-    async with running(create_app(settings)) as service, service.client() as client:
+    async with running_with(settings) as service, service.client() as client:
         assert (await client.get(READY)).status_code == 503
         server.start_again()
         await ready(client)

@@ -5,11 +5,10 @@ from httpx import AsyncClient, Response
 
 from app.core.config import Settings
 from app.core.passwords import Passwords
-from app.main import create_app
 from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_user
 from tests.outbox import mails_of
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 REGISTER = "/api/v1/auth/register"
 
@@ -18,7 +17,7 @@ REGISTER = "/api/v1/auth/register"
 async def discreet(own_url: str) -> AsyncGenerator[Service]:
     """A service that tells nobody who is registered."""
     settings = settings_for(own_url, REGISTRATION_ENUMERATION_SAFE=True)
-    async with running(create_app(settings)) as service:
+    async with running_with(settings) as service:
         yield service
 
 

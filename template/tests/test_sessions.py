@@ -7,12 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
 from app.core.tokens import LEEWAY_SECONDS
-from app.main import create_app
 from app.models import RefreshToken, User
 from tests.conftest import settings_for
 from tests.factories import make_user
 from tests.logins import Pair, later, log_in, refresh, status_of_me
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 LOGOUT = "/api/v1/auth/logout"
 
@@ -93,7 +92,7 @@ async def test_an_access_token_expires(service: Service, pair: Pair) -> None:
 
 async def test_an_access_token_does_not_outlive_its_session(own_url: str) -> None:
     long = settings_for(own_url, ACCESS_TOKEN_EXPIRE_MINUTES=1440, SESSION_EXPIRE_DAYS=1)
-    async with running(create_app(long)) as service, service.client() as client:
+    async with running_with(long) as service, service.client() as client:
         async with service.database.write() as session:
             user = await make_user(session)
         pair = await log_in(client, user)

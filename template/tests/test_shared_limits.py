@@ -7,12 +7,11 @@ import pytest
 
 from app.core import redis
 from app.core.redis import PAUSE_SECONDS
-from app.main import create_app
 from app.models import User
 from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_user
 from tests.redis_server import RedisServer, open_redis_server
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 LOGIN = "/api/v1/auth/login"
 REGISTER = "/api/v1/auth/register"
@@ -45,7 +44,7 @@ async def process(
         "RATE_LIMIT_REGISTER": "4/hour",
         "REDIS_URL": server.url,
     }
-    async with running(create_app(settings_for(database_url, **usual | overrides))) as service:
+    async with running_with(settings_for(database_url, **usual | overrides)) as service:
         yield service
 
 

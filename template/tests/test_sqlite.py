@@ -8,10 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core.config import SettingsError
 from app.db import sqlite
-from app.main import create_app
 from tests.conftest import settings_for
 from tests.factories import make_user
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
@@ -65,7 +64,7 @@ async def test_a_lock_that_lasts_is_503_until_it_ends(
     own_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.1)
-    async with running(create_app(settings_for(own_url))) as service:
+    async with running_with(settings_for(own_url)) as service:
         client = service.client()
         async with service.database.write() as writer:
             await writer.execute(text("SELECT 1"))
@@ -99,7 +98,7 @@ async def test_a_request_cancelled_while_it_waits_for_the_lock_does_not_keep_it(
 async def test_on_a_full_disk_reads_work_and_writes_are_503_until_there_is_room(
     own_url: str,
 ) -> None:
-    async with running(create_app(settings_for(own_url, **ONE_CONNECTION))) as service:
+    async with running_with(settings_for(own_url, **ONE_CONNECTION)) as service:
         client = service.client()
         await limit_pages(service, 1)
 
@@ -122,7 +121,7 @@ async def test_without_its_folder_the_service_starts_and_answers_503_until_it_is
 ) -> None:
     missing = tmp_path / "volume"
     url = make_url(own_url).set(database=f"{missing}/{file_of(own_url).name}")
-    async with running(create_app(settings_for(str(url)))) as service:
+    async with running_with(settings_for(str(url))) as service:
         client = service.client()
 
         assert (await client.get("/health")).status_code == 200
@@ -137,7 +136,7 @@ async def test_without_its_folder_the_service_starts_and_answers_503_until_it_is
 
 async def test_a_file_that_is_no_database_is_an_outage(own_url: str) -> None:
     file_of(own_url).write_text("Not a database. " * 100)
-    async with running(create_app(settings_for(own_url))) as service:
+    async with running_with(settings_for(own_url)) as service:
         client = service.client()
 
         assert (await client.get("/health/ready")).status_code == 503

@@ -4,12 +4,11 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.main import create_app
 from app.models import User
 from tests.conftest import settings_for
 from tests.factories import make_user
 from tests.logins import Pair, later, log_in, refresh, status_of_me
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ async def test_reuse_ends_the_session_for_whoever_holds_a_token_of_it(
 async def test_reuse_ends_the_session_although_the_answer_is_an_error(own_url: str) -> None:
     """On real commits: a rollback with the 401 would let the thief stay."""
     strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
-    async with running(create_app(strict)) as service, service.client() as client:
+    async with running_with(strict) as service, service.client() as client:
         async with service.database.write() as session:
             user = await make_user(session)
         pair = await log_in(client, user)
@@ -105,7 +104,7 @@ async def test_of_two_successors_at_once_only_one_can_be_used(committed_service:
 
 async def test_a_token_sent_twice_at_once_is_spent_once(own_url: str) -> None:
     strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
-    async with running(create_app(strict)) as service, service.client() as client:
+    async with running_with(strict) as service, service.client() as client:
         async with service.database.write() as session:
             user = await make_user(session)
         pair = await log_in(client, user)

@@ -9,11 +9,10 @@ from starlette.types import Message, Receive, Scope, Send
 from app.api.deps import DB
 from app.core.errors import Conflict
 from app.db.session import Database
-from app.main import create_app
 from app.models import User
 from tests.conftest import settings_for
 from tests.factories import make_user, new_user
-from tests.service import Service, add_route, running
+from tests.service import Service, add_route, running_with
 
 NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 
@@ -29,7 +28,7 @@ async def narrow_service(own_url: str) -> AsyncGenerator[Service]:
     settings = settings_for(
         own_url, DATABASE_POOL_SIZE=1, DATABASE_MAX_OVERFLOW=0, DATABASE_POOL_TIMEOUT=0.2
     )
-    async with running(create_app(settings)) as service:
+    async with running_with(settings) as service:
         yield service
 
 
@@ -155,7 +154,7 @@ async def test_every_connection_is_closed_at_shutdown(own_url: str) -> None:
     opened: list[object] = []
     closed: list[object] = []
 
-    async with running(create_app(settings_for(own_url))) as service:
+    async with running_with(settings_for(own_url)) as service:
         engine = service.database.engine.sync_engine
         event.listen(engine, "connect", lambda connection, _: opened.append(connection))
         event.listen(engine, "close", lambda connection, _: closed.append(connection))

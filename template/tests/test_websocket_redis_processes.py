@@ -5,9 +5,8 @@ from typing import Protocol
 
 import pytest
 
-from app.main import create_app
 from tests.conftest import settings_for
-from tests.service import Service, running
+from tests.service import Service, running_with
 from tests.websocket_process import Serving, make_room_between, serve_twice
 
 Pair = tuple[Serving, Serving]
@@ -20,7 +19,7 @@ class Databases(Protocol):
 @pytest.fixture(scope="module")
 async def service(databases: Databases, migrated: str) -> AsyncGenerator[Service]:
     url = await databases.copy(migrated)
-    async with running(create_app(settings_for(url))) as service:
+    async with running_with(settings_for(url)) as service:
         yield service
 
 

@@ -9,7 +9,6 @@ from app.api.deps import DB, Tasks
 from app.api.errors import problems
 from app.core.config import Settings
 from app.core.errors import Conflict
-from app.main import create_app
 from app.tasks.email import send_welcome_email
 from tests import celery_tasks
 from tests.celery_mailbox import SilentMailbox
@@ -18,7 +17,7 @@ from tests.celery_worker import Worker
 from tests.celery_worker import worker as worker
 from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_organization, make_user
-from tests.service import Service, running
+from tests.service import Service, running_with
 
 REGISTER = "/api/v1/auth/register"
 LOGIN = "/api/v1/auth/login"
@@ -32,7 +31,7 @@ async def settings(databases: Any, migrated: str) -> Settings:
 
 @pytest.fixture
 async def mailing_service(worker: Worker) -> AsyncGenerator[Service]:
-    async with running(create_app(worker.settings)) as service:
+    async with running_with(worker.settings) as service:
         yield service
 
 

@@ -14,7 +14,7 @@ from tests import mailbox as server
 from tests.conftest import settings_for
 from tests.factories import PASSWORD
 from tests.mailbox import Mailbox, text
-from tests.service import Service, add_route, running
+from tests.service import Service, add_route, running, running_with
 
 REGISTER = "/api/v1/auth/register"
 LOGIN = "/api/v1/auth/login"
@@ -32,7 +32,7 @@ async def mailbox() -> AsyncGenerator[Mailbox]:
 @pytest.fixture
 async def mailing_service(committed_service: Service, mailbox: Mailbox) -> AsyncGenerator[Service]:
     url = committed_service.settings.DATABASE_URL
-    async with running(create_app(settings_for(url, **mailbox.settings))) as service:
+    async with running_with(settings_for(url, **mailbox.settings)) as service:
         yield service
 
 

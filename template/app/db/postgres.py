@@ -82,10 +82,17 @@ def partial(condition: str) -> dict[str, Any]:
 def append_only(table: str) -> list[str]:
     """Statements after which the table refuses every change of a row."""
     return [
-        f"CREATE OR REPLACE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql"
+        f"CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql"
         f" AS $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
         f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
         f" FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()",
+    ]
+
+
+def no_longer_append_only(table: str) -> list[str]:
+    return [
+        f"DROP TRIGGER {table}_append_only ON {table}",
+        f"DROP FUNCTION {table}_refuse()",
     ]
 
 

@@ -67,6 +67,10 @@ def append_only(table: str) -> list[str]:
     ]
 
 
+def no_longer_append_only(table: str) -> list[str]:
+    return [f"DROP TRIGGER {table}_no_{change}" for change in ("update", "delete")]
+
+
 def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
     """SQLite reports the columns of a violated rule, or the name of an index over expressions."""
     columns = ", ".join(f"{column.table.name}.{column.name}" for column in rule.columns)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.dialect import append_only
+from app.db.dialect import append_only, no_longer_append_only
 
 revision: str = "0001"
 down_revision: str | Sequence[str] | None = None
@@ -270,6 +270,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for statement in no_longer_append_only("audit_events"):
+        op.execute(statement)
     op.drop_table("audit_events")
     op.drop_table("idempotency_keys")
     op.drop_table("api_keys")
