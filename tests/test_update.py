@@ -90,7 +90,8 @@ def test_a_database_can_be_changed_and_changed_back(project: Path) -> None:
     ("database", "steps"),
     [
         ("sqlite", [*({name: True} for name in SWITCHES), ALL_OFF]),
-        ("postgres", [ALL_ON, *({name: False} for name in reversed(SWITCHES))]),
+        # By name: Celery goes before the Redis that it needs, and rooms are left alone at last.
+        ("postgres", [ALL_ON, *({name: False} for name in sorted(SWITCHES))]),
     ],
     ids=["one by one on", "one by one off"],
 )
@@ -111,15 +112,17 @@ def test_what_is_switched_on_and_off_again_leaves_no_trace(
         commit(project)
         answers |= step
         (copy,) = (rendered(each) for each in VALID if each.answers == answers)
-        assert without_answers(project) == without_answers(copy)
+        assert apart_from_its_source(project) == apart_from_its_source(copy)
     assert contents_of(project) == off
 
 
-def without_answers(project: Path) -> dict[str, bytes]:
-    """The two come from different places, which their answers say."""
+def apart_from_its_source(project: Path) -> dict[str, bytes]:
+    """The contents, without the two answers that tell where the template came from."""
     contents = contents_of(project)
-    del contents[".copier-answers.yml"]
-    return contents
+    answers = contents[".copier-answers.yml"].splitlines()
+    source = (b"_commit:", b"_src_path:")
+    kept = [line for line in answers if not line.startswith(source)]
+    return contents | {".copier-answers.yml": b"\n".join(kept)}
 
 
 def test_what_the_user_wrote_at_the_seams_survives_a_part_switched_on_and_off(

@@ -27,14 +27,13 @@ EMPTY_TABLES = [
 EMPTY = ";".join([LAST_CONNECTIONS, *EMPTY_TABLES])
 
 
-class Databases:
+class PostgresDatabases:
     def __init__(self, server: URL) -> None:
         self._server = server
         self._names: list[str] = []
         self._returned: list[str] = []
 
     async def create(self, template: str = "template1") -> str:
-        """The URL of a new, empty database."""
         name = f"test_{uuid4().hex}"
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         self._names.append(name)
@@ -42,16 +41,11 @@ class Databases:
         return url.render_as_string(hide_password=False)
 
     async def copy(self, url: str) -> str:
-        """The URL of a new database with the same content; the old one must have no connection."""
         return await self.create(template=make_url(url).database or "")
 
     @asynccontextmanager
     async def lend(self, migrated: str) -> AsyncGenerator[str]:
-        """The URL of a copy that nobody else uses.
-
-        Emptied, as a new one takes longer to make, it is lent again: whoever changes its tables
-        takes a copy instead.
-        """
+        """Emptied, it is lent again, because a new one takes longer to make."""
         url = self._returned.pop() if self._returned else await self.copy(migrated)
         yield url
         await self._execute(EMPTY, database=make_url(url).database)
@@ -71,13 +65,13 @@ class Databases:
 
 
 @asynccontextmanager
-async def open_databases() -> AsyncGenerator[Databases]:
+async def open_databases() -> AsyncGenerator[PostgresDatabases]:
     given = os.environ.get("TEST_DATABASE_URL")
     if not given:
         with temporary_postgres() as server:
-            yield Databases(make_url(server))  # they vanish with it
+            yield PostgresDatabases(make_url(server))  # they vanish with it
         return
-    databases = Databases(make_url(given))
+    databases = PostgresDatabases(make_url(given))
     try:
         yield databases
     finally:

@@ -19,9 +19,9 @@ from app.services import session as sessions
 Operations = dict[str, dict[str, Any]]
 
 ANNOUNCED: dict[str, list[tuple[re.Pattern[str], Operations]]] = {}
-"""The paths of the OpenAPI document by its prefix: applications differ in nothing else, and it
-takes a while to make."""
+"""The paths of the OpenAPI document, by its prefix: nothing else differs, and it takes a while."""
 IDLE: list[FastAPI] = []
+"""Applications that have ended, to be started anew: to make one takes longer."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ def add_route(
 
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncGenerator[Service]:
-    """Afterwards it has no more routes than before."""
+    """What `add_route` adds ends with it."""
     routes = list(app.router.routes)
     async with app.router.lifespan_context(app):
         yield Service(app)
@@ -105,10 +105,8 @@ async def running(app: FastAPI) -> AsyncGenerator[Service]:
 
 @asynccontextmanager
 async def running_with(settings: Settings) -> AsyncGenerator[Service]:
-    """A service with these settings, but for those that the application reads when it is made.
-
-    One that has ended is started anew, because to make another takes longer.
-    """
+    """A service with these settings, but for those that `create_app` reads: hosts, origins,
+    documentation, sizes and hashing."""
     app = IDLE.pop() if IDLE else create_app(settings)
     app.state.settings = settings
     async with running(app) as service:

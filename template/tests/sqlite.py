@@ -8,28 +8,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 
-class Databases:
+class SqliteDatabases:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._numbers = count()
 
     async def create(self) -> str:
-        """The URL of a new, empty database."""
         return f"sqlite+aiosqlite:///{self._folder}/{next(self._numbers)}.db"
 
     async def copy(self, url: str) -> str:
-        """The URL of a new database with the same content; the old one must have no connection."""
         new = await self.create()
         shutil.copyfile(*(each.removeprefix("sqlite+aiosqlite:///") for each in (url, new)))
         return new
 
     @asynccontextmanager
     async def lend(self, migrated: str) -> AsyncGenerator[str]:
-        """The URL of a copy that nobody else uses."""
         yield await self.copy(migrated)
 
 
 @asynccontextmanager
-async def open_databases() -> AsyncGenerator[Databases]:
+async def open_databases() -> AsyncGenerator[SqliteDatabases]:
     with TemporaryDirectory() as folder:
-        yield Databases(Path(folder))
+        yield SqliteDatabases(Path(folder))

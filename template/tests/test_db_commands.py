@@ -1,25 +1,21 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from sqlalchemy import make_url, text
 
 from app.cli import declared
 from tests.command_line import run, run_on
+from tests.databases import Databases
 from tests.service import Service
 
 PASSWORD = "Correct-Horse-7!"
 
 
-class Databases(Protocol):
-    async def copy(self, url: str) -> str: ...
-
-
 @pytest.fixture
 async def own_url(databases: Databases, migrated: str) -> str:
-    """Of no use for other tests afterwards."""
+    """Not a lent one: these tests change its tables."""
     return await databases.copy(migrated)
 
 

@@ -11,21 +11,17 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
 
 import pytest
 from httpx import AsyncClient, ConnectError, ReadError, RemoteProtocolError
 
 from app.cli.declared import ROOT
 from tests.command_line import KEY
+from tests.databases import Databases
 from tests.service import Service
 
 REGISTER = "/api/v1/auth/register"
 USER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
-
-
-class Databases(Protocol):
-    async def copy(self, url: str) -> str: ...
 
 
 @contextmanager
@@ -121,6 +117,7 @@ async def test_dev_serves_what_was_just_changed(project: Path, committed_service
 async def deployed(
     databases: Databases, migrated: str
 ) -> AsyncGenerator[tuple[Process, AsyncClient]]:
+    """For the rest of this file, whose last test ends it."""
     environment = {
         "ALLOWED_HOSTS": "127.0.0.1",
         "DATABASE_URL": await databases.copy(migrated),

@@ -14,8 +14,9 @@ from sqlalchemy import select
 from app.db.dialect import create_engine
 from app.models import User
 from tests.conftest import settings_for
+from tests.databases import Databases
 from tests.raw_http import connect
-from tests.test_dev import REGISTER, USER, Databases, copy_of_the_project, running
+from tests.test_dev import REGISTER, USER, copy_of_the_project, running
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 async def served(databases: Databases, migrated: str) -> AsyncGenerator[Served]:
+    """For all of this file, whose last test kills it."""
     url = await databases.copy(migrated)
     environment = {
         "DATABASE_URL": url,

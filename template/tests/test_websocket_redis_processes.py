@@ -1,19 +1,15 @@
 """Two processes of the service, on one Redis and one database, are one room."""
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
 
 import pytest
 
 from tests.conftest import settings_for
+from tests.databases import Databases
 from tests.service import Service, running_with
 from tests.websocket_process import Serving, make_room_between, serve_twice
 
 Pair = tuple[Serving, Serving]
-
-
-class Databases(Protocol):
-    async def copy(self, url: str) -> str: ...
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,4 @@
 from collections.abc import AsyncGenerator
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,6 +15,7 @@ from tests.celery_mailbox import mailbox as mailbox
 from tests.celery_worker import Worker
 from tests.celery_worker import worker as worker
 from tests.conftest import settings_for
+from tests.databases import Databases
 from tests.factories import PASSWORD, make_organization, make_user
 from tests.service import Service, running_with
 
@@ -24,7 +24,7 @@ LOGIN = "/api/v1/auth/login"
 
 
 @pytest.fixture(scope="module")
-async def settings(databases: Any, migrated: str) -> Settings:
+async def settings(databases: Databases, migrated: str) -> Settings:
     """With a database that the worker shares with the service."""
     return settings_for(await databases.copy(migrated))
 

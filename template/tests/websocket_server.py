@@ -3,7 +3,6 @@
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 import pytest
 import uvicorn
@@ -12,6 +11,7 @@ from fastapi import FastAPI
 from app.cli.websocket import websocket_options
 from app.core.config import Settings
 from app.main import create_app
+from tests.databases import Databases
 from tests.service import Service
 from tests.websocket_room import Room, make_room
 
@@ -50,10 +50,6 @@ async def serving(
         yield
     finally:
         await server.shutdown(sockets=[listener])
-
-
-class Databases(Protocol):
-    async def copy(self, url: str) -> str: ...
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,8 @@ async def issue(
 
 
 async def spend(session: AsyncSession, presented: str) -> tuple[RefreshToken, bool]:
-    """With its session, which is locked, and its user; whether it was the first use."""
+    """The token, with its session, which is locked, and its user; and whether this was the first
+    use. Raises InvalidToken if there never was such a token."""
     token_hash = hash_token(presented)
     first = (
         update(RefreshToken)
