@@ -5,7 +5,7 @@ import sys
 import tomllib
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -57,12 +57,15 @@ async def execute(url: str, statement: str) -> object:
         await connection.close()
 
 
-async def execute_until_it_has_ended(url: str) -> None:
-    """While it ends, it still writes, and refuses by a message; its port it leaves at last."""
-    while True:
-        with suppress(asyncpg.PostgresError, ConnectionResetError):
-            await execute(url, "SELECT 1")
-        await asyncio.sleep(0.05)
+async def has_ended(url: str) -> bool:
+    """Not yet, if it refuses by a message or hangs up: it still writes; its port it leaves last."""
+    try:
+        await execute(url, "SELECT 1")
+    except ConnectionRefusedError:
+        return True
+    except (OSError, asyncpg.PostgresError):
+        return False
+    return False
 
 
 async def test_data_outlive_the_server(directory: Path) -> None:
@@ -100,9 +103,11 @@ async def test_who_starts_the_server_may_leave_first(directory: Path) -> None:
 async def test_the_server_stops_when_its_user_is_killed(directory: Path) -> None:
     async with another_process(directory) as (process, url):
         process.kill()
+    ended = False
     async with asyncio.timeout(20):
-        with pytest.raises(ConnectionRefusedError):
-            await execute_until_it_has_ended(url)
+        while not ended:
+            await asyncio.sleep(0.05)
+            ended = await has_ended(url)
 
 
 async def test_a_crash_of_the_server_is_mended_by_the_next_start(directory: Path) -> None:
