@@ -12,8 +12,8 @@ import pytest
 import yaml
 from jinja2 import Environment, nodes
 
-from tests.combinations import PYTHONS, Combination
-from tests.conftest import ROOT, Render
+from tests.combinations import PYTHONS, VALID, Combination
+from tests.conftest import ROOT, Render, Rendered
 from tests.files import commit, contents_of, git
 
 if TYPE_CHECKING:
@@ -84,10 +84,11 @@ def test_there_is_no_secret_and_no_path_of_a_machine(rendering: Path) -> None:
 
 
 def test_a_second_copy_is_the_same_to_the_byte(
-    combination: Combination, rendering: Path, render: Render, tmp_path: Path
+    rendered: Rendered, render: Render, tmp_path: Path
 ) -> None:
-    again = render(tmp_path / rendering.name, **combination.answers)
-    assert contents_of(again) == contents_of(rendering)
+    for combination in (VALID[0], VALID[-1]):  # one with all that the other one has not
+        again = render(tmp_path / combination.id / "myapp", **combination.answers)
+        assert contents_of(again) == contents_of(rendered(combination))
 
 
 def test_nothing_is_kept_from_linters_and_coverage(rendering: Path) -> None:

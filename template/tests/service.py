@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from httpx import ASGITransport, AsyncClient, Response
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.core.config import Settings
 from app.db.session import Database
@@ -76,6 +77,17 @@ class Service:
                 for path in fixed_first
             ]
         return ANNOUNCED[prefix]
+
+
+@asynccontextmanager
+async def undone(session: AsyncSession) -> AsyncGenerator[None]:
+    """What is committed inside, by the service too, has not happened afterwards."""
+    await session.commit()
+    assert isinstance(session.bind, AsyncConnection)
+    transaction = await session.bind.begin_nested()
+    yield
+    await session.commit()
+    await transaction.rollback()
 
 
 def add_route(

@@ -9,7 +9,7 @@ from app.core.roles import MemberRole, Scope
 from app.models import Organization
 from tests.factories import add_member, make_api_key, make_user
 from tests.operations import Operation, make_tenant, operations_of
-from tests.service import Service
+from tests.service import Service, undone
 
 EVERYBODY = {
     "confirm_email",
@@ -119,10 +119,13 @@ async def test_without_a_token_only_the_public_operations_answer(
 async def test_an_ordinary_user_is_no_administrator(
     operations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
-    user = await make_user(session)
+    client = await service.sign_in(await make_user(session))
     _, ids = await make_tenant(session)
+    answers = {}
 
-    answers = {each.name: await each.call(await service.sign_in(user), ids) for each in operations}
+    for operation in operations:
+        async with undone(session):
+            answers[operation.name] = await operation.call(client, ids)
 
     refused = {name for name, answer in answers.items() if answer.status_code == 403}
     assert refused == ADMINISTRATORS
@@ -144,11 +147,13 @@ async def test_to_a_stranger_an_organization_does_not_exist(
 async def test_only_those_of_the_least_role_and_above_come_in(
     role: MemberRole, in_organizations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
+    user, ids = await make_tenant(session, role=role)
+    client = await service.sign_in(user)
     answers = {}
 
     for operation in in_organizations:
-        user, ids = await make_tenant(session, role=role)
-        answers[operation.name] = await operation.call(await service.sign_in(user), ids)
+        async with undone(session):
+            answers[operation.name] = await operation.call(client, ids)
 
     admitted = {name for name, answer in answers.items() if answer.status_code in {200, 204, 422}}
     assert admitted == {name for name, least in MEMBERS.items() if role.rank >= least.rank}

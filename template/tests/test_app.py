@@ -30,10 +30,11 @@ def test_the_module_has_no_other_name() -> None:
         _ = main.application
 
 
-def test_each_app_has_its_own_settings(settings: Settings) -> None:
+def test_each_app_has_its_own_settings(shared_service: Service) -> None:
+    one, settings = shared_service.app, shared_service.settings
     other = settings.model_copy(update={"PROJECT_NAME": "Another", "API_V1_PREFIX": "/v9"})
 
-    one, two = create_app(settings), create_app(other)
+    two = create_app(other)
 
     assert one.title == settings.PROJECT_NAME
     assert two.title == "Another"
@@ -73,12 +74,14 @@ async def test_the_document_of_the_api_is_under_the_prefix(client: AsyncClient) 
         assert (await client.get(f"/api/v1/{path}")).status_code == 200
 
 
-def test_the_document_describes_the_project_as_it_describes_itself(settings: Settings) -> None:
+def test_the_document_describes_the_project_as_it_describes_itself(
+    shared_service: Service,
+) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-    info = create_app(settings).openapi()["info"]
+    info = shared_service.app.openapi()["info"]
 
-    assert info["title"] == settings.PROJECT_NAME
+    assert info["title"] == shared_service.settings.PROJECT_NAME
     assert info["version"] == project["version"]
     assert info["description"] == project["description"]
 
@@ -103,8 +106,8 @@ async def test_a_deployed_service_hides_its_documentation(
             assert (await client.get(f"/api/v1/{path}")).status_code == status
 
 
-def test_the_documentation_tells_how_to_log_in(settings: Settings) -> None:
-    document = create_app(settings).openapi()
+def test_the_documentation_tells_how_to_log_in(shared_service: Service) -> None:
+    document = shared_service.app.openapi()
 
     (scheme,) = document["components"]["securitySchemes"].values()
     assert scheme["scheme"] == "bearer"
