@@ -107,9 +107,9 @@ async def test_starting_the_service_creates_no_table(empty_url: str) -> None:
     assert tables == []
 
 
-async def test_two_migrators_at_once_both_succeed(empty_url: str) -> None:
+async def test_four_migrators_at_once_all_succeed(empty_url: str) -> None:
     await asyncio.gather(
-        *(run(ROOT, empty_url, "-m", "alembic", "upgrade", "head") for _ in range(2))
+        *(run(ROOT, empty_url, "-m", "alembic", "upgrade", "head") for _ in range(4))
     )
 
     await asyncio.to_thread(command.check, alembic_config(settings_for(empty_url)))

@@ -134,11 +134,14 @@ class Conversation:
             logger.warning("access_not_checked", error=type(error).__name__)
 
     async def _close(self, code: int) -> None:
-        """After what is still to be sent, such as the reason; a slow client has lost its."""
+        """Not by `asyncio.timeout`: before Python 3.11.3 a TaskGroup that has failed breaks it."""
         with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                if code != TOO_SLOW and self._in_hand:
-                    await self._websocket.send_text(self._in_hand)
-                while code != TOO_SLOW and not self._socket.queue.empty():
-                    await self._websocket.send_text(self._socket.queue.get_nowait())
-                await self._websocket.close(code)
+            await asyncio.wait_for(self._say_goodbye(code), CLOSE_SECONDS)
+
+    async def _say_goodbye(self, code: int) -> None:
+        """After what is still to be sent, such as the reason; a slow client has lost its."""
+        if code != TOO_SLOW and self._in_hand:
+            await self._websocket.send_text(self._in_hand)
+        while code != TOO_SLOW and not self._socket.queue.empty():
+            await self._websocket.send_text(self._socket.queue.get_nowait())
+        await self._websocket.close(code)
