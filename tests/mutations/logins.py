@@ -48,6 +48,13 @@ LOGINS = [
         "test_auth",
     ),
     Mutation(
+        "a caller has no general quota",
+        "app/api/v1/__init__.py.jinja",
+        """            dependencies=[Depends(limit_caller)],\n""",
+        "",
+        "test_rate_limit",
+    ),
+    Mutation(
         "an address has no quota of logins",
         "app/api/v1/auth.py",
         """dependencies=[Depends(limit_address(Policy.LOGIN))]""",

@@ -45,4 +45,12 @@ ROOMS = [
         "test_websocket_live_limits",
         ALL,
     ),
+    Mutation(
+        "a client that takes nothing keeps its place",
+        "app/realtime/conversation.py",
+        """            if self._socket.too_slow or stuck:""",
+        """            if self._socket.too_slow:""",
+        "test_realtime_conversation",
+        ALL,
+    ),
 ]
