@@ -53,8 +53,11 @@ async def test_more_commands_than_connections_wait_for_one_another(shared: Share
 
 
 async def test_only_one_caller_at_a_time_waits_for_a_server_that_hangs(
-    shared: SharedRedis, server: RedisServer
+    shared: SharedRedis, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = 0.0
+    monkeypatch.setattr("app.core.redis.monotonic", lambda: now)
+
     async def has_waited() -> bool:
         with pytest.raises(RedisError) as error:
             await ping(shared)
@@ -65,12 +68,13 @@ async def test_only_one_caller_at_a_time_waits_for_a_server_that_hangs(
     assert await has_waited()
 
     assert [await has_waited() for _ in range(20)] == [False] * 20
-    await asyncio.sleep(PAUSE_SECONDS)
+    now += PAUSE_SECONDS
     waited = await asyncio.gather(*[has_waited() for _ in range(20)])
     assert waited.count(True) == 1
 
     server.resume()
-    await answering(shared)
+    now += PAUSE_SECONDS
+    await ping(shared)
 
 
 async def test_the_loss_and_the_return_are_logged_once(
