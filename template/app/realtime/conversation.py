@@ -134,8 +134,8 @@ class Conversation:
             logger.warning("access_not_checked", error=type(error).__name__)
 
     async def _close(self, code: int) -> None:
-        """Not by `asyncio.timeout`: before Python 3.11.3 a TaskGroup that has failed breaks it."""
         with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
+            # `asyncio.timeout` fails here before Python 3.11.3, as a TaskGroup has failed before.
             await asyncio.wait_for(self._say_goodbye(code), CLOSE_SECONDS)
 
     async def _say_goodbye(self, code: int) -> None:
