@@ -11,11 +11,12 @@ from app.core.roles import Scope, UserRole
 from app.models import AuditEvent
 from app.services import audit
 from app.services.audit import Action
-from tests.factories import make_admin, make_api_key, make_user
+from tests.factories import make_admin, make_api_key, make_organization, make_user
 from tests.problems import assert_problem
 from tests.service import Service, add_route
 
 KEYS = "/api/v1/users/me/api-keys/"
+ACME = "/api/v1/organizations/acme"
 ME = "/api/v1/users/me"
 USERS = "/api/v1/users/"
 
@@ -26,12 +27,14 @@ USERS = "/api/v1/users/"
 async def test_each_method_needs_its_scope(
     service: Service, session: AsyncSession, scope: Scope, allowed: list[str]
 ) -> None:
-    _, key = await make_api_key(session, await make_admin(session), scope)
+    owner = await make_admin(session)
+    await make_organization(session, owner, slug="acme")
+    _, key = await make_api_key(session, owner, scope)
 
     async with service.client(key) as client:
         answers = {
-            "GET": (await client.get(ME)).status_code,
-            "PATCH": (await client.patch(ME, json={"name": "Grace"})).status_code,
+            "GET": (await client.get(ACME)).status_code,
+            "PATCH": (await client.patch(ACME, json={"name": "Acme Ltd"})).status_code,
         }
 
     assert answers == {method: 200 if method in allowed else 403 for method in answers}
@@ -41,7 +44,7 @@ async def test_a_refusal_names_the_scope(service: Service, session: AsyncSession
     _, key = await make_api_key(session, await make_user(session), Scope.READ)
 
     async with service.client(key) as client:
-        response = await client.patch(ME, json={"name": "Grace"})
+        response = await client.patch(ACME, json={"name": "Acme Ltd"})
 
     assert_problem(response, 403)
     assert response.json()["detail"] == "The API key lacks the scope write"

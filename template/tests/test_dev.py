@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient, ConnectError, ReadError, RemoteProtocolError
@@ -91,9 +92,15 @@ def free_port() -> int:
 
 
 async def test_dev_serves_what_was_just_changed_until_ctrl_c(project: Path) -> None:
-    async with running(project, "dev") as (process, client):
+    limits = {"RATE_LIMIT_ADDRESSES": "true", "RATE_LIMIT_REGISTER": "1/hour"}
+    own = {"JWT_ISSUER": str(uuid4())}  # or its counters are those of other tests
+    async with running(project, "dev", **limits | own) as (process, client):
         assert "SECRET_KEY=" in (project / ".env").read_text()
-        assert (await client.post(REGISTER, json=USER)).status_code == 201
+        answer = await client.post(REGISTER, json=USER)
+        assert answer.status_code == 201
+        assert "server" not in answer.headers
+        elsewhere = {"X-Forwarded-For": "192.0.2.1"}
+        assert (await client.post(REGISTER, json=USER, headers=elsewhere)).status_code == 429
         assert (await client.get("/api/v1/docs")).status_code == 200
         health = project / "app" / "api" / "health.py"
         health.write_text(health.read_text().replace('"healthy"', '"mended"'))

@@ -91,6 +91,7 @@ async def test_a_name_beyond_ascii_arrives_whole(
     [
         {"to": "ada@example.com\nBcc: eve@example.com"},
         {"to": "ada@example.com, eve@example.com"},
+        {"to": "=?utf-8?q?=65ve?=@example.com"},
         {"subject": "Hello\r\nBcc: eve@example.com"},
         {"message_id": "job\nBcc: eve@example.com"},
     ],
@@ -102,6 +103,23 @@ async def test_no_value_adds_a_header_or_a_recipient(
 
     with pytest.raises(ValueError, match=r"linefeed|invalid characters"):
         email.compose(settings_with(), "welcome", **valid | header)
+
+
+@pytest.mark.parametrize("word", ["=?utf-8?q?x=0D=0ABcc=3A_eve=40a.org?=", "=?utf-8?b?DQoNCng=?="])
+async def test_a_subject_says_what_it_was_given(
+    mailbox: Mailbox, settings_with: Callable[..., Settings], word: str
+) -> None:
+    """Decoded as an encoded word (RFC 2047), it would end the head of the mail."""
+    settings = settings_with(**mailbox.settings)
+    message = email.compose(
+        settings, "welcome", message_id="1", to="ada@example.com", subject=word, name="Ada"
+    )
+    await email.send(settings, message)
+
+    [mail] = mailbox.mails
+    assert mail["Subject"] == word.replace("=?", "= ?")
+    assert mail["Bcc"] is None
+    assert text(mail).startswith("Hello Ada,")
 
 
 async def test_a_login_is_made_when_there_is_a_username(

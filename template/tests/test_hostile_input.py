@@ -26,7 +26,8 @@ HOSTILE_BODIES: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "the last of two is wrong": lambda body: _twice(body, b"[]"),
 }
 HOSTILE_IDS = ["0", "..%2f..%2fhealth", "x" * 5000]
-HOSTILE_VALUES = ["", "-1", "9" * 30, "1e9", "NaN", "[]", "%00", "%ff", "%ed%a0%80", "'--" + SECRET]
+UNREADABLE = ["%00", "%ff", "%ed%a0%80"]
+HOSTILE_VALUES = ["", "-1", "9" * 30, "1e9", "NaN", "[]", *UNREADABLE, "'--" + SECRET]
 
 
 def _filled(body: dict[str, Any], value: object) -> bytes:
@@ -123,7 +124,7 @@ async def test_a_query_of_nonsense_is_no_defect(
         for name in each.query:
             path = f"{each.path.format(**ids)}?{name}={value}&{name}={value}"
             response = await client.request(each.method, path)
-            if response.status_code != 200:
+            if value in UNREADABLE or response.status_code != 200:
                 assert_refused(response)
 
 

@@ -78,6 +78,8 @@ async def test_a_strange_request_id_is_replaced(client: AsyncClient, given: str)
         ("example.org", 400),
         ("api.example.com.evil.example", 400),
         ("api.example.com@evil.example", 400),
+        ("evil.example/.example.org", 400),
+        ("evil.example,eu.example.org", 400),
         ("", 400),
     ],
 )

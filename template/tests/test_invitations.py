@@ -169,3 +169,18 @@ async def test_nobody_is_flooded_with_invitations(own_url: str) -> None:
 
     assert statuses == [201, 201, 429]
     assert len(outbox) == 2
+
+
+async def test_an_organization_writes_to_few_strangers(own_url: str) -> None:
+    async with running_limited(own_url, RATE_LIMIT_INVITATION="2/day") as service:
+        async with service.database.write() as session:
+            owner = await make_user(session)
+            await make_organization(session, owner, slug="acme")
+        client = await service.sign_in(owner)
+        statuses = []
+        for number in range(3):
+            response = await client.post(URL, json={"email": f"{number}@example.com"})
+            statuses.append(response.status_code)
+            await client.delete(f"{URL}/{response.json().get('id')}")
+
+    assert statuses == [201, 201, 429]

@@ -56,6 +56,7 @@ async def test_a_good_organization_is_accepted(name: str, slug: str, client: Asy
         ACME | {"name": "x" * 256},
         ACME | {"name": "Ac\u0000me"},
         ACME | {"name": "Ac\nme"},
+        ACME | {"name": "Ac\u2028me"},
         ACME | {"name": ["Acme"]},
         {"name": "Acme"},
         ACME | {"slug": None},

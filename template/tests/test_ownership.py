@@ -117,6 +117,23 @@ async def test_an_organization_is_not_handed_to_a_stranger(
     assert await roles_of(session) == ["owner"]
 
 
+async def test_nobody_becomes_owner_who_cannot_log_in(
+    client: AsyncClient, session: AsyncSession, organization: Organization
+) -> None:
+    heir = await make_member(session, organization, MemberRole.ADMIN)
+    heir.is_active = False
+    await session.commit()
+
+    answers = [
+        await client.post(f"{URL}/transfer", json={"user_id": str(heir.id)}),
+        await client.patch(f"{URL}/members/{heir.id}", json={"role": "owner"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert {answer.json()["detail"] for answer in answers} == {"The member's account is not active"}
+    assert await roles_of(session) == ["admin", "owner"]
+
+
 async def test_an_organization_is_not_handed_to_its_owner(client: AsyncClient, owner: User) -> None:
     response = await client.post(f"{URL}/transfer", json={"user_id": str(owner.id)})
 

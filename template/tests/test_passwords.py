@@ -45,6 +45,11 @@ async def test_nobodys_password_never_matches(passwords: Passwords) -> None:
     assert await passwords.verify("Correct-Horse-7!", None) == (False, None)
 
 
+@pytest.mark.parametrize("hashed", ["$2b$12$" + "x" * 53, "$argon2id$", "x"])
+async def test_a_hash_of_another_kind_never_matches(passwords: Passwords, hashed: str) -> None:
+    assert await passwords.verify("Correct-Horse-7!", hashed) == (False, None)
+
+
 async def test_for_nobody_a_hash_with_the_parameters_of_today_is_verified(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +117,8 @@ async def test_those_beyond_the_queue_are_sent_away(settings: Settings) -> None:
         ("Password123456!", "too easy"),
         ("Abcd1234!!", "too easy"),
         ("A1!A1!A1!", "too easy"),
-        ("Grace.Hopper7!", "name in the e-mail"),
+        ("Grace.Hopper7!", "the name in it"),
+        ("Grace.Hopper@example.com7", "the e-mail address"),
     ],
 )
 async def test_the_composition_policy_refuses(
@@ -135,7 +141,10 @@ async def test_the_composition_policy_refuses(
         ("abcdefghijklmnop", "too easy"),
         ("1q2w3e4r5t6y7u8i", "too easy"),
         ("aaaaaaaaaaaaaaaaaaaa", "too easy"),
-        ("grace.hopper.1234567", "name in the e-mail"),
+        ("grace.hopper.1234567", "the name in it"),
+        ("grace.hopper@example.com", "the e-mail address"),
+        ("passwordpasswordpassword", "too easy"),
+        ("password1password1", "too easy"),
     ],
 )
 async def test_the_length_policy_refuses(settings: Settings, password: str, complaint: str) -> None:
@@ -149,6 +158,7 @@ async def test_the_length_policy_refuses(settings: Settings, password: str, comp
         ("composition", "Correct-Horse-7!", EMAIL),
         ("composition", "Ünïcödé-7!", EMAIL),
         ("composition", "Thunder-281736445!", EMAIL),
+        ("composition", "TestPass123!", EMAIL),
         ("length", "a 8471 2093 5566 1", EMAIL),
         ("length", "purple monkey dishwasher", EMAIL),
         ("length", "correct horse battery staple", EMAIL),

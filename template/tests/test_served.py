@@ -77,6 +77,16 @@ async def test_what_has_no_end_is_cut_off(served: Served, begin: bytes) -> None:
             assert (await connection.problem())["status"] == 431
 
 
+@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (70_000, 431)])
+async def test_a_head_has_a_largest_length_however_it_arrives(
+    served: Served, size: int, status: int
+) -> None:
+    head = b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * size + b"\r\n\r\n"
+    async with connect(served.client) as connection, asyncio.timeout(5):
+        await connection.send(head * 2)
+        assert await connection.status() == status
+
+
 async def test_clients_that_send_half_a_request_keep_nobody_waiting(served: Served) -> None:
     async with AsyncExitStack() as stack, asyncio.timeout(5):
         for _ in range(30):

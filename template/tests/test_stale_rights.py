@@ -31,6 +31,10 @@ async def rename(session: AsyncSession, actor: Membership, _: UUID) -> None:
     await organizations.update(session, actor, OrganizationUpdate(name="Renamed"))
 
 
+async def end(session: AsyncSession, actor: Membership, _: UUID) -> None:
+    await organizations.delete(session, actor)
+
+
 ON_MEMBERS: list[Action] = [add, demote, memberships.remove, memberships.transfer_ownership]
 
 
@@ -52,7 +56,7 @@ async def member_id(session: AsyncSession, organization: Organization) -> UUID:
     return (await make_member(session, organization)).id
 
 
-@pytest.mark.parametrize("action", ON_MEMBERS)
+@pytest.mark.parametrize("action", [*ON_MEMBERS, end])
 async def test_a_role_that_was_lost_is_worth_nothing(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
@@ -65,7 +69,7 @@ async def test_a_role_that_was_lost_is_worth_nothing(
         await action(session, actor, member_id)
 
 
-@pytest.mark.parametrize("action", [*ON_MEMBERS, rename])
+@pytest.mark.parametrize("action", [*ON_MEMBERS, end, rename])
 async def test_who_was_removed_finds_nothing(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
@@ -78,7 +82,7 @@ async def test_who_was_removed_finds_nothing(
         await action(session, actor, member_id)
 
 
-@pytest.mark.parametrize("action", [*ON_MEMBERS, rename])
+@pytest.mark.parametrize("action", [*ON_MEMBERS, end, rename])
 async def test_a_deleted_organization_is_not_found(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:

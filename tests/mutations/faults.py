@@ -6,8 +6,8 @@ FAULTS = [
     Mutation(
         "writers begin as readers",
         "app/db/sqlite.py",
-        """.get("sqlite_begin", "IMMEDIATE")""",
-        """.get("sqlite_begin", "DEFERRED")""",
+        """{"sqlite_begin": "IMMEDIATE"}""",
+        """{"sqlite_begin": "DEFERRED"}""",
         "test_transactions",
     ),
     Mutation(

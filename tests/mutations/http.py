@@ -90,8 +90,15 @@ HTTP = [
     Mutation(
         "what is no HTTP is answered in plain text",
         "app/cli/server.py.jinja",
-        """            http=HttpProtocol,\n""",
+        """        "http": HttpProtocol,\n""",
         "",
+        "test_served",
+    ),
+    Mutation(
+        "the head of a request has no limit if it arrives in one piece",
+        "app/cli/http_protocol.py",
+        """        if len(self.url) + headers > MAX_HEAD_BYTES:""",
+        """        if False:""",
         "test_served",
     ),
 ]

@@ -73,4 +73,25 @@ INPUT = [
         """        redirect_slashes=False,\n        strict_content_type=False,""",
         "test_hostile_input",
     ),
+    Mutation(
+        "broken UTF-8 in a query is read as something else",
+        "app/api/middleware.py",
+        """ or UNFIT.search(unquote_plus(query.decode("latin-1"))):""",
+        """ or "%00" in query.decode("latin-1"):""",
+        "test_hostile_input",
+    ),
+    Mutation(
+        "an address is read as another by mail programs",
+        "app/schemas/strings.py",
+        """and "=?" in email:""",
+        """and False:""",
+        "test_auth",
+    ),
+    Mutation(
+        "a name has several lines",
+        "app/schemas/strings.py",
+        """(value and value.splitlines() != [value])""",
+        """"\\n" in value""",
+        "test_organizations",
+    ),
 ]

@@ -56,7 +56,7 @@ INVITATIONS = [
     Mutation(
         "an invitation is accepted while it is revoked",
         "app/services/invitation.py",
-        """        .with_for_update()
+        """        .with_for_update(of=Invitation)
         .execution_options(populate_existing=True)""",
         """        .execution_options(populate_existing=True)""",
         "test_invitation_races",
@@ -67,6 +67,25 @@ INVITATIONS = [
         "app/services/invitation.py",
         """>= MAX_OPEN:""",
         """< 0:""",
+        "test_invitations",
+    ),
+    Mutation(
+        "an acceptance and a removal wait for each other",
+        "app/services/invitation.py",
+        """    try:
+        await lock_organization(session, organization_id)
+    except NotFound:
+        return None
+""",
+        "",
+        "test_races",
+        ALL,
+    ),
+    Mutation(
+        "an organization writes to any number of strangers",
+        "app/api/v1/invitations.py",
+        """    await limiter.count(Policy.INVITATION, str(access.organization_id))\n""",
+        "",
         "test_invitations",
     ),
 ]

@@ -68,4 +68,11 @@ KEYS = [
         """_revoke(session, ApiKey.id == key_id)""",
         "test_api_keys",
     ),
+    Mutation(
+        "a key changes the profile of its user",
+        "app/api/v1/users.py",
+        """async def update_me(db: DB, user: SessionUser,""",
+        """async def update_me(db: DB, user: CurrentUser,""",
+        "test_access",
+    ),
 ]

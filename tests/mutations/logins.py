@@ -6,12 +6,12 @@ LOGINS = [
     Mutation(
         "an unknown e-mail is answered without hashing",
         "app/core/passwords.py",
-        """        return await self._in_thread(
-            lambda: self._argon2.verify_and_update(password, hashed or self._dummy)""",
-        """        if hashed is None:
+        """
+        return await self._in_thread(lambda: self._verify(password, hashed or self._dummy))""",
+        """
+        if hashed is None:
             return False, None
-        return await self._in_thread(
-            lambda: self._argon2.verify_and_update(password, hashed)""",
+        return await self._in_thread(lambda: self._verify(password, hashed))""",
         "test_passwords",
     ),
     Mutation(
@@ -71,9 +71,15 @@ LOGINS = [
     Mutation(
         "whoever sets X-Forwarded-For has a new address",
         "app/cli/server.py.jinja",
-        """            forwarded_allow_ips=list(settings.FORWARDED_ALLOW_IPS),""",
-        """            forwarded_allow_ips="*",""",
+        """        "proxy_headers": bool(settings.FORWARDED_ALLOW_IPS),""",
+        """        "proxy_headers": True,""",
         "test_dev",
+        also=(
+            (
+                """        "forwarded_allow_ips": list(settings.FORWARDED_ALLOW_IPS),""",
+                """        "forwarded_allow_ips": "*",""",
+            ),
+        ),
     ),
     Mutation(
         "a common password will do",

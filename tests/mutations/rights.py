@@ -107,7 +107,7 @@ RIGHTS = [
         "app/services/user.py",
         """    if admins and not any(""",
         """    if False and not any(""",
-        "test_administrators",
+        "test_delete_me",
     ),
     Mutation(
         "two administrators remove one another",
@@ -116,5 +116,36 @@ RIGHTS = [
         "",
         "test_administrators",
         ALL,
+    ),
+    Mutation(
+        "an administrator removes himself",
+        "app/api/v1/users.py",
+        """    if user_id == admin.id:""",
+        """    if False:""",
+        "test_administrators",
+    ),
+    Mutation(
+        "an organization belongs to somebody who cannot log in",
+        "app/services/membership.py",
+        """    if not member.user.is_active:""",
+        """    if False:""",
+        "test_ownership",
+    ),
+    Mutation(
+        "an organization belongs to a user who is deleted at the same moment",
+        "app/services/organization.py",
+        """    await lock_user(session, user.id)\n""",
+        "",
+        "test_races",
+        ALL,
+    ),
+    Mutation(
+        "a former owner deletes an organization",
+        "app/services/organization.py",
+        """    if (await details(session, owner)).role is not MemberRole.OWNER:
+        raise Forbidden
+""",
+        "",
+        "test_stale_rights",
     ),
 ]

@@ -62,4 +62,11 @@ SECRETS = [
         """            token_hash=refresh_token,""",
         "test_sessions",
     ),
+    Mutation(
+        "the name of an organization adds headers to a mail",
+        "app/services/email.py",
+        """subject.replace(ENCODED_WORD, "= ?")""",
+        """subject""",
+        "test_email",
+    ),
 ]

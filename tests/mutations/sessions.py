@@ -1,6 +1,6 @@
 """Sessions and their refresh tokens."""
 
-from tests.mutations.mutation import Mutation
+from tests.mutations.mutation import ALL, Mutation
 
 SESSIONS = [
     Mutation(
@@ -60,5 +60,15 @@ SESSIONS = [
 """,
         "",
         "test_administrators",
+    ),
+    Mutation(
+        "a session is ended twice",
+        "app/services/session.py",
+        """        .order_by(UserSession.id)
+        .with_for_update()
+""",
+        "",
+        "test_races",
+        ALL,
     ),
 ]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from urllib.parse import unquote_plus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -13,7 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import problem_response
 
+HOST = re.compile(r"[\w.:\[\]-]*\Z", re.ASCII)  # a name, or an address that may be in brackets
 PORT = re.compile(r":\d*$")
+UNFIT = re.compile("[\0\ufffd]")  # the second is what decoding makes of broken UTF-8
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -90,11 +93,11 @@ class RequestGuard:
     def _refuse(self, scope: Scope) -> str | None:
         path: str = scope["path"]
         query: bytes = scope["query_string"]
-        if "\0" in path or "\ufffd" in path or b"%00" in query or b"\0" in query:
+        if UNFIT.search(path) or UNFIT.search(unquote_plus(query.decode("latin-1"))):
             return "The URL contains characters that are not allowed"
         hosts = ",".join(Headers(scope=scope).getlist("host"))  # of two none is known
         host = PORT.sub("", hosts).lower()
-        known = any(fnmatchcase(host, pattern) for pattern in self.allowed_hosts)
+        known = any(HOST.match(host) and fnmatchcase(host, each) for each in self.allowed_hosts)
         if not known and not path.startswith("/health"):
             return "This service does not answer to that host name"
         return None

@@ -21,6 +21,7 @@ from app.core.tokens import read_access_token
 
 class Policy(StrEnum):
     CALLER = "caller"
+    INVITATION = "invitation"
     LOGIN = "login"
     LOGIN_FAILURES = "login-failures"
     MAIL = "mail"
@@ -37,6 +38,7 @@ class RateLimiter:
         self._windows = SlidingWindowCounterRateLimiter(storage)
         self._quotas = {
             Policy.CALLER: parse(settings.RATE_LIMIT_CALLER),
+            Policy.INVITATION: parse(settings.RATE_LIMIT_INVITATION),
             Policy.LOGIN: parse(settings.RATE_LIMIT_LOGIN),
             Policy.LOGIN_FAILURES: parse(settings.RATE_LIMIT_LOGIN_FAILURES),
             Policy.MAIL: parse(settings.RATE_LIMIT_MAIL),

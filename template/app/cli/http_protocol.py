@@ -20,8 +20,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         self._unfinished = self._unfinished + len(data) if parts == self._parts else 0
         if self._unfinished > MAX_HEAD_BYTES and not self.transport.is_closing():
-            detail = f"The head of a request may have at most {MAX_HEAD_BYTES} bytes"
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         self._parts += 1
@@ -29,6 +28,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._parts += 1
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        if len(self.url) + headers > MAX_HEAD_BYTES:
+            self._refuse_head()
+            raise ValueError("The parser stops here")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -40,7 +43,12 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(HTTPStatus.BAD_REQUEST, msg.rstrip("."))
+        if not self.transport.is_closing():
+            self._refuse(HTTPStatus.BAD_REQUEST, msg.rstrip("."))
+
+    def _refuse_head(self) -> None:
+        detail = f"The head of a request may have at most {MAX_HEAD_BYTES} bytes"
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Nothing of the application has seen the request, so it has no id."""

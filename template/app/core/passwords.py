@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from pwdlib import PasswordHash
+from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.core.common_passwords import is_common
@@ -47,9 +48,7 @@ class Passwords:
 
         Without a hash, for an unknown e-mail, it takes just as long and never matches.
         """
-        return await self._in_thread(
-            lambda: self._argon2.verify_and_update(password, hashed or self._dummy)
-        )
+        return await self._in_thread(lambda: self._verify(password, hashed or self._dummy))
 
     async def check_new(self, password: str, *, email: str, field: str = "password") -> None:
         """Raises Invalid, for that field.
@@ -62,12 +61,11 @@ class Passwords:
             raise Invalid(sentence, field=field)
 
     def _weakness(self, password: str, email: str, *, common: bool) -> str | None:
-        letters = _letters(password)
         few = len(set(password)) < MIN_CHARACTERS
         if few or common:
             return "Password is too easy to guess"
-        if letters and letters == _letters(email.partition("@")[0]):
-            return "Password must not be the name in the e-mail address"
+        if _letters(password) in {_letters(email), _letters(email.partition("@")[0])} - {""}:
+            return "Password must not be the e-mail address, nor the name in it"
         if self._policy == "length":
             too_short = len(password) < LONG_ENOUGH
             return f"Password must have at least {LONG_ENOUGH} characters" if too_short else None
@@ -78,6 +76,12 @@ class Passwords:
         if not any(character in SPECIAL for character in password):
             return f"Password must contain one of {SPECIAL}"
         return None
+
+    def _verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
+        try:
+            return self._argon2.verify_and_update(password, hashed)
+        except UnknownHashError:  # from another system: only a new password helps
+            return self._argon2.verify_and_update(password, self._dummy)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._waiting >= MAX_WAITING:

@@ -17,7 +17,20 @@ HOST_PATTERN = re.compile(rf"\*|(\*\.)?{HOST.pattern}")
 ORIGIN = re.compile(rf"https?://({HOST.pattern}|\[[0-9a-f:.]+\])(:[1-9][0-9]{{0,4}})?")
 WEB_URL = re.compile(rf"{ORIGIN.pattern}(/[A-Za-z0-9._~-]+)*")
 RATE_LIMIT = re.compile(r"[1-9][0-9]{0,6}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?")
-PLACEHOLDERS = ("change", "default", "example", "insecure", "password", "placeholder", "secret")
+PLACEHOLDERS = (
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",  # of FastAPI's tutorial
+    "change",
+    "default",
+    "example",
+    "insecure",
+    "password",
+    "placeholder",
+    "replace",
+    "secret",
+    "your-",
+    "your_",
+)
+REPEATED = re.compile(r"(.+?)\1+.?")
 
 
 def _split(value: object) -> object:
@@ -68,8 +81,8 @@ def _secret_key(value: SecretStr) -> SecretStr:
             f"Use a random key of {MIN_KEY_BYTES} bytes or more: "
             'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
         )
-    if any(word in key.lower() for word in PLACEHOLDERS):
-        raise ValueError("This is a placeholder; use a random key of your own")
+    if REPEATED.fullmatch(key) or any(word in key.lower() for word in PLACEHOLDERS):
+        raise ValueError("This can be guessed; use a random key of your own")
     return value
 
 

@@ -64,7 +64,7 @@ def read_access_token(settings: Settings, token: str) -> AccessClaims:
             return _claims(_decode(settings, token, key.get_secret_value()))
         except jwt.InvalidSignatureError:
             continue
-        except (jwt.InvalidTokenError, ArithmeticError, OSError, ValueError):
+        except (jwt.InvalidTokenError, ArithmeticError, OSError, TypeError, ValueError):
             break
     raise InvalidToken
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 from app.core.config import Settings
 from app.db import session
 from app.db.base import Base
+from app.db.dialect import WRITE_OPTIONS
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -67,7 +68,7 @@ class WatchedDatabase(session.Database):
         super().__init__(engine)
         self._listeners: list[Listener] = []
         self.write = async_sessionmaker[AsyncSession](
-            engine,
+            engine.execution_options(**WRITE_OPTIONS),
             class_=WatchedSession,
             expire_on_commit=False,
             info={"listeners": self._listeners},

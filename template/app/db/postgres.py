@@ -30,8 +30,8 @@ CONFLICTS = {"23503", "23505", "23P01"}
 # Classes of SQLSTATE: connection, transaction rolled back, resources, operator's intervention.
 OUTAGES = {"08", "40", "53", "57"}
 
-READ_OPTIONS = {"isolation_level": "AUTOCOMMIT"}
-"""Execution options of a session that only reads: it saves BEGIN and COMMIT, but two of its
+WRITE_OPTIONS = {"isolation_level": "READ COMMITTED"}
+"""Execution options of a session that may write. Others do without BEGIN and COMMIT: two of their
 statements may see different snapshots."""
 
 RENDER_AS_BATCH = False
@@ -41,6 +41,7 @@ RENDER_AS_BATCH = False
 def create_engine(settings: Settings) -> AsyncEngine:
     engine = create_async_engine(
         settings.DATABASE_URL,
+        isolation_level="AUTOCOMMIT",  # or each ping is a transaction: three round trips
         echo=settings.DEBUG,
         hide_parameters=True,
         pool_size=settings.DATABASE_POOL_SIZE,

@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from app.core.config import Settings
-from app.db.dialect import READ_OPTIONS, create_engine
+from app.db.dialect import WRITE_OPTIONS, create_engine
 
 
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self.write = async_sessionmaker(engine, expire_on_commit=False)
-        self.read = async_sessionmaker(
-            engine.execution_options(**READ_OPTIONS), expire_on_commit=False
+        """Each statement by itself: transactions are those of `write`."""
+        self.read = async_sessionmaker(engine, expire_on_commit=False)
+        self.write = async_sessionmaker(
+            engine.execution_options(**WRITE_OPTIONS), expire_on_commit=False
         )
 
 

@@ -32,8 +32,9 @@ OUTAGES = {
     sqlite3.SQLITE_READONLY,
 }
 
-READ_OPTIONS = {"sqlite_begin": "DEFERRED"}
-"""Execution options of a session that only reads: it neither waits for nor blocks the writer."""
+WRITE_OPTIONS = {"sqlite_begin": "IMMEDIATE"}
+"""Execution options of a session that may write. Others do without BEGIN and COMMIT, and neither
+wait for the writer nor block it: two of their statements may see different snapshots."""
 
 RENDER_AS_BATCH = True
 """Migrations replace a table: SQLite cannot alter most of it in place."""
@@ -50,7 +51,9 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 
     A second migrator waits for the first one's transaction.
     """
-    return _engine(settings, busy_timeout=MIGRATION_TIMEOUT_SECONDS)
+    return _engine(
+        settings, busy_timeout=MIGRATION_TIMEOUT_SECONDS, execution_options=WRITE_OPTIONS
+    )
 
 
 def partial(condition: str) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def _code(error: DBAPIError) -> int:
     return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
 
-def _engine(settings: Settings, *, busy_timeout: int) -> AsyncEngine:
+def _engine(settings: Settings, *, busy_timeout: int, **options: Any) -> AsyncEngine:
     engine = create_async_engine(
         settings.DATABASE_URL,
         echo=settings.DEBUG,
@@ -105,6 +108,7 @@ def _engine(settings: Settings, *, busy_timeout: int) -> AsyncEngine:
         max_overflow=settings.DATABASE_MAX_OVERFLOW,
         pool_timeout=settings.DATABASE_POOL_TIMEOUT,
         connect_args={"timeout": busy_timeout},
+        **options,
     )
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -150,5 +154,5 @@ def _enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -
 def _begin(connection: Connection) -> None:
     # A transaction that starts as a reader fails at its first write if another has written since.
     # One that may write therefore takes the write lock at the start, and waits for its turn there.
-    mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    if mode := connection.get_execution_options().get("sqlite_begin"):
+        connection.exec_driver_sql(f"BEGIN {mode}")

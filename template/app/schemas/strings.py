@@ -31,7 +31,7 @@ def _printable(value: str) -> str:
 
 
 def _one_line(value: str) -> str:
-    if "\n" in value or "\t" in value:
+    if "\t" in value or (value and value.splitlines() != [value]):
         raise ValueError("Line breaks and tabs are not allowed")
     return _printable(value)
 
@@ -70,6 +70,8 @@ def normalize_email(email: str) -> str:
 def _bare(email: object) -> object:
     if isinstance(email, str) and "<" in email:
         raise ValueError("Write the address alone, without a name")
+    if isinstance(email, str) and "=?" in email:  # mail programs read another address in it
+        raise ValueError("Write the address without =?")
     return email
 
 

@@ -7,14 +7,15 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
-from app.core.errors import Conflict, Forbidden, Invalid, InvalidToken, NotFound
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.roles import Scope, UserRole
 from app.core.tokens import hash_token, new_api_key
-from app.models import ApiKey, Membership, Organization, User
+from app.models import ApiKey, Membership, User
 from app.schemas.api_key import ApiKeyCreate
 from app.schemas.common import PaginationParams
 from app.services import audit
 from app.services.audit import Action
+from app.services.locking import lock_organization, lock_user
 
 MAX_LIVE = 50
 PREFIX_LENGTH = 11
@@ -25,7 +26,7 @@ async def create(session: AsyncSession, user: User, body: ApiKeyCreate) -> tuple
     """The stored key, and the key itself."""
     if Scope.ADMIN in body.scopes and user.role is not UserRole.ADMIN:
         raise Forbidden("Only administrators can give a key the scope admin")
-    await _lock_user(session, user.id)
+    await lock_user(session, user.id)
     await _keep_few(session, ApiKey.user_id == user.id, ApiKey.organization_id.is_(None))
     return await _create(session, user.id, body)
 
@@ -36,10 +37,8 @@ async def create_for_organization(
     """It acts in the actor's name, with the rights that the actor has at each moment."""
     if Scope.ADMIN in body.scopes:
         raise Invalid("A key of an organization cannot have the scope admin", field="scopes")
-    await _lock_user(session, actor.user_id)
-    await session.execute(
-        select(Organization.id).where(Organization.id == actor.organization_id).with_for_update()
-    )
+    await lock_user(session, actor.user_id)
+    await lock_organization(session, actor.organization_id)
     await _keep_few(session, ApiKey.organization_id == actor.organization_id)
     return await _create(session, actor.user_id, body, organization_id=actor.organization_id)
 
@@ -114,14 +113,6 @@ async def _create(
         scopes=key.scopes,
     )
     return key, secret
-
-
-async def _lock_user(session: AsyncSession, user_id: UUID) -> None:
-    """Before an organization, in the order in which a deletion of the user locks them. Raises
-    InvalidToken if the user has been deactivated or deleted meanwhile."""
-    active = select(User.id).where(User.id == user_id, User.is_active, User.deleted_at.is_(None))
-    if await session.scalar(active.with_for_update()) is None:
-        raise InvalidToken
 
 
 async def _keep_few(session: AsyncSession, *whose: ColumnElement[bool]) -> None:

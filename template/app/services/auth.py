@@ -77,7 +77,7 @@ async def authenticate(
     if not user.is_active:
         raise Forbidden("Inactive account")
     if only_verified and user.email_verified_at is None:
-        raise Forbidden("Verify the e-mail address first: the mail to it says how")
+        raise Forbidden("Verify the e-mail address first: follow the mail, or reset the password")
     if rehashed:
         user.hashed_password = rehashed
     return user

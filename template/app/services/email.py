@@ -15,6 +15,9 @@ from app.core.tokens import hash_token
 logger = structlog.stdlib.get_logger(__name__)
 
 TIMEOUT_SECONDS = 10
+ENCODED_WORD = "=?"
+"""Begins what is decoded when a header is set (RFC 2047): to another address, or a line break and a
+header of the sender's choice."""
 
 
 class Undelivered(Exception):
@@ -46,12 +49,14 @@ def compose(
     """
     # Behind the #, what a browser keeps to itself: the token reaches no log and no other page.
     link = f"{settings.FRONTEND_URL}{page}#token={token}" if settings.FRONTEND_URL and page else ""
+    if ENCODED_WORD in to:
+        raise ValueError("The recipient has invalid characters")
     sender = Address(settings.PROJECT_NAME, addr_spec=settings.MAIL_FROM)
     recipient = validate_email(to, check_deliverability=False)
     message = EmailMessage()
     message["From"] = sender
     message["To"] = recipient.ascii_email or recipient.normalized
-    message["Subject"] = subject
+    message["Subject"] = subject.replace(ENCODED_WORD, "= ?")
     message["Date"] = utc_now()
     message["Message-ID"] = f"<{message_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies (RFC 3834)

@@ -5,14 +5,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import joinedload
 
 from app.core.clock import utc_now
 from app.core.config import Settings
-from app.core.errors import Conflict, Forbidden, InvalidOneTimeToken, InvalidToken, NotFound
+from app.core.errors import Conflict, Forbidden, InvalidOneTimeToken, NotFound
 from app.core.roles import may_grant
 from app.core.tokens import hash_token, new_opaque_token
-from app.models import Invitation, Membership, Organization, User
+from app.models import Invitation, Membership, User
 from app.schemas.common import PaginationParams
 from app.schemas.invitation import InvitationCreate
 from app.schemas.strings import normalize_email
@@ -20,6 +20,7 @@ from app.services import audit
 from app.services import membership as memberships
 from app.services import user as users
 from app.services.audit import Action
+from app.services.locking import lock_organization, lock_user
 
 MAX_OPEN = 100
 
@@ -28,9 +29,7 @@ async def create(
     session: AsyncSession, settings: Settings, actor: Membership, body: InvitationCreate
 ) -> Invitation:
     """Does not tell whether there is an account with this address."""
-    # In the order of all changes of memberships: the user, then the organization.
-    if await users.find(session, actor.user_id, lock=True) is None:
-        raise InvalidToken
+    await lock_user(session, actor.user_id)
     actor = await memberships.lock(session, actor)
     if not may_grant(actor.role, body.role):
         raise Forbidden
@@ -69,13 +68,8 @@ async def list_open(
 
 
 async def revoke(session: AsyncSession, organization_id: UUID, invitation_id: UUID) -> None:
-    invitation = await session.scalar(
-        select(Invitation)
-        .where(
-            Invitation.id == invitation_id, Invitation.organization_id == organization_id, _open()
-        )
-        .with_for_update()
-    )
+    mine = and_(Invitation.id == invitation_id, Invitation.organization_id == organization_id)
+    invitation = await _find(session, mine, _open())
     if invitation is None:
         raise NotFound("Invitation not found")
     invitation.revoked_at = utc_now()
@@ -100,7 +94,6 @@ async def accept(session: AsyncSession, user_id: UUID, token: str) -> Membership
 
     Raises InvalidOneTimeToken; who is a member already gets the conflict of the constraint.
     """
-    # In the order of all changes of memberships: the user, then the organization.
     user = await users.get(session, user_id, lock=True)
     valid = and_(
         Invitation.token_hash == hash_token(token),
@@ -131,14 +124,20 @@ def _open() -> ColumnElement[bool]:
     return and_(Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
 
 
-async def _find(session: AsyncSession, which: ColumnElement[bool]) -> Invitation | None:
+async def _find(session: AsyncSession, *which: ColumnElement[bool]) -> Invitation | None:
     """Locked, with its organization: another request that wants it waits, and finds it closed."""
+    organization_id = await session.scalar(select(Invitation.organization_id).where(*which))
+    if organization_id is None:
+        return None
+    try:
+        await lock_organization(session, organization_id)
+    except NotFound:
+        return None
     return await session.scalar(
         select(Invitation)
-        .join(Invitation.organization)
-        .options(contains_eager(Invitation.organization))
-        .where(which, Organization.deleted_at.is_(None))
-        .with_for_update()
+        .options(joinedload(Invitation.organization, innerjoin=True))
+        .where(*which)
+        .with_for_update(of=Invitation)
         .execution_options(populate_existing=True)
     )
 

@@ -19,6 +19,7 @@ from app.schemas.organization import MemberCreate
 from app.services import audit
 from app.services import organization as organizations
 from app.services.audit import Action
+from app.services.locking import lock_organization
 
 
 async def list_members(
@@ -60,7 +61,9 @@ async def change_role(
     member = await _get(session, actor.organization_id, user_id)
     if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):
         raise Forbidden
-    if role is not MemberRole.OWNER:
+    if role is MemberRole.OWNER:
+        _check_active(member)
+    else:
         await _keep_an_owner(session, member)
     member.role = role
     audit.record_changes(
@@ -93,6 +96,7 @@ async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: 
     member = await _get(session, actor.organization_id, user_id)
     if member is actor:
         raise Conflict("You own this organization already")
+    _check_active(member)
     member.role = MemberRole.OWNER
     actor.role = MemberRole.ADMIN
     record(session, Action.OWNERSHIP_TRANSFERRED, member)
@@ -141,10 +145,7 @@ def record(session: AsyncSession, action: Action, member: Membership, **details:
 
 
 async def _find_user(session: AsyncSession, user_id: UUID) -> User | None:
-    """Locks the user, who could otherwise be deleted before becoming a member.
-
-    `leave_all` locks in the same order, the user before organizations, so there is no deadlock.
-    """
+    """Locks the user, who could otherwise be deleted before becoming a member."""
     return await session.scalar(
         select(User)
         .where(User.id == user_id, User.is_active, User.deleted_at.is_(None))
@@ -173,13 +174,7 @@ async def _close_invitations(session: AsyncSession, member: Membership) -> None:
 
 async def lock(session: AsyncSession, actor: Membership) -> Membership:
     """The actor's membership as it is once the organization is locked."""
-    locked = await session.scalar(
-        select(Organization.id)
-        .where(Organization.id == actor.organization_id, Organization.deleted_at.is_(None))
-        .with_for_update()
-    )
-    if locked is None:
-        raise NotFound("Organization not found")
+    await lock_organization(session, actor.organization_id)
     return await _get(session, actor.organization_id, actor.user_id)
 
 
@@ -194,6 +189,12 @@ async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> M
     if member is None:
         raise NotFound("Member not found")
     return member
+
+
+def _check_active(member: Membership) -> None:
+    """Of an owner who cannot log in, an organization has none."""
+    if not member.user.is_active:
+        raise Conflict("The member's account is not active")
 
 
 async def _keep_an_owner(session: AsyncSession, member: Membership) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
 from app.core.clock import utc_now
-from app.core.errors import NotFound
+from app.core.errors import Forbidden, NotFound
 from app.core.roles import MemberRole
 from app.models import Membership, Organization, User
 from app.schemas.common import PaginationParams
@@ -19,6 +19,7 @@ from app.schemas.organization import (
 )
 from app.services import audit
 from app.services.audit import Action
+from app.services.locking import lock_organization, lock_user
 
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
@@ -70,6 +71,7 @@ async def create(
     session: AsyncSession, user: User, body: OrganizationCreate
 ) -> OrganizationResponse:
     """The creator becomes its owner in the same transaction."""
+    await lock_user(session, user.id)
     organization = Organization(name=body.name, slug=body.slug)
     owner = Membership(user_id=user.id, organization=organization, role=MemberRole.OWNER)
     session.add(owner)
@@ -93,8 +95,15 @@ async def update(
     return await details(session, membership)
 
 
-async def delete(session: AsyncSession, organization: Organization) -> None:
-    """Soft: the rows stay, hidden with everything they contain, and the slug becomes free."""
+async def delete(session: AsyncSession, owner: Membership) -> None:
+    """Soft: the rows stay, hidden with everything they contain, and the slug becomes free.
+
+    Raises Forbidden or NotFound if the ownership has ended meanwhile.
+    """
+    await lock_organization(session, owner.organization_id)
+    organization = owner.organization
+    if (await details(session, owner)).role is not MemberRole.OWNER:
+        raise Forbidden
     organization.deleted_at = utc_now()
     audit.record(
         session, Action.ORGANIZATION_DELETED, organization, organization_id=organization.id

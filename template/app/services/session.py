@@ -105,9 +105,13 @@ def _open() -> ColumnElement[bool]:
 
 async def _revoke(session: AsyncSession, *which: ColumnElement[bool]) -> bool:
     """Whether there was one to revoke."""
-    logins = list(
-        await session.scalars(select(UserSession).where(*which, UserSession.revoked_at.is_(None)))
+    rows = await session.scalars(
+        select(UserSession)
+        .where(*which, UserSession.revoked_at.is_(None))
+        .order_by(UserSession.id)
+        .with_for_update()
     )
+    logins = list(rows)
     for login in logins:
         login.revoked_at = utc_now()
         audit.record(session, Action.SESSION_REVOKED, login)

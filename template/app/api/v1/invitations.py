@@ -39,6 +39,7 @@ async def create_invitation(
     """Mails a token for `POST /invitations/accept` to the address, in a role not above the
     caller's. Whether it has an account is not told. Admins and owners only.
     """
+    await limiter.count(Policy.INVITATION, str(access.organization_id))
     await limiter.count(Policy.MAIL, f"invite:{normalize_email(body.email)}")
     invitation = await invitations.create(db, settings, access, body)
     queue.enqueue(send_invitation_email, str(invitation.id))

@@ -3,11 +3,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, status
 
-from app.api.deps import DB, AdminUser, AppPasswords, CurrentUser
+from app.api.deps import DB, AdminUser, AppPasswords, CurrentUser, SessionUser
 from app.api.errors import problems
 from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
 from app.api.reauthentication import ConfirmPassword
+from app.core.errors import Conflict
 from app.core.roles import UserRole
 from app.models import User
 from app.schemas.common import PaginatedResponse
@@ -61,7 +62,7 @@ async def read_me(db: DB, user: CurrentUser) -> UserWithOrganizations:
 
 
 @router.patch("/me", summary="Change my profile", response_model=UserResponse)
-async def update_me(db: DB, user: CurrentUser, body: UserUpdateMe) -> User:
+async def update_me(db: DB, user: SessionUser, body: UserUpdateMe) -> User:
     """Changes the caller's name. Only administrators can change a role or deactivate a user."""
     return await users.update_me(db, user, body)
 
@@ -126,8 +127,9 @@ async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate)
     """Changes the role, or deactivates or reactivates the user, and ends the user's sessions; a
     deactivation also revokes the user's API keys.
 
-    Administrators only. 409 for the last administrator.
+    Administrators only. 409 for oneself.
     """
+    _check_other(admin, user_id)
     return await users.update(db, user_id, body)
 
 
@@ -140,6 +142,13 @@ async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate)
 async def delete_user(db: DB, admin: AdminUser, user_id: UUID) -> None:
     """Marks the user as deleted and frees the e-mail for a new account.
 
-    Administrators only. 409 for the last administrator and the only owner of an organization.
+    Administrators only. 409 for oneself and for the only owner of an organization.
     """
+    _check_other(admin, user_id)
     await users.delete(db, user_id)
+
+
+def _check_other(admin: User, user_id: UUID) -> None:
+    """Nobody locks himself out, nor ends his own account without a password."""
+    if user_id == admin.id:
+        raise Conflict("Another administrator has to do that to your account")
