@@ -15,5 +15,6 @@ from tests.service import Service, running_with
 async def running_limited(database_url: str, **limits: Any) -> AsyncGenerator[Service]:
     settings = settings_for(database_url, **{"RATE_LIMIT_ENABLED": True} | limits)
     async with running_with(settings) as service:
-        service.app.state.rate_limiter = RateLimiter(settings, MemoryStorage())
+        limiter = RateLimiter(settings, MemoryStorage(), service.database)
+        service.app.state.rate_limiter = limiter
         yield service

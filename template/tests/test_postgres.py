@@ -31,6 +31,25 @@ def test_an_option_that_the_driver_does_not_know_is_refused_by_name() -> None:
     assert "hunter2" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("no..host/app", "Write it as postgresql://"),
+        (f"{'x' * 64}.example.com/app", "Write it as postgresql://"),
+        ("db.example.com:99999/app", "Write it as postgresql://"),
+        ("db.example.com/app?port=abc", "The option port has a value"),
+        ("db.example.com/app?prepared_statement_cache_size=x", "The option prepared_statement"),
+        ("db.example.com/app?sslmode=bogus", "The option ssl has a value"),
+        ("db.example.com/app?target_session_attrs=x", "The option target_session_attrs has"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_before_it_is_used(place: str, sentence: str) -> None:
+    with pytest.raises(SystemExit, match=sentence) as refusal:
+        settings_for(f"postgresql://ada:hunter2@{place}")
+
+    assert "hunter2" not in str(refusal.value)
+
+
 async def test_the_audit_log_cannot_be_emptied_at_once(session: AsyncSession) -> None:
     with pytest.raises(DBAPIError, match="append-only"):
         await session.execute(text("TRUNCATE audit_events"))

@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
+from limits.aio.storage import MemoryStorage
 from sqlalchemy import make_url, text
 
 from app.api import health
 from app.api.deps import DB
+from app.api.rate_limit import RateLimiter
 from app.db import postgres
 from tests.conftest import settings_for
 from tests.factories import new_user
 from tests.postgres_line import Line
 from tests.service import Service, add_route, running_with
 
-NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
+LOGIN = {"email": "ada@example.com", "password": "Correct-Horse-7!"}
+NEWCOMER = LOGIN | {"name": "Ada"}
 
 
 @pytest.fixture
@@ -103,6 +107,31 @@ async def test_a_database_that_hangs_is_503_in_bounded_time(
     assert {response.status_code for response in responses} == {503}
     line.resume()
     assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_an_outage_uses_up_no_quota(wired_service: Service, line: Line) -> None:
+    limits: dict[str, Any] = {
+        "RATE_LIMIT_ADDRESSES": True,
+        "RATE_LIMIT_ENABLED": True,
+        "RATE_LIMIT_LOGIN_FAILURES": "1/hour",
+        "RATE_LIMIT_REGISTER": "1/hour",
+    }
+    settings = wired_service.settings.model_copy(update=limits)
+    limiter = RateLimiter(settings, MemoryStorage(), wired_service.database)
+    wired_service.app.state.rate_limiter = limiter
+    client = wired_service.client()
+
+    async def register_and_log_in() -> list[int]:
+        return [
+            (await client.post("/api/v1/auth/register", json=NEWCOMER)).status_code,
+            (await client.post("/api/v1/auth/login", json=LOGIN)).status_code,
+        ]
+
+    line.cut()
+    assert await register_and_log_in() == [503, 503]
+    assert await register_and_log_in() == [503, 503]
+    await line.open()
+    assert await register_and_log_in() == [201, 200]
 
 
 async def test_a_pooled_connection_that_hangs_is_503_in_bounded_time(

@@ -4,13 +4,29 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
+from app.cli.declared import ROOT
 from app.core.config import Settings
 from tests.raw_http import connect, refused
 from tests.service import Service
 from tests.test_dev import USER, running
 from tests.test_dev import project as project
+
+BROKEN = """
+from uvicorn import Config
+
+from app.cli.supervisor import run
+
+
+async def app(scope, receive, send):
+    raise RuntimeError("It cannot start")
+
+
+if __name__ == "__main__":
+    run(Config("broken:app", port=0, workers=2, lifespan="on"))
+"""
 
 
 async def test_what_was_begun_is_finished_and_each_process_ends_in_order(
@@ -34,6 +50,19 @@ async def test_what_was_begun_is_finished_and_each_process_ends_in_order(
     assert process.returncode == 0
     assert output.count(b"Application shutdown complete.") == 2
     assert b"Traceback" not in output
+
+
+async def test_a_service_that_cannot_start_says_so_by_its_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "broken.py"),
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+    async with asyncio.timeout(20):
+        assert await process.wait() == 3
 
 
 def test_there_are_four_of_them_by_default() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, update
@@ -10,9 +11,12 @@ from sqlalchemy.sql.dml import UpdateBase
 from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import Membership, Organization, Project, User, UserSession
+from app.realtime import access
 from tests.conftest import settings_for
+from tests.factories import make_api_key
 from tests.websocket_room import Room, make_room
 from tests.websocket_server import open_room
+from tests.websocket_visitor import DEADLINE
 
 
 @pytest.fixture
@@ -79,3 +83,27 @@ async def test_nobody_is_thrown_out_because_the_database_is_busy(watchful: Room)
         await visitor.goes_on()
         await execute(watchful, delete(Membership).where(Membership.user_id == watchful.owner.id))
         assert await visitor.closed() == 4403
+
+
+async def test_while_no_check_is_answered_nobody_waits_for_long(
+    watchful: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    expires_at = utc_now() + timedelta(seconds=2)
+    async with watchful.service.database.write() as session:
+        _, key = await make_api_key(session, watchful.owner, expires_at=expires_at)
+    token = await watchful.token(watchful.owner)
+    async with (
+        watchful.enter(watchful.owner, token=key) as program,
+        watchful.enter(watchful.owner) as visitor,
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(access, "CHECK_SECONDS", 0.2)
+            patch.setattr(access, "_find_membership", hang)
+            async with asyncio.timeout(DEADLINE):
+                answers = await asyncio.gather(*(watchful.refusal(token) for _ in range(9)))
+            assert {answer.status_code for answer in answers} == {503}
+            assert await program.closed() == 4401
+        await visitor.goes_on()

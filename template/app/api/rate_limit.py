@@ -17,6 +17,7 @@ from app.api.address import client_network
 from app.core.config import Settings
 from app.core.errors import InvalidToken, TooManyRequests
 from app.core.tokens import read_access_token
+from app.db.session import Database
 
 
 class Policy(StrEnum):
@@ -32,7 +33,8 @@ class Policy(StrEnum):
 
 
 class RateLimiter:
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    def __init__(self, settings: Settings, storage: Storage, database: Database) -> None:
+        self._database = database
         self._enabled = settings.RATE_LIMIT_ENABLED
         self._limits_addresses = settings.limits_addresses
         self._windows = SlidingWindowCounterRateLimiter(storage)
@@ -49,9 +51,14 @@ class RateLimiter:
         }
 
     async def count(self, policy: Policy, key: str) -> None:
-        """Raises TooManyRequests once the quota is spent; refused requests do not count."""
+        """Raises TooManyRequests once the quota is spent. Refused requests do not count, nor do
+        those that are in vain because the database is away."""
         quota = self._quotas[policy]
-        if not self._enabled or await self._windows.hit(quota, policy, key):
+        if not self._enabled:
+            return
+        if policy is not Policy.CALLER and await self._windows.test(quota, policy, key):
+            await self._database.check()
+        if await self._windows.hit(quota, policy, key):
             return
         free_again, _ = await self._windows.get_window_stats(quota, policy, key)
         raise TooManyRequests(

@@ -19,7 +19,10 @@ class Supervisor(Multiprocess):
 def run(config: Config) -> None:
     with suppress(KeyboardInterrupt):
         if config.workers > 1:
-            Supervisor(config, [config.bind_socket()]).run()
+            supervisor = Supervisor(config, [config.bind_socket()])
+            supervisor.run()
+            if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+                sys.exit(STARTUP_FAILURE)
             return
         server = Server(config)
         server.run()

@@ -1,18 +1,31 @@
 """The URL of the database: how it may be written, and the form that SQLAlchemy wants."""
 
+import re
+
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 DRIVER = "postgresql+asyncpg"
 EXAMPLE_URL = "postgresql://user:password@host:5432/name"
 DEVELOPMENT_URL = ""
-OPTIONS = {"host", "port", "prepared_statement_cache_size", "ssl", "target_session_attrs"}
+NUMBERS = r"\d{1,5}(,\d{1,5})*"
+OPTIONS = {
+    "host": ".+",
+    "port": NUMBERS,
+    "prepared_statement_cache_size": NUMBERS,
+    "ssl": "disable|allow|prefer|require|verify-ca|verify-full",
+    "target_session_attrs": "any|primary|standby|read-write|read-only|prefer-standby",
+}
+MAX_PORT = 65_535
 
 
 def with_driver(value: str) -> str:
     """Adds the asyncio driver: hosting platforms provide URLs without one. Raises ValueError."""
     try:
         url = make_url(value)
+        (url.host or "").encode("idna")
+        if (url.port or 0) > MAX_PORT:
+            raise ValueError("no such port")
     except (ArgumentError, ValueError):
         # The message of the error may quote part of the password.
         raise ValueError(f"Write it as {EXAMPLE_URL}") from None
@@ -22,6 +35,9 @@ def with_driver(value: str) -> str:
         raise ValueError(f"The URL must name a database: {EXAMPLE_URL}")
     if mode := url.query.get("sslmode"):  # libpq's name for the option `ssl` of asyncpg
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    if unknown := sorted(url.query.keys() - OPTIONS):
+    if unknown := sorted(url.query.keys() - OPTIONS.keys()):
         raise ValueError(f"asyncpg does not know the option {unknown[0]}: remove it")
+    for name, values in url.normalized_query.items():
+        if not all(re.fullmatch(OPTIONS[name], value) for value in values):
+            raise ValueError(f"The option {name} has a value that asyncpg does not know")
     return url.set(drivername=DRIVER).render_as_string(hide_password=False)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from app.core.config import Settings
@@ -17,6 +18,11 @@ class Database:
         self.write = async_sessionmaker(
             engine.execution_options(**WRITE_OPTIONS), expire_on_commit=False
         )
+
+    async def check(self) -> None:
+        """Raises what every statement raises while the database is away."""
+        async with self.read() as session:
+            await session.execute(select(1))
 
 
 @asynccontextmanager

@@ -10,13 +10,14 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
-from app.core.errors import NotFound
+from app.core.errors import NotFound, Unavailable
 from app.core.roles import MemberRole, Scope
 from app.core.tokens import AccessClaims, KeyClaims
 from app.db.session import Database
 from app.models import Membership, Organization, Project
 from app.services import auth
 
+CHECK_SECONDS = 5
 CONCURRENT_CHECKS = 4
 
 
@@ -62,12 +63,20 @@ class Authorizer:
         self._turns = asyncio.Semaphore(CONCURRENT_CHECKS)
 
     async def authorize(self, claims: AccessClaims | KeyClaims, project_id: UUID) -> Access:
-        """Raises InvalidToken or Forbidden for the user, NotFound or NotAMember for the project."""
+        """Raises InvalidToken or Forbidden for the user, NotFound or NotAMember for the project, or
+        Unavailable."""
         version = self.version
-        async with self._turns, self._database.read() as session:
-            caller = await auth.get_caller(session, claims)
-            caller.require(Scope.READ)
-            organization_id, role = await _find_membership(session, caller, project_id)
+        try:
+            async with (
+                asyncio.timeout(CHECK_SECONDS),
+                self._turns,
+                self._database.read() as session,
+            ):
+                caller = await auth.get_caller(session, claims)
+                caller.require(Scope.READ)
+                organization_id, role = await _find_membership(session, caller, project_id)
+        except TimeoutError as error:
+            raise Unavailable("The database does not answer; try again shortly") from error
         return Access(
             user_id=caller.user.id,
             credential_id=caller.credential.id,
