@@ -79,4 +79,23 @@ FAULTS = [
         "test_celery_broker",
         ALL,
     ),
+    Mutation(
+        "an outage of the database uses up quotas",
+        "app/api/rate_limit.py",
+        """            await self._database.check()""",
+        """            ...""",
+        "test_postgres_outage",
+        ALL,
+    ),
+    Mutation(
+        "processes that cannot start end as if all were well",
+        "app/cli/supervisor.py",
+        """                sys.exit(STARTUP_FAILURE)
+            return
+""",
+        """                return
+            return
+""",
+        "test_serve_processes",
+    ),
 ]

@@ -41,9 +41,9 @@ INVITATIONS = [
     ),
     Mutation(
         "an invitation into a deleted organization is good",
-        "app/services/invitation.py",
-        """        .where(which, Organization.deleted_at.is_(None))""",
-        """        .where(which)""",
+        "app/services/locking.py",
+        """Organization.id == organization_id, Organization.deleted_at.is_(None)""",
+        """Organization.id == organization_id""",
         "test_invitation_acceptance",
     ),
     Mutation(

@@ -87,10 +87,9 @@ RIGHTS = [
     ),
     Mutation(
         "two owners leave at once",
-        "app/services/membership.py",
-        """actor.organization_id, Organization.deleted_at.is_(None))
-        .with_for_update()""",
-        """actor.organization_id, Organization.deleted_at.is_(None))""",
+        "app/services/locking.py",
+        """await session.scalar(alive.with_for_update())""",
+        """await session.scalar(alive)""",
         "test_ownership_races",
         ALL,
     ),

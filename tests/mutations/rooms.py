@@ -53,4 +53,12 @@ ROOMS = [
         "test_realtime_conversation",
         ALL,
     ),
+    Mutation(
+        "a room waits as long as its database hangs",
+        "app/realtime/access.py",
+        """                asyncio.timeout(CHECK_SECONDS),""",
+        """                asyncio.timeout(None),""",
+        "test_websocket_live_recheck",
+        ALL,
+    ),
 ]
