@@ -158,9 +158,9 @@ async def test_an_answer_that_may_hold_a_secret_is_not_compressed(client: AsyncC
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("users", "GET, POST"),
-        ("users/", "GET, POST"),
-        ("organizations/acme", "DELETE, GET, PATCH"),
+        ("users", "GET, HEAD, POST"),
+        ("users/", "GET, HEAD, POST"),
+        ("organizations/acme", "DELETE, GET, HEAD, PATCH"),
         ("auth/login", "POST"),
     ],
 )
@@ -171,3 +171,17 @@ async def test_a_refused_method_is_answered_with_all_that_are_allowed(
 
     assert response.status_code == 405
     assert response.headers["allow"] == methods
+
+
+@pytest.mark.parametrize("path", ["/health", "/api/v1/openapi.json", "/api/v1/users/me"])
+async def test_head_gets_what_get_gets_without_the_body(
+    service: Service, session: AsyncSession, path: str
+) -> None:
+    client = await service.sign_in(await make_user(session))
+
+    whole, head = await client.get(path), await client.head(path)
+
+    assert head.status_code == whole.status_code == 200
+    assert head.content == b""
+    assert head.headers.pop("x-request-id") != whole.headers.pop("x-request-id")
+    assert head.headers == whole.headers

@@ -114,6 +114,19 @@ async def test_a_key_of_a_user_stays_outside_once_the_user_has_left(
         assert_problem(await program.get(scene.path), 404)
 
 
+async def test_a_key_of_an_organization_does_not_come_back_with_its_user(
+    service: Service, session: AsyncSession, scene: Scene
+) -> None:
+    owner = await service.sign_in(scene.owner)
+    member = {"user_id": str(scene.membership.user_id), "role": "admin"}
+
+    await owner.delete(f"{scene.path}/members/{member['user_id']}")
+    assert (await owner.post(f"{scene.path}/members/", json=member)).status_code == 201
+
+    async with service.client(scene.key) as program:
+        assert_problem(await program.get(scene.path), 401)
+
+
 async def test_every_admin_sees_and_revokes_the_keys_of_the_organization(
     service: Service, session: AsyncSession, scene: Scene
 ) -> None:

@@ -42,7 +42,7 @@ async def test_every_error_is_a_problem_document(
 async def test_a_wrong_method_is_told_the_right_ones(client: AsyncClient) -> None:
     response = await client.put("/api/v1/users/me")
 
-    assert set(response.headers["allow"].split(", ")) == {"DELETE", "GET", "PATCH"}
+    assert set(response.headers["allow"].split(", ")) == {"DELETE", "GET", "HEAD", "PATCH"}
 
 
 async def test_a_wrong_field_is_named_and_its_value_is_not_echoed(client: AsyncClient) -> None:

@@ -75,4 +75,11 @@ KEYS = [
         """async def update_me(db: DB, user: CurrentUser,""",
         "test_access",
     ),
+    Mutation(
+        "a key of an organization comes back with its user",
+        "app/services/membership.py",
+        """api_keys.revoke_all(session, member.user_id, organization_id=member.organization_id)""",
+        """session.flush()""",
+        "test_organization_api_keys",
+    ),
 ]

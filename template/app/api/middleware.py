@@ -117,6 +117,22 @@ class RequestGuard:
         return receive_limited
 
 
+class HeadAsGet:
+    """HEAD gets what GET gets, without the body (RFC 9110, section 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if "body" in message else message)
+
+        if scope.get("method") == "HEAD":
+            await self.app({**scope, "method": "GET"}, receive, send_head)
+        else:
+            await self.app(scope, receive, send)
+
+
 class Compression(GZipMiddleware):
     """Only of what is read: new tokens and keys are in responses to POST, and the compressed length
     of a secret beside what a client has sent would give it away (BREACH)."""

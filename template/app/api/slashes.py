@@ -26,7 +26,8 @@ def allowed_methods(app: FastAPI, path: str) -> str:
     for template, operations in app.openapi()["paths"].items():
         regex, _, _ = compile_path(template)
         if regex.match(path) or regex.match(_other_spelling(path)):
-            return ", ".join(sorted(operations)).upper()
+            methods = {*operations, "head"} if "get" in operations else operations
+            return ", ".join(sorted(methods)).upper()
     return "GET, HEAD"  # the pages of the documentation are not in the document
 
 

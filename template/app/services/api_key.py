@@ -73,8 +73,14 @@ async def revoke(session: AsyncSession, whose: ColumnElement[bool], key_id: UUID
         raise NotFound("API key not found")
 
 
-async def revoke_all(session: AsyncSession, user_id: UUID) -> None:
-    await _revoke(session, of_user(user_id))
+async def revoke_all(
+    session: AsyncSession, user_id: UUID, *, organization_id: UUID | None = None
+) -> None:
+    """All that act in the user's name, or those for one organization."""
+    mine = of_user(user_id)
+    if organization_id is not None:
+        mine &= of_organization(organization_id)
+    await _revoke(session, mine)
 
 
 def is_use_noted(key: ApiKey) -> bool:

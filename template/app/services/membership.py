@@ -16,6 +16,7 @@ from app.core.roles import MemberRole, may_grant, may_manage
 from app.models import Invitation, Membership, Organization, User
 from app.schemas.common import PaginationParams
 from app.schemas.organization import MemberCreate
+from app.services import api_key as api_keys
 from app.services import audit
 from app.services import organization as organizations
 from app.services.audit import Action
@@ -85,7 +86,7 @@ async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> Non
     await session.delete(member)
     record(session, Action.MEMBER_REMOVED, member)
     await _close_invitations(session, member)
-    await session.flush()
+    await api_keys.revoke_all(session, member.user_id, organization_id=member.organization_id)
 
 
 async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: UUID) -> Membership:
