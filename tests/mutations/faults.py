@@ -90,12 +90,8 @@ FAULTS = [
     Mutation(
         "processes that cannot start end as if all were well",
         "app/cli/supervisor.py",
-        """                sys.exit(STARTUP_FAILURE)
-            return
-""",
-        """                return
-            return
-""",
+        """failed = any(each.exitcode == STARTUP_FAILURE for each in supervisor.processes)""",
+        """failed = False""",
         "test_serve_processes",
     ),
 ]

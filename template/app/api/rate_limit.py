@@ -56,6 +56,7 @@ class RateLimiter:
         quota = self._quotas[policy]
         if not self._enabled:
             return
+        # Every request counts for its caller: that quota is back soon, and asking would cost much.
         if policy is not Policy.CALLER and await self._windows.test(quota, policy, key):
             await self._database.check()
         if await self._windows.hit(quota, policy, key):

@@ -21,10 +21,10 @@ def run(config: Config) -> None:
         if config.workers > 1:
             supervisor = Supervisor(config, [config.bind_socket()])
             supervisor.run()
-            if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-                sys.exit(STARTUP_FAILURE)
-            return
-        server = Server(config)
-        server.run()
-        if not server.started:
+            failed = any(each.exitcode == STARTUP_FAILURE for each in supervisor.processes)
+        else:
+            server = Server(config)
+            server.run()
+            failed = not server.started
+        if failed:
             sys.exit(STARTUP_FAILURE)
