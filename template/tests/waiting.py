@@ -1,0 +1,34 @@
+"""Waiting for events. No test's outcome depends on how fast the machine is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 180.0
+"""Seconds after which a test gives up. Only a test that is about to fail waits this long."""
+NEVER = 86_400.0
+"""An interval, in seconds, that does not pass during a test."""
+PAUSE = 0.02
+
+
+def patience() -> asyncio.Timeout:
+    """Limit a block that waits for an event: `async with patience(): ...`."""
+    return asyncio.timeout(PATIENCE)
+
+
+async def eventually(condition: Callable[[], Awaitable[T] | T]) -> T:
+    """Return the first truthy result of `condition`, which is called until there is one.
+
+    Raises TimeoutError once `PATIENCE` is exhausted.
+    """
+    async with patience():
+        while True:
+            result = condition()
+            if isawaitable(result):
+                result = await result
+            if result:
+                return result
+            await asyncio.sleep(PAUSE)
