@@ -11,13 +11,13 @@ import copier
 import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
-from tests import installing, measurements, scheduling
+from tests import failures, installing, measurements, scheduling, stress
 from tests.combinations import HEAVIEST_FIRST, VALID, Combination
 from tests.table import Table
 
 ROOT = Path(__file__).parent.parent
 KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER", "UV")
-KEPT_GROUPS = ("UV_", "SSL_", "HTTP_", "HTTPS_", "NO_PROXY", "GIT_CONFIG_", "XDG_CACHE_")
+KEPT_GROUPS = ("UV_", "SSL_", "GIT_CONFIG_", "XDG_CACHE_", "PYTEST_")
 
 Render = Callable[..., Path]
 Rendered = Callable[[Combination], Path]
@@ -28,6 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-trees", action="store_true", help="write tests/trees/ anew")
     parser.addoption("--fuzz", action="store_true", help="fuzz four combinations, nothing else")
     parser.addoption("--mutations", action="store_true", help="try the mutations, nothing else")
+    parser.addoption("--stress", action="store_true", help="run the suites under load, only that")
+    parser.addoption("--times", type=int, default=1, help="how often, with --stress")
+    parser.addoption("--seed", type=int, help="the order of the tests to repeat, with --stress")
+    parser.addoption(
+        "--suite", action="append", help="argument for a project's own pytest; may be repeated"
+    )
     parser.addoption("--record", action="store_true", help="write what these found into docs/")
 
 
@@ -36,11 +42,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(installing)
     config.pluginmanager.register(measurements)
     config.pluginmanager.register(scheduling)
+    config.pluginmanager.register(failures)
+    config.pluginmanager.register(stress)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Of `-nauto`: one more than processors, as a suite often waits for servers and clocks."""
-    return 1 + (os.cpu_count() or 1)
+    """Take one more than processors, as a suite often waits for servers; none with `--stress`.
+
+    Under stress, the suites run one after the other.
+    """
+    return 0 if config.getoption("--stress") else 1 + (os.cpu_count() or 1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -63,7 +74,8 @@ def clean_environment() -> Iterator[None]:
     """No DATABASE_URL or SECRET_KEY of whoever runs the tests reaches a project under test."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
-            if name not in KEPT and not name.startswith((*KEPT_GROUPS, "PYTEST_")):
+            kept = name in KEPT or name.startswith(KEPT_GROUPS) or installing.is_proxy(name)
+            if not kept:
                 patch.delenv(name)
         yield
 

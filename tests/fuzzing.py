@@ -4,7 +4,6 @@ It sends valid and invalid requests, chains them, and compares each response wit
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.combinations import VALID
+from tests.installing import UV, environment_of_uv
 
 ROOT = Path(__file__).parent.parent
 CALLERS = ("administrator", "anonymous")
@@ -46,7 +46,7 @@ def fuzz(
     report = folder / "report.json"
     done = subprocess.run(
         (
-            *(os.environ.get("UV", "uv"), "run", "--quiet", "--locked", f"--project={ROOT}"),
+            *(UV, "run", "--quiet", "--locked", f"--project={ROOT}"),
             *("--only-group=fuzz", "schemathesis", f"--config-file={ROOT}/tests/schemathesis.toml"),
             *("run", f"http://127.0.0.1:{port}/api/v1/openapi.json", "--no-color"),
             *(f"--max-examples={EXAMPLES}", f"--seed={SEED}", "--continue-on-failure"),
@@ -54,7 +54,7 @@ def fuzz(
         ),
         cwd=folder,
         env={
-            **environment,
+            **environment_of_uv(environment),
             "FUZZ_CALLER": caller,
             "FUZZ_PORT": str(port),
             "FUZZ_PROJECT": str(project),

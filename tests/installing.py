@@ -5,16 +5,23 @@ The tests of one combination share an installation and run on one worker.
 
 import filecmp
 import os
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.suite import Outcome, run_suite
+
+UV = os.environ.get("UV", "uv")
+LOCAL = ("127.0.0.1", "localhost")
+
 Run = Callable[..., str]
+Suite = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +38,45 @@ def workshop() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def environment(workshop: Path) -> dict[str, str]:
-    # What this run's own pytest and xdist say of themselves is not true of the project's.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return environment_of(workshop)
+
+
+def environment_of(workshop: Path) -> dict[str, str]:
+    """Return the environment in which the commands of a project run.
+
+    It names no proxy: the clients of its tests call servers of this machine.
+    """
+    # PYTEST_ variables describe this run's own pytest and xdist, not the project's.
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTEST_") and not is_proxy(name)
+    }
     return own | {
         "MYPY_CACHE_DIR": str(workshop / "mypy"),
         "PATH": f"{workshop / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "UV_PROJECT_ENVIRONMENT": str(workshop / "venv"),
         "UV_PYTHON": sys.executable,
     }
+
+
+def is_proxy(name: str) -> bool:
+    """Whether a variable names a proxy, or the hosts that are reached without one."""
+    return name.casefold().endswith("_proxy")
+
+
+def environment_of_uv(environment: Mapping[str, str]) -> dict[str, str]:
+    """Add the proxies, which uv may need to download packages.
+
+    What uv runs reaches this machine without them. As curl and urllib do, `no_proxy` comes first.
+    """
+    proxies = {name: value for name, value in os.environ.items() if is_proxy(name)}
+    direct = ",".join(filter(None, (_no_proxy(), *LOCAL)))
+    return {**environment, **proxies, "NO_PROXY": direct, "no_proxy": direct}
+
+
+def _no_proxy() -> str:
+    return os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
 
 
 @pytest.fixture(scope="session")
@@ -61,26 +99,41 @@ def _copy_if_changed(source: str, target: str) -> str:
 
 @pytest.fixture(scope="session")
 def run(project: Path, environment: dict[str, str]) -> Run:
-    """Runs a command in the project, and shows all that it said when it fails."""
+    """Run a command in the project, and show its whole output if it fails."""
 
     def run(*command: str) -> str:
         done = subprocess.run(
             command,
             cwd=project,
-            env=environment,
+            env=environment_of_uv(environment) if command[0] == UV else environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=900,
         )
         if done.returncode:
-            pytest.fail(f"$ {' '.join(command)}\n{done.stdout}", pytrace=False)
+            pytest.fail(f"$ {shlex.join(command)}\n{done.stdout}", pytrace=False)
         return done.stdout
 
-    run(os.environ.get("UV", "uv"), "sync", "--quiet")
+    run(UV, "sync", "--quiet")
     return run
+
+
+@pytest.fixture
+def suite(run: Run, project: Path, environment: dict[str, str], tmp_path: Path) -> Suite:
+    """Run the tests of the project with these options of pytest, as a module run by `under`."""
+
+    def suite(
+        *options: str, under: tuple[str, ...] = (), packages: tuple[str, ...] = ()
+    ) -> Outcome:
+        if packages:
+            venv = environment["UV_PROJECT_ENVIRONMENT"]
+            run(UV, "pip", "install", "--quiet", f"--python={venv}", *packages)
+        command = ("python", *under, "-m", "pytest", *options)
+        return run_suite(command, project, environment, tmp_path / "report.xml")
+
+    return suite
 
 
 def share_of_processors() -> int:

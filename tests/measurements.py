@@ -1,4 +1,4 @@
-"""What is measured on request only, by `--fuzz` and `--mutations`, and the tables of what is found.
+"""What is measured on request only, such as by `--fuzz`, and the tables of what is found.
 
 Without its option such a test is not even collected, and with one nothing else is.
 """
@@ -14,7 +14,11 @@ from tests.fuzzing import CALLERS, CORNERS
 from tests.mutations import MUTATIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
-OPTIONS = {"test_fuzz.py": "--fuzz", "test_mutations.py": "--mutations"}
+OPTIONS = {
+    "test_fuzz.py": "--fuzz",
+    "test_mutations.py": "--mutations",
+    "test_stress.py": "--stress",
+}
 
 BEGIN = "<!-- Written by `--record` from here on. -->"
 END = "<!-- Written up to here. -->"

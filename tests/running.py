@@ -5,15 +5,14 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Generator, Mapping
+import sys
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 60
-STOP_SECONDS = 30
+from tests.waiting import PATIENCE, eventually
 
 LOGIN = {"email": "ada@example.com", "password": "Correct-Horse-7!"}
 USER = {**LOGIN, "name": "Ada"}
@@ -41,7 +40,7 @@ class Server:
     def press_ctrl_c(self) -> int:
         """The whole group gets the signal, as from a terminal; what the process then returns."""
         os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(STOP_SECONDS)
+        return self.process.wait(PATIENCE)
 
 
 def call(port: int, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
@@ -49,18 +48,33 @@ def call(port: int, path: str, body: object = None, token: str = "") -> tuple[in
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         connection.request("POST" if body else "GET", path, json.dumps(body), headers)
         answer = connection.getresponse()
         return answer.status, json.load(answer)
 
 
 @contextmanager
+def reserved_port() -> Generator[int]:
+    """Yield a port of 127.0.0.1 that stays free for the server that the test starts.
+
+    On Linux, a socket that is bound but does not listen keeps the port from every program except
+    a server that sets SO_REUSEADDR, as `dev` does. Elsewhere the port is closed again first.
+    """
+    with socket.socket() as reservation:
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reservation.bind(("127.0.0.1", 0))
+        port: int = reservation.getsockname()[1]
+        if sys.platform != "linux":
+            reservation.close()
+        yield port
+
+
+@contextmanager
 def dev(project: Path, environment: Mapping[str, str], log: Path) -> Generator[Server]:
-    """As soon as it is ready."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    """Start `dev`, and yield the server once it is ready."""
     with (
+        reserved_port() as port,
         log.open("wb") as output,
         subprocess.Popen(
             ("myapp", "dev", "--port", str(port)),
@@ -74,7 +88,7 @@ def dev(project: Path, environment: Mapping[str, str], log: Path) -> Generator[S
     ):
         server = Server(process, port, log)
         try:
-            assert holds_within(START_SECONDS, server.is_ready), log.read_text()
+            assert eventually(server.is_ready), log.read_text()
             yield server
         finally:
             if process.poll() is None:
@@ -92,12 +106,3 @@ def processes_of(folder: Path) -> list[str]:
         if str(folder) in line:
             lines.append(line)
     return lines
-
-
-def holds_within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

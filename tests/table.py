@@ -13,6 +13,8 @@ class Row:
     files: int = 0
     tests: int = 0
     seconds: float = 0.0
+    suite_seconds: float = 0.0
+    suite_cpu_seconds: float = 0.0
     failures: int = 0
 
     @property
@@ -22,7 +24,10 @@ class Row:
 
 
 class Table:
-    """Counts every test of a combination, and the tests inside it that `test_projects.py` ran."""
+    """Count every test of a combination, and the tests inside it that `test_projects.py` ran.
+
+    The seconds are those of all its tests, with the installation; the suite has columns of its own.
+    """
 
     @pytest.hookimpl
     def pytest_itemcollected(self, item: pytest.Item) -> None:
@@ -48,8 +53,11 @@ class Table:
                 row = rows[str(recorded["combination"])]
                 row.seconds += report.duration
                 row.failures += outcome in {"failed", "error"}
-                row.files += report.when == "teardown" and int(str(recorded.get("files", 0)))
-                row.tests += report.when == "teardown" and int(str(recorded.get("tests", 0)))
+                if report.when == "teardown":
+                    row.files += int(str(recorded.get("files", 0)))
+                    row.tests += int(str(recorded.get("tests", 0)))
+                    row.suite_seconds += float(str(recorded.get("suite seconds", 0)))
+                    row.suite_cpu_seconds += float(str(recorded.get("suite CPU seconds", 0)))
         if installed:
             _write(terminalreporter, rows)
 
@@ -57,9 +65,12 @@ class Table:
 def _write(terminal: pytest.TerminalReporter, rows: dict[str, Row]) -> None:
     width = max(len("combination"), *map(len, rows))
     terminal.section("combinations")
-    terminal.line(f"{'combination':{width}}  files  tests  seconds  result")
+    terminal.line(
+        f"{'combination':{width}}  files  tests  seconds  suite seconds  suite CPU seconds  result"
+    )
     for name in (each.id for each in VALID if each.id in rows):
         row = rows[name]
         terminal.line(
-            f"{name:{width}}  {row.files:5}  {row.tests:5}  {row.seconds:7.1f}  {row.result}"
+            f"{name:{width}}  {row.files:5}  {row.tests:5}  {row.seconds:7.1f}"
+            f"  {row.suite_seconds:13.1f}  {row.suite_cpu_seconds:17.1f}  {row.result}"
         )

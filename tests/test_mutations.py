@@ -11,7 +11,7 @@ from tests.combinations import VALID, Combination
 from tests.installing import Run
 from tests.mutations import MUTATIONS, Mutation
 
-SECONDS = 300
+SECONDS = 1800  # a mutation may make a test hang
 BY_ID = {each.id: each for each in VALID}
 # Celery would not start for root with pickle; here it is a test that should say no.
 FORCED = {"C_FORCE_ROOT": "true"}

@@ -3,16 +3,21 @@
 They run in this order.
 """
 
-import os
+import json
 import tomllib
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from xml.etree import ElementTree
 
+import pytest
+
+from tests.combinations import Combination
+from tests.failures import recorded, report_of
 from tests.files import files_of
-from tests.installing import Run, share_of_processors
-from tests.running import LOGIN, STOP_SECONDS, USER, dev, holds_within, processes_of
+from tests.installing import Run, Suite, share_of_processors
+from tests.running import LOGIN, USER, dev, processes_of
+from tests.suite import Failure
+from tests.waiting import eventually
 
 # Measures the same lines and branches as the project's own `--cov`, at a tenth of its cost: what
 # Coverage.py adds to code that switches greenlets would double a suite before Python 3.14.
@@ -22,6 +27,7 @@ QUIET = (
     "-Wignore:Unable to activate pytest branch coverage:RuntimeWarning",
     "-Wignore:Module already imported so cannot be rewritten",
 )
+AGAIN = "uv run pytest tests/test_projects.py -k own_tests --combination"
 
 
 def test_its_code_is_clean(run: Run) -> None:
@@ -49,30 +55,38 @@ def test_its_command_answers(run: Run) -> None:
 
 
 def test_its_own_tests_pass_cover_it_and_none_is_skipped(
-    run: Run,
+    suite: Suite,
+    combination: Combination,
     rendering: Path,
-    environment: dict[str, str],
+    pytestconfig: pytest.Config,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """A test that skips because a server is missing has not passed."""
-    venv = environment["UV_PROJECT_ENVIRONMENT"]
-    run(os.environ.get("UV", "uv"), "pip", "install", "--quiet", f"--python={venv}", SLIPCOVER)
+    """With `--suite` only those that it names run, and no coverage is asked for."""
+    chosen: list[str] = pytestconfig.getoption("--suite") or []
     tools = tomllib.loads((rendering / "pyproject.toml").read_text())["tool"]
-    gate = str(tools["coverage"]["report"]["fail_under"])
-    report = tmp_path / "report.xml"
+    gate: float = tools["coverage"]["report"]["fail_under"]
+    coverage = tmp_path / "coverage.json"
+    measured = ("-m", "slipcover", "--branch", "--source=app", "--json", f"--out={coverage}")
     record_property("files", len(files_of(rendering)))
-    try:
-        output = run(
-            *("python", "-m", "slipcover", "--branch", "--source=app", f"--fail-under={gate}"),
-            *("-m", "pytest", f"-n{share_of_processors()}", *QUIET, f"--junitxml={report}"),
-        )
-    finally:
-        suite = ElementTree.parse(report).find("testsuite") if report.exists() else None
-        counts = {} if suite is None else suite.attrib
-        record_property("tests", counts.get("tests", 0))
-    assert int(counts["tests"]) > 0, output
-    assert int(counts["skipped"]) == 0, output
+    outcome = suite(
+        f"-n{share_of_processors()}",
+        *(chosen or QUIET),
+        under=() if chosen else measured,
+        packages=() if chosen else (SLIPCOVER,),
+    )
+    failures = outcome.failures
+    if not failures and not chosen:
+        covered = json.loads(coverage.read_text())["summary"]["percent_covered"]
+        if covered < gate:
+            why = f"{covered:.2f} % of the lines and branches, where {gate} % are asked for"
+            failures = [Failure("coverage", why)]
+    record_property("tests", outcome.tests)
+    record_property("suite seconds", outcome.seconds)
+    record_property("suite CPU seconds", outcome.cpu_seconds)
+    record_property("failures", recorded(failures, combination.id, f"{AGAIN} {combination.id}"))
+    if failures:
+        pytest.fail(report_of(failures, outcome.output), pytrace=False)
 
 
 def test_one_command_brings_it_up_and_ctrl_c_takes_all_of_it_down(
@@ -87,5 +101,5 @@ def test_one_command_brings_it_up_and_ctrl_c_takes_all_of_it_down(
         assert (status, me["email"]) == (200, USER["email"])
         assert server.press_ctrl_c() == 0
     assert "Traceback" not in server.log.read_text()
-    gone = holds_within(STOP_SECONDS, lambda: not processes_of(workshop))
+    gone = eventually(lambda: not processes_of(workshop))
     assert gone, processes_of(workshop)
