@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--suite", action="append", help="argument for a project's own pytest; may be repeated"
     )
+    parser.addoption("--workflows", action="store_true", help="run the workflows, only that")
     parser.addoption("--record", action="store_true", help="write what these found into docs/")
 
 

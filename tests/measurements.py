@@ -18,6 +18,7 @@ OPTIONS = {
     "test_fuzz.py": "--fuzz",
     "test_mutations.py": "--mutations",
     "test_stress.py": "--stress",
+    "test_workflows_in_full.py": "--workflows",
 }
 
 BEGIN = "<!-- Written by `--record` from here on. -->"

@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from itertools import product
+from typing import Any
 
 import yaml
 
-from tests.combinations import INVALID, PYTHONS, QUESTIONS, VALID, jobs
+from tests.combinations import INVALID, OPTIONAL_PYTHONS, PYTHONS, QUESTIONS, VALID, jobs
 from tests.conftest import ROOT
 from tests.measurements import OPTIONS
+
+READ = "${{ fromJSON(needs.matrix.outputs.combinations).* }}"
 
 
 def test_there_are_twelve_and_four_are_refused() -> None:
@@ -35,15 +38,39 @@ def test_a_pull_request_runs_each_once_and_each_answer_on_every_python() -> None
 def test_the_workflow_reads_what_the_script_prints() -> None:
     command = [sys.executable, str(ROOT / "tests" / "combinations.py"), "push"]
     printed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
     matrices = {
         name: job["strategy"]["matrix"]
-        for name, job in workflow["jobs"].items()
+        for name, job in workflow_jobs().items()
         if "strategy" in job
     }
     assert matrices == {
-        "template": {"python": "${{ fromJSON(needs.matrix.outputs.combinations).pythons }}"},
-        "project": {"include": "${{ fromJSON(needs.matrix.outputs.combinations).jobs }}"},
-        "measurement": {"measurement": [option.removeprefix("--") for option in OPTIONS.values()]},
+        "template": {"python": READ.replace("*", "pythons")},
+        "project": {"include": READ.replace("*", "jobs")},
+        "optional": {"python": READ.replace("*", "optional_pythons")},
+        "measurement": {"measurement": ["fuzz", "mutations", "workflows"]},
+        "stress": {"combination": READ.replace("*", "combinations")},
     }
-    assert printed == {"pythons": list(PYTHONS), "jobs": jobs("push")}
+    assert printed == {
+        "pythons": list(PYTHONS),
+        "optional_pythons": list(OPTIONAL_PYTHONS),
+        "combinations": [each.id for each in VALID],
+        "jobs": jobs("push"),
+    }
+
+
+def test_every_measurement_is_scheduled() -> None:
+    measurements = workflow_jobs()["measurement"]["strategy"]["matrix"]["measurement"]
+    assert {f"--{name}" for name in measurements} | {"--stress"} == set(OPTIONS.values())
+
+
+def test_no_required_job_needs_an_optional_python() -> None:
+    jobs = workflow_jobs()
+    assert jobs["optional"]["continue-on-error"] is True
+    assert jobs["passed"]["needs"] == ["template", "project"]
+    assert not set(PYTHONS) & set(OPTIONAL_PYTHONS)
+
+
+def workflow_jobs() -> dict[str, Any]:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    jobs: dict[str, Any] = workflow["jobs"]
+    return jobs

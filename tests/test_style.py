@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jinja2 import Environment, nodes
 
-from tests.combinations import PYTHONS, Combination
+from tests.combinations import OPTIONAL_PYTHONS, PYTHONS, Combination
 from tests.conftest import ROOT, Render
 from tests.files import commit, contents_of, git
 
@@ -103,7 +103,7 @@ def test_its_workflow_runs_the_oldest_and_the_newest_python(rendering: Path) -> 
     workflow = yaml.safe_load((rendering / ".github/workflows/ci.yml").read_text())
     jobs = workflow["jobs"].values()
     (pythons,) = [job["strategy"]["matrix"]["python"] for job in jobs if "strategy" in job]
-    assert pythons == list(PYTHONS)
+    assert pythons == [*PYTHONS, *OPTIONAL_PYTHONS]
     for folder in (rendering, ROOT):
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         assert project["requires-python"] == f">={PYTHONS[0]}"

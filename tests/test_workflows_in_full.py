@@ -1,0 +1,24 @@
+"""`--workflows`: as on GitHub, with every suite in full, and the rendered one in each combination.
+
+All on the Python that runs this; `uv run --python 3.13 pytest --workflows` tries another.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.installing import UV
+from tests.workflows import Workflow, committed, copy_of_this_repository, one_for_all
+
+
+def test_own_workflow_passes_for_a_pull_request(tmp_path: Path) -> None:
+    origin = committed(copy_of_this_repository(tmp_path / "origin"))
+    Workflow(origin, tmp_path / "clone", "pull_request", one_for_all("python")).run()
+
+
+def test_rendered_workflow_passes(rendering: Path, workshop: Path, tmp_path: Path) -> None:
+    origin = shutil.copytree(rendering, tmp_path / "origin")
+    subprocess.run([UV, "lock", "--quiet"], cwd=origin, check=True)
+    clone = workshop / "clone"
+    Workflow(committed(origin), clone, "push", one_for_all("python")).run()
+    shutil.rmtree(clone)
