@@ -29,7 +29,7 @@ WORDS: dict[tuple[str, Answer], tuple[str, ...]] = {
 
 PYTHONS = ("3.11", "3.13")
 OPTIONAL_PYTHONS = ("3.14",)
-"""The workflows run these too and may fail there: nothing has been seen to pass on them yet."""
+"""The workflows run on these too, and may fail there until the tests have been seen to pass."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.combinations import VALID
 
 COMBINATIONS = {each.id for each in VALID}
-LONG = "tests/test_update.py"
+LONG = ("tests/test_update.py", "tests/test_workflows.py::test_own")
 
 
 class Scheduling(LoadScopeScheduling):

@@ -6,11 +6,13 @@ import sys
 from itertools import product
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.combinations import INVALID, OPTIONAL_PYTHONS, PYTHONS, QUESTIONS, VALID, jobs
 from tests.conftest import ROOT
 from tests.measurements import OPTIONS
+from tests.workflows import evaluate
 
 READ = "${{ fromJSON(needs.matrix.outputs.combinations).* }}"
 
@@ -68,6 +70,18 @@ def test_no_required_job_needs_an_optional_python() -> None:
     assert jobs["optional"]["continue-on-error"] is True
     assert jobs["passed"]["needs"] == ["template", "project"]
     assert not set(PYTHONS) & set(OPTIONAL_PYTHONS)
+
+
+@pytest.mark.parametrize("other", ["failure", "cancelled", "skipped"])
+def test_required_check_fails_unless_all_succeeded(other: str) -> None:
+    (step,) = workflow_jobs()["passed"]["steps"]
+    for results in product(("success", other), repeat=2):
+        needs = [{"result": result} for result in results]
+        joined = evaluate(step["env"]["RESULTS"], {"needs": dict(enumerate(needs))})
+        done = subprocess.run(
+            ["bash", "-e", "-c", step["run"]], env={"RESULTS": joined}, check=False
+        )
+        assert (done.returncode == 0) == (set(results) == {"success"})
 
 
 def workflow_jobs() -> dict[str, Any]:

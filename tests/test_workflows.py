@@ -4,7 +4,7 @@ As the suites themselves run elsewhere, PYTEST_ADDOPTS has pytest do less. `--wo
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,77 @@ def test_rendered_workflow_passes(
     choose = one_for_all("python")
     scripts = Workflow(committed(origin), place, "push", choose, shared | RUN_ONE_TEST).run()
     assert set(scripts) == scripts_of(origin)
+
+
+SMALL = """
+name: Small
+on: push
+jobs:
+  first:
+    name: First
+    runs-on: ubuntu-24.04
+    timeout-minutes: 1
+    outputs:
+      word: ${{ steps.say.outputs.word }}
+    steps:
+      - name: Say
+        id: say
+        run: |
+          echo "WORD=hello" >> "$GITHUB_ENV"
+          echo "word=hello" >> "$GITHUB_OUTPUT"
+      - name: Listen
+        run: test "$WORD" = hello
+  second:
+    name: Second
+    needs: first
+    runs-on: ubuntu-24.04
+    timeout-minutes: 1
+    steps:
+      - name: Listen
+        env:
+          WORD: ${{ needs.first.outputs.word }}
+        run: test "$WORD" = hello
+"""
+
+
+@pytest.fixture
+def run_small(tmp_path: Path) -> Callable[[str], list[str]]:
+    def run_small(text: str) -> list[str]:
+        path = tmp_path / "origin" / PATH
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        origin = committed(tmp_path / "origin")
+        return Workflow(origin, tmp_path / "clone", "push", one_for_all()).run()
+
+    return run_small
+
+
+def test_values_reach_later_steps_and_jobs(run_small: Callable[[str], list[str]]) -> None:
+    assert len(run_small(SMALL)) == 3
+
+
+@pytest.mark.parametrize("script", ["exit 1", "false; true", "false | true"])
+def test_failing_step_is_noticed(run_small: Callable[[str], list[str]], script: str) -> None:
+    with pytest.raises(pytest.fail.Exception, match="second: Listen"):
+        run_small(SMALL.removesuffix('test "$WORD" = hello\n') + script)
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown"),
+    [
+        ("timeout-minutes: 1", "timeout-minutes: 1\n    services: {}"),
+        ("id: say", "id: say\n        shell: sh"),
+        ("on: push", "on: push\ndefaults: {}"),
+        ("- name: Say", "- uses: docker/build-push-action@v6\n        with: {}\n      - name: Say"),
+        ("echo ", "echo ${{ github.event_name }} "),
+        ("word: $", "other: $"),
+    ],
+)
+def test_what_is_not_supported_is_an_error(
+    run_small: Callable[[str], list[str]], known: str, unknown: str
+) -> None:
+    with pytest.raises(UnsupportedError):
+        run_small(SMALL.replace(known, unknown))
 
 
 CONTEXTS: dict[str, Any] = {
