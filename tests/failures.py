@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from tests.suite import Failure, last_lines
+from tests.suite import Failure, first_lines, last_lines
 
 Recorded = list[str]
 """Where it failed, why, and the command that repeats it; xdist sends lists, not objects."""
@@ -26,9 +26,9 @@ def recorded(failures: list[Failure], where: str, command: str) -> list[Recorded
 
 
 def report_of(failures: list[Failure], output: str) -> str:
-    """The names come first: pytest repeats the first line in its summary."""
-    names = "".join(f"{each.test}: {each.message}\n" for each in failures)
-    return f"{names}{output}"
+    """Return a message that names the failures before the output that explains them."""
+    names = (f"{each.test}: {first_lines(each.message, 1)}" for each in failures)
+    return "\n".join([*names, output])
 
 
 @pytest.hookimpl(trylast=True)
@@ -58,9 +58,16 @@ def _failures_of(report: pytest.TestReport) -> list[Recorded]:
     properties = dict(report.user_properties)
     if isinstance(failures := properties.get("failures"), list) and failures:
         return failures
-    path, _, name = report.nodeid.partition("::")
-    text = report.longreprtext
-    command = text.splitlines()[0] if text.startswith("$ ") else ""
-    why = "\n".join(filter(None, [command, last_lines(text.removeprefix(command))]))
     repeat = f"uv run pytest -n0 {shlex.quote(report.nodeid)}"
-    return [[f"{properties['combination']}: {path}::{name}", why, repeat]]
+    name, _, _ = report.nodeid.rpartition("[")
+    return [[f"{properties['combination']}: {name or report.nodeid}", _reason(report), repeat]]
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """A tool sums up at the end of its output, an assertion says first what is wrong."""
+    text = report.longreprtext
+    if text.startswith("$ "):
+        command, _, output = text.partition("\n")
+        return f"{command}\n{last_lines(output)}"
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return first_lines(crash.message) if crash else last_lines(text)

@@ -87,14 +87,15 @@ def explanation(output: str) -> str:
 
 
 def first_lines(text: str, count: int = LINES) -> str:
-    return _shortened(text.strip().splitlines()[:count])
+    return _shortened(text, slice(count))
 
 
 def last_lines(text: str, count: int = LINES) -> str:
-    return _shortened(text.strip().splitlines()[-count:])
+    return _shortened(text, slice(-count, None))
 
 
-def _shortened(lines: list[str]) -> str:
+def _shortened(text: str, part: slice) -> str:
+    lines = [line for line in text.splitlines() if line.strip()][part]
     return "\n".join(line if len(line) <= WIDTH else f"{line[:WIDTH]} ..." for line in lines)
 
 
