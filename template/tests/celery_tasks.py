@@ -1,4 +1,4 @@
-"""A script: the commands of the service, whose worker knows the tasks of the tests as well."""
+"""Tasks that the workers of the tests run, besides those of the service."""
 
 import asyncio
 import os
@@ -7,10 +7,8 @@ import time
 from redis.asyncio import Redis
 from sqlalchemy import func, select
 
-from app.cli import main
 from app.models import Organization, User
 from app.services import email
-from app.tasks import celery
 from app.tasks.queue import Job, Task
 
 
@@ -89,9 +87,3 @@ TASKS: tuple[Task[...], ...] = (
     wait_for_a_word,
     rename_organization,
 )
-
-if __name__ == "__main__":
-    from tests import celery_tasks  # by the name that the messages give
-
-    celery.TASKS += celery_tasks.TASKS
-    main()

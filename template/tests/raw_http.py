@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from httpx import AsyncClient
+
+from tests.waiting import eventually
 
 
 @asynccontextmanager
@@ -22,11 +24,16 @@ async def connect(client: AsyncClient) -> AsyncGenerator["Connection"]:
 
 
 async def refused(client: AsyncClient) -> None:
-    """Returns once the server takes no connection any more."""
-    with suppress(ConnectionRefusedError):
-        while True:
+    """Return once the server accepts no more connections."""
+
+    async def is_refused() -> bool:
+        try:
             async with connect(client):
-                await asyncio.sleep(0.05)
+                return False
+        except ConnectionRefusedError:
+            return True
+
+    await eventually(is_refused)
 
 
 @dataclass

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import output_after, running
+from tests.processes import project as project
 from tests.service import Service
-from tests.test_dev import output_after, running
-from tests.test_dev import project as project
 
 
 async def test_dev_has_a_redis_of_its_own_until_ctrl_c(

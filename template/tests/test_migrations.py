@@ -18,7 +18,9 @@ from app.core.config import Settings
 from app.db.base import Base
 from app.db.dialect import create_engine
 from tests.conftest import settings_for
+from tests.processes import Forked, run_command
 from tests.service import running_with
+from tests.waiting import patience
 
 T = TypeVar("T")
 
@@ -107,11 +109,15 @@ async def test_starting_the_service_creates_no_table(empty_url: str) -> None:
     assert tables == []
 
 
-async def test_four_migrators_at_once_all_succeed(empty_url: str) -> None:
-    await asyncio.gather(
-        *(run(ROOT, empty_url, "-m", "alembic", "upgrade", "head") for _ in range(4))
-    )
+async def test_four_migrators_at_once_all_succeed(empty_url: str, tmp_path: Path) -> None:
+    migrators = [
+        Forked(tmp_path / "log", run_command, "db", "upgrade", DATABASE_URL=empty_url)
+        for _ in range(3)
+    ]
+    await run(ROOT, empty_url, "-m", "alembic", "upgrade", "head")
+    codes = [await migrator.wait() for migrator in migrators]
 
+    assert codes == [0, 0, 0], (tmp_path / "log").read_text()
     await asyncio.to_thread(command.check, alembic_config(settings_for(empty_url)))
 
 
@@ -168,5 +174,6 @@ async def run(folder: Path, url: str, *arguments: str) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await process.communicate()
+    async with patience():
+        output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()

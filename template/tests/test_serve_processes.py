@@ -9,10 +9,12 @@ from pathlib import Path
 
 from app.cli.declared import ROOT
 from app.core.config import Settings
+from tests.processes import project as project
+from tests.processes import running
 from tests.raw_http import connect, refused
 from tests.service import Service
-from tests.test_dev import USER, running
-from tests.test_dev import project as project
+from tests.test_dev import USER
+from tests.waiting import patience
 
 BROKEN = """
 from uvicorn import Config
@@ -37,7 +39,7 @@ async def test_what_was_begun_is_finished_and_each_process_ends_in_order(
 
     async with running(project, "serve", **environment) as (process, client):
         assert (await client.get("/health/ready")).status_code == 200
-        async with connect(client) as begun, asyncio.timeout(20):
+        async with connect(client) as begun, patience():
             await begun.send_head("POST", "/api/v1/auth/register", len(body), expect="100-continue")
             assert await begun.status() == 100
             os.kill(process.pid, signal.SIGTERM)
@@ -61,7 +63,7 @@ async def test_a_service_that_cannot_start_says_so_by_its_exit_code(tmp_path: Pa
         stderr=asyncio.subprocess.DEVNULL,
     )
 
-    async with asyncio.timeout(20):
+    async with patience():
         assert await process.wait() == 3
 
 

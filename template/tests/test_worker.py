@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from asyncio import create_subprocess_exec, timeout
+from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
 from uuid import uuid4
@@ -15,9 +15,12 @@ from tests.celery_mailbox import SilentMailbox
 from tests.celery_mailbox import mailbox as mailbox
 from tests.celery_worker import running_worker, settings_of_its_own
 from tests.factories import PASSWORD
+from tests.ports import reserved_port
+from tests.processes import answering, output_after, running
+from tests.processes import project as project
 from tests.service import Service
-from tests.test_dev import USER, answering, free_port, output_after, running
-from tests.test_dev import project as project
+from tests.test_dev import USER
+from tests.waiting import patience
 
 DEVELOPMENT_WORKER = """
 import sys
@@ -30,21 +33,22 @@ with development_worker():
 async def test_a_worker_waits_for_redis_and_ends_when_its_task_has_ended(
     settings: Settings, mailbox: SilentMailbox, tmp_path: Path
 ) -> None:
-    url = f"redis://:{PASSWORD}@127.0.0.1:{(port := free_port())}/0"
-    own = settings_of_its_own(settings.DATABASE_URL, CELERY_BROKER_URL=url, **mailbox.settings)
-    async with running_worker(own, tmp_path) as worker:
-        output = await worker.printed("Trying again in")
-        assert "Connection refused" in output
+    with reserved_port() as port:
+        url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+        own = settings_of_its_own(settings.DATABASE_URL, CELERY_BROKER_URL=url, **mailbox.settings)
+        async with running_worker(own, tmp_path) as worker:
+            output = await worker.printed("Trying again in")
+            assert "Connection refused" in output
 
-        with private_redis(port):
-            await worker.printed("ready")
-            mailbox.be_silent_for("ada@example.com")
-            await worker.publish(celery_tasks.send_mail, to="ada@example.com")
-            await mailbox.waiting.wait()
-            worker.process.terminate()
-            await worker.printed("Warm shutdown")
-            mailbox.answer.set()
-            assert await worker.stop() == 0
+            with private_redis(port):
+                await worker.printed("ready")
+                mailbox.be_silent_for("ada@example.com")
+                await worker.publish(celery_tasks.send_mail, to="ada@example.com")
+                await mailbox.waiting.wait()
+                worker.process.send_signal(signal.SIGTERM)
+                await worker.printed("Warm shutdown")
+                mailbox.answer.set()
+                assert await worker.process.wait() == 0
 
     assert mailbox.count("ada@example.com") == 1
     output = worker.log.read_text()
@@ -55,7 +59,7 @@ async def test_a_worker_waits_for_redis_and_ends_when_its_task_has_ended(
 async def printed(process: Process, *texts: str) -> None:
     """Returns when each of them was printed, one after the other."""
     assert process.stdout
-    async with timeout(30):
+    async with patience():
         for text in texts:
             while text not in (line := await process.stdout.readline()).decode():
                 assert line
@@ -72,8 +76,7 @@ async def test_dev_runs_a_redis_and_a_worker_anew_after_each_change_until_ctrl_c
         health = project / "app" / "api" / "health.py"
         health.write_text(health.read_text().replace('"healthy"', '"mended"'))
         await printed(process, "ready.")
-        async with timeout(30):
-            await answering(process, client, "mended")
+        await answering(process, client, "mended")
         # Reads until nobody is left who could print.
         output = await output_after(process, signal.SIGINT)
     assert process.returncode == 0
@@ -99,5 +102,5 @@ async def test_the_worker_of_dev_ends_with_a_killed_dev(
     development.kill()
 
     assert development.stdout
-    async with timeout(30):
+    async with patience():
         assert "Warm shutdown" in (await development.stdout.read()).decode()

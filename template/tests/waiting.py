@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -19,7 +19,15 @@ def patience() -> asyncio.Timeout:
     return asyncio.timeout(PATIENCE)
 
 
-async def eventually(condition: Callable[[], Awaitable[T] | T]) -> T:
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]]) -> T: ...
+
+
+@overload
+async def eventually(condition: Callable[[], T]) -> T: ...
+
+
+async def eventually(condition: Callable[[], Any]) -> Any:
     """Return the first truthy result of `condition`, which is called until there is one.
 
     Raises TimeoutError once `PATIENCE` is exhausted.

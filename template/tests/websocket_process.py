@@ -1,37 +1,31 @@
 """Rooms in processes of their own, started by `serve` on the database of a service in this one."""
 
 import asyncio
-from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from httpx import AsyncClient
 
-from app.cli.declared import ROOT
 from tests.command_line import KEY
+from tests.processes import Forked, serving
 from tests.service import Service
-from tests.test_dev import running
+from tests.waiting import eventually
 from tests.websocket_room import Room, make_room
-from tests.websocket_visitor import DEADLINE
 
 
 @dataclass
 class Serving:
-    process: Process
+    process: Forked
     client: AsyncClient
-    printed: asyncio.Task[bytes]
-    """Read all the time: a process whose output nobody reads stops in the middle."""
 
     @property
     def address(self) -> str:
         return self.client.base_url.netloc.decode()
 
     async def ended(self) -> str:
-        """What it has printed, once it has ended by itself."""
-        async with asyncio.timeout(DEADLINE):
-            await self.process.wait()
-            return (await self.printed).decode()
+        """Return what it printed, once it has ended by itself."""
+        return (await self.process.communicate())[0].decode()
 
     async def call(self, method: str, path: str, token: str, **body: object) -> int:
         headers = {"Authorization": f"Bearer {token}"}
@@ -39,12 +33,12 @@ class Serving:
         return answer.status_code
 
     async def becomes(self, status: int) -> None:
-        """Until `/health/ready` answers with it."""
-        async with asyncio.timeout(DEADLINE):
-            answered = 0
-            while answered != status:
-                answered = (await self.client.get("/health/ready")).status_code
-                await asyncio.sleep(0.05)
+        """Return once `/health/ready` answers with the status."""
+
+        async def is_there() -> bool:
+            return (await self.client.get("/health/ready")).status_code == status
+
+        await eventually(is_there)
 
 
 @asynccontextmanager
@@ -53,13 +47,9 @@ async def serve(service: Service, **environment: str) -> AsyncGenerator[Serving]
         "DATABASE_URL": service.settings.DATABASE_URL,
         "ENVIRONMENT": "development",
         "SECRET_KEY": KEY,
-        "WORKERS": "1",
     }
-    async with running(ROOT, "serve", **usual | environment) as (process, client):
-        assert process.stdout
-        printed = asyncio.create_task(process.stdout.read())
-        yield Serving(process, client, printed)
-    await printed
+    async with serving(**usual | environment) as (process, client):
+        yield Serving(process, client)
 
 
 @asynccontextmanager
