@@ -1,6 +1,5 @@
 """Sockets without a network, for tests that look into a hub's own queues."""
 
-import asyncio
 import json
 import sys
 from datetime import timedelta
@@ -12,8 +11,17 @@ from app.realtime.access import Access
 from app.realtime.hub import Hub
 from app.realtime.socket import Socket
 from app.schemas.event import Message
+from tests.waiting import patience
 
-DEADLINE = 10  # seconds
+
+class Clock:
+    """Replaces `time`: it stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 def new_socket(
@@ -64,6 +72,6 @@ def texts(socket: Socket) -> list[str]:
 
 
 async def next_event(socket: Socket) -> dict[str, Any]:
-    async with asyncio.timeout(DEADLINE):
+    async with patience():
         event: dict[str, Any] = json.loads(await socket.queue.get())
     return event

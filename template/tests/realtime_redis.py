@@ -1,35 +1,50 @@
 """Hubs on one Redis, as several processes have them."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase
+from app.realtime import redis, redis_channel
 from app.realtime.hub import Hub
 from app.realtime.redis import RedisBroker
 from app.realtime.start import start_hub
-from tests.realtime import DEADLINE, join, say, texts
+from tests.realtime import join, say, texts
+from tests.waiting import NEVER, PATIENCE, PAUSE, eventually
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No slow machine is taken for a Redis that hangs, or for a process that has died."""
+    monkeypatch.setattr(redis_channel, "PONG_SECONDS", PATIENCE)
+    monkeypatch.setattr(redis_channel, "RETRY_SECONDS", PAUSE)
+    monkeypatch.setattr(redis, "CATCH_UP_SECONDS", NEVER)
 
 
 @asynccontextmanager
 async def hub_on(settings: Settings, engine: AsyncEngine) -> AsyncGenerator[Hub]:
-    async with open_redis(settings) as shared:
+    """Yield a hub that listens."""
+    async with open_redis(settings) as shared, AsyncExitStack() as stack:
         broker = RedisBroker(shared.client, settings.JWT_ISSUER)
         hub = start_hub(settings, WatchedDatabase(engine), broker)
-        async with broker.running(hub):
-            yield hub
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(redis, "WAIT_SECONDS", PATIENCE)
+            await stack.enter_async_context(broker.running(hub))
+        yield hub
 
 
 async def meet(hub: Hub, other: Hub, project_id: UUID) -> None:
-    """Until what is said in one is heard in the other."""
+    """Return once what is said in one is heard in the other."""
     listener = await join(other, project_id)
-    async with asyncio.timeout(DEADLINE):
-        while "meet" not in texts(listener):
-            say(hub, project_id, "meet")
-            await asyncio.sleep(0.02)
+
+    def heard() -> bool:
+        say(hub, project_id, "meet")
+        return "meet" in texts(listener)
+
+    await eventually(heard)
     await other.leave(listener)

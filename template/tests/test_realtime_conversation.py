@@ -1,4 +1,4 @@
-"""A client's stay in a room, over a connection that does what is told."""
+"""A client's stay in a room, over a connection that does what it is told."""
 
 import asyncio
 import json
@@ -18,12 +18,15 @@ from app.core.clock import utc_now
 from app.core.errors import Forbidden, InvalidToken, NotFound, Unavailable
 from app.core.tokens import KeyClaims
 from app.realtime import conversation
-from app.realtime.access import NotAMember
+from app.realtime.access import Access, NotAMember
 from app.realtime.conversation import Conversation
 from app.realtime.hub import Hub
 from app.realtime.socket import QUEUE_SIZE
-from tests.realtime import DEADLINE, join, new_socket, read, say, texts
+from tests.logins import later
+from tests.realtime import Clock, join, new_socket, read, say, texts
 from tests.service import Service
+from tests.waiting import NEVER, PAUSE, eventually, patience
+from tests.websocket_server import unhurried
 
 
 class Connection:
@@ -34,12 +37,14 @@ class Connection:
         self.arriving.put_nowait({"type": "websocket.connect"})
         self.drains = asyncio.Event()
         self.drains.set()
+        self.sending = asyncio.Event()
         self.sent: list[str] = []
         self.closed_with = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "websocket.accept":
             return
+        self.sending.set()
         await self.drains.wait()
         if message["type"] == "websocket.close":
             self.closed_with = message["code"]
@@ -63,13 +68,28 @@ def connection() -> Connection:
 @pytest.fixture
 async def hub(service: Service) -> AsyncGenerator[Hub]:
     hub: Hub = service.app.state.hub
-    yield hub
+    with unhurried():
+        yield hub
     assert hub.rooms == {}
 
 
 @pytest.fixture
 def project_id() -> UUID:
     return uuid4()
+
+
+@pytest.fixture
+def checks(hub: Hub, project_id: UUID, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
+    """Counts the checks of access, all of which succeed."""
+    checks = asyncio.Semaphore(0)
+
+    async def authorize(*_: object) -> Access:
+        checks.release()
+        (socket,) = hub.rooms[project_id].sockets
+        return socket.access
+
+    monkeypatch.setattr(hub.authorizer, "authorize", authorize)
+    return checks
 
 
 async def converse(
@@ -82,16 +102,12 @@ async def converse(
     stay = Conversation(websocket, hub, KeyClaims("0" * 64), socket.access)
     task = asyncio.create_task(stay.run())
     others = hub.rooms[project_id].sockets.copy() if project_id in hub.rooms else set()
-    async with asyncio.timeout(DEADLINE):
-        joined = False
-        while not joined:
-            await asyncio.sleep(0)
-            joined = project_id in hub.rooms and hub.rooms[project_id].sockets > others
+    await eventually(lambda: project_id in hub.rooms and hub.rooms[project_id].sockets > others)
     return task
 
 
 async def ended(task: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(DEADLINE):
+    async with patience():
         await task
 
 
@@ -102,9 +118,9 @@ async def test_who_goes_leaves_the_room(connection: Connection, hub: Hub, projec
         await ended(task)
 
     assert connection.closed_with == 0
-    assert [entry["event"] for entry in log] == ["socket_opened", "socket_closed"]
-    assert log[1]["code"] == 1012
-    assert log[1]["project_id"] == str(project_id)
+    opened, closed = [entry for entry in log if entry.get("project_id") == str(project_id)]
+    assert [opened["event"], closed["event"]] == ["socket_opened", "socket_closed"]
+    assert closed["code"] == 1012
 
 
 async def test_a_client_that_does_not_read_is_closed_with_1013(
@@ -127,19 +143,29 @@ async def test_a_client_that_does_not_read_is_closed_with_1013(
 
 
 async def test_a_client_that_takes_nothing_for_long_is_given_up(
-    connection: Connection, hub: Hub, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+    connection: Connection,
+    hub: Hub,
+    project_id: UUID,
+    checks: asyncio.Semaphore,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(conversation, "SEND_SECONDS", 0)
-    monkeypatch.setattr(conversation, "CLOSE_SECONDS", 0.01)
+    clock = Clock()
+    monkeypatch.setattr(conversation, "time", clock)
+    monkeypatch.setattr(conversation, "CLOSE_SECONDS", PAUSE)
     connection.drains.clear()
 
     with capture_logs() as log:
         task = await converse(connection, hub, project_id)
-        await asyncio.sleep(0.01)
+        async with patience():
+            await connection.sending.wait()
+            clock.now += conversation.SEND_SECONDS
+            hub.recheck(project_id)
+            await checks.acquire()  # so it was not given up yet
+        clock.now += 1
         hub.recheck(project_id)
         await ended(task)
 
-    assert log[-1]["code"] == 1013
+    assert [entry["code"] for entry in log if entry["event"] == "socket_closed"] == [1013]
 
 
 async def test_a_burst_of_messages_is_answered_without_filling_the_queue(
@@ -183,7 +209,7 @@ async def test_a_lost_right_ends_it_after_what_was_still_to_say(
     for text in ("one", "two", "the last word"):
         say(hub, project_id, text)
     hub.recheck(project_id)
-    await asyncio.sleep(0.01)
+    await eventually(lambda: project_id not in hub.rooms)
     connection.drains.set()
     await ended(task)
 
@@ -219,16 +245,28 @@ async def test_a_database_that_does_not_answer_ends_nothing(
     task = await converse(connection, hub, project_id)
 
     hub.recheck(project_id)
-    await asked.wait()
+    async with patience():
+        await asked.wait()
     connection.leave()
     await ended(task)
 
     assert connection.closed_with == 0
 
 
-async def test_it_ends_with_its_token(connection: Connection, hub: Hub, project_id: UUID) -> None:
-    soon = utc_now() + timedelta(seconds=0.05)
-
-    await ended(await converse(connection, hub, project_id, expires_at=soon))
+async def test_it_ends_with_its_token(
+    connection: Connection,
+    hub: Hub,
+    project_id: UUID,
+    checks: asyncio.Semaphore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "recheck_seconds", NEVER)
+    with later() as clock:
+        soon = utc_now() + timedelta(seconds=PAUSE)
+        task = await converse(connection, hub, project_id, expires_at=soon)
+        async with patience():
+            await checks.acquire()  # the time has not come yet
+        clock.shift(1)
+        await ended(task)
 
     assert connection.closed_with == 4401

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,10 +12,16 @@ from structlog.testing import capture_logs
 from app.core.config import Settings
 from app.realtime import redis_channel
 from app.realtime.hub import Hub
+from app.realtime.redis_roster import RedisRoster
 from tests.conftest import settings_for
-from tests.realtime import DEADLINE, join, next_event, read, say, texts
+from tests.realtime import join, next_event, read, say, texts
 from tests.realtime_redis import hub_on, meet
+from tests.realtime_redis import unhurried as unhurried
+from tests.redis import connect
 from tests.redis_server import RedisServer, open_redis_server
+from tests.waiting import PAUSE, eventually, patience
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 
 @pytest.fixture
@@ -38,10 +45,13 @@ def project_id() -> UUID:
     return uuid4()
 
 
+def events(log: list[Any]) -> list[str]:
+    return [entry["event"] for entry in log]
+
+
 async def test_without_redis_each_process_goes_on_and_afterwards_they_meet_again(
-    pair: tuple[Hub, Hub], server: RedisServer, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+    pair: tuple[Hub, Hub], server: RedisServer, project_id: UUID
 ) -> None:
-    monkeypatch.setattr(redis_channel, "RETRY_SECONDS", 0.05)
     here, there = pair
     ada, grace = await join(here, project_id), await join(there, project_id)
     assert (await next_event(ada))["type"] == "presence.joined"
@@ -66,7 +76,7 @@ async def test_without_redis_each_process_goes_on_and_afterwards_they_meet_again
 async def test_a_redis_that_hangs_keeps_nobody_waiting(
     pair: tuple[Hub, Hub], server: RedisServer, project_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_channel, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(redis_channel, "PING_SECONDS", PAUSE)
     here, there = pair
     ada = await join(here, project_id)
 
@@ -81,51 +91,76 @@ async def test_a_redis_that_hangs_keeps_nobody_waiting(
     await meet(here, there, project_id)
 
 
+async def test_a_connection_that_answers_pings_is_kept(
+    pair: tuple[Hub, Hub], server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_channel, "PING_SECONDS", PAUSE)
+    say(pair[0], uuid4(), "wakes both from a longer wait")
+    async with connect(server.url) as redis:
+
+        async def pings() -> int:
+            statistics = await redis.info("commandstats")
+            return int(statistics.get("cmdstat_ping", {"calls": 0})["calls"])
+
+        async def many() -> bool:
+            return await pings() >= 10  # the fifth of a hub follows four answers
+
+        with capture_logs() as log:
+            await eventually(many)
+
+    assert "rooms_separated" not in events(log)
+
+
 async def test_a_connection_that_says_nothing_is_given_up(
     engine: AsyncEngine,
     settings: Settings,
     server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(redis_channel, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(redis_channel, "PING_SECONDS", PAUSE)
+    monkeypatch.setattr(redis_channel, "PONG_SECONDS", PAUSE)
     own = settings_for(settings.DATABASE_URL, REDIS_URL=server.url)
     with capture_logs() as log:
         async with hub_on(own, engine):
-            await asyncio.sleep(0.3)
-            assert log == []
             server.stop()
-            async with asyncio.timeout(DEADLINE):
-                events: list[str] = []
-                while "rooms_separated" not in events:
-                    await asyncio.sleep(0.02)
-                    events = [entry["event"] for entry in log]
+            await eventually(lambda: "rooms_separated" in events(log))
             server.resume()
 
 
 async def test_many_who_come_while_redis_hangs_do_not_wait_for_each_other(
-    pair: tuple[Hub, Hub], server: RedisServer, project_id: UUID
+    pair: tuple[Hub, Hub], server: RedisServer, project_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, _ = pair
+    asked, add = 0, RedisRoster.add
+
+    async def count(*arguments: Any) -> dict[UUID, str]:
+        nonlocal asked
+        asked += 1
+        return await add(*arguments)
+
+    monkeypatch.setattr(RedisRoster, "add", count)
 
     server.stop()
-    async with asyncio.timeout(5):
+    async with patience():
         await asyncio.gather(*(join(here, project_id) for _ in range(10)))
+
+    assert asked == 1
 
 
 async def test_rights_are_checked_again_when_redis_is_back(
-    pair: tuple[Hub, Hub], server: RedisServer, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+    pair: tuple[Hub, Hub], server: RedisServer, project_id: UUID
 ) -> None:
-    monkeypatch.setattr(redis_channel, "RETRY_SECONDS", 0.05)
     here, there = pair
     ada = await join(here, project_id)
 
-    server.kill()
-    there.recheck(ada.access.credential_id)
-    await asyncio.sleep(0)
+    with capture_logs() as log:
+        server.kill()
+        there.recheck(ada.access.credential_id)
+        await eventually(lambda: events(log).count("rooms_separated") == 2)
     assert not ada.attention.is_set()
     server.start_again()
 
-    async with asyncio.timeout(DEADLINE):
+    async with patience():
         await ada.attention.wait()
 
 
@@ -136,15 +171,15 @@ async def test_what_was_too_much_to_send_is_made_up_for(
         ada = await join(there, project_id)
         monkeypatch.setattr(redis_channel, "QUEUE_SIZE", 2)
         async with hub_on(settings, engine) as here:
-            await meet(here, there, project_id)
-            read(ada)
+            say(here, project_id, "first")
+            assert (await next_event(ada))["text"] == "first"
             ada.attention.clear()
             with capture_logs() as log:
                 for number in range(5):
                     say(here, project_id, f"{number}")
                 here.recheck(ada.access.credential_id)
-                async with asyncio.timeout(DEADLINE):
+                async with patience():
                     await ada.attention.wait()
 
-    assert [entry["event"] for entry in log] == ["messages_lost"]
+    assert events(log).count("messages_lost") == 1
     assert texts(ada) == ["0", "1"]

@@ -3,13 +3,18 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from app.core.clock import utc_now
 from app.core.roles import Scope
 from app.core.tokens import new_api_key
 from app.models import ApiKey, User
 from tests.factories import make_api_key, make_organization
+from tests.logins import later
 from tests.problems import assert_problem
+from tests.waiting import NEVER
 from tests.websocket_room import Room
+from tests.websocket_server import hub_of
 
 
 async def key_of(room: Room, user: User, *scopes: Scope, **columns: Any) -> tuple[ApiKey, str]:
@@ -73,10 +78,13 @@ async def test_a_key_that_is_revoked_closes_its_sockets_and_no_others(room: Room
         await other.goes_on()
 
 
-async def test_a_socket_ends_with_its_key(room: Room) -> None:
-    expires_at = utc_now() + timedelta(seconds=1.5)
-    _, secret = await key_of(room, room.owner, expires_at=expires_at)
-
-    async with room.enter(room.owner, token=secret) as program:
-        assert program.ready["expires_at"] == expires_at.isoformat().replace("+00:00", "Z")
-        assert await program.closed() == 4401
+async def test_a_socket_ends_with_its_key(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_of(room), "recheck_seconds", NEVER)
+    with later() as clock:
+        expires_at = utc_now() + timedelta(seconds=1)
+        _, secret = await key_of(room, room.owner, expires_at=expires_at)
+        async with room.enter(room.owner, token=secret) as program:
+            assert program.ready["expires_at"] == expires_at.isoformat().replace("+00:00", "Z")
+            await program.goes_on()
+            clock.shift(1)
+            assert await program.closed() == 4401

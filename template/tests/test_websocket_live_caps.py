@@ -1,6 +1,7 @@
 """How many sockets there may be, of a user, of an address, in a process."""
 
 import asyncio
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -9,9 +10,9 @@ from websockets.exceptions import InvalidStatus
 
 from tests.conftest import settings_for
 from tests.problems import assert_problem
+from tests.waiting import PAUSE, eventually
 from tests.websocket_room import Room
 from tests.websocket_server import open_room
-from tests.websocket_visitor import DEADLINE
 
 
 async def test_a_user_has_a_few_sockets_and_no_more(own_url: str) -> None:
@@ -83,7 +84,7 @@ async def test_handshakes_count_against_the_quota_of_an_address(own_url: str) ->
 
 
 async def test_without_the_database_nobody_is_let_in_but_asked_to_come_again(own_url: str) -> None:
-    pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": 0.1}
+    pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": PAUSE}
     async with open_room(settings_for(own_url, **pool)) as room:
         token = await room.token(room.owner)
         async with room.service.database.engine.connect():
@@ -95,7 +96,7 @@ async def test_without_the_database_nobody_is_let_in_but_asked_to_come_again(own
 
 
 async def test_a_socket_holds_no_connection_to_the_database(own_url: str) -> None:
-    pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": 1}
+    pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
     async with open_room(settings_for(own_url, **pool)) as room:
         member = await room.member()
         async with room.enter(room.owner), room.enter(member):
@@ -105,11 +106,11 @@ async def test_a_socket_holds_no_connection_to_the_database(own_url: str) -> Non
 
 async def enters_again(room: Room, token: str) -> None:
     """As soon as the server has noticed that somebody left."""
-    async with asyncio.timeout(DEADLINE):
-        while True:
-            try:
-                await (await room.dial(token)).close()
-            except InvalidStatus:
-                await asyncio.sleep(0.01)
-            else:
-                return
+
+    async def let_in() -> bool:
+        with suppress(InvalidStatus):
+            await (await room.dial(token)).close()
+            return True
+        return False
+
+    await eventually(let_in)

@@ -36,7 +36,7 @@ async def test_a_member_who_becomes_a_viewer_listens_until_made_a_member_again(r
     async with room.enter(user) as visitor, room.enter(room.owner) as owner:
         await visitor.goes_on()
         await change_role(room, user, MemberRole.VIEWER)
-        await visitor.until_answered("error")
+        await visitor.until_answered("forbidden")
         await owner.say("to all")
         await visitor.hears("to all")
         await change_role(room, user, MemberRole.MEMBER)

@@ -10,9 +10,10 @@ import pytest
 
 from app.models import User
 from tests.conftest import settings_for
+from tests.waiting import patience
 from tests.websocket_room import Room
 from tests.websocket_server import HOST, open_room
-from tests.websocket_visitor import DEADLINE, Visitor
+from tests.websocket_visitor import Visitor
 
 SOCKETS = 200
 BATCH, BATCHES = 15, 10  # fewer than a queue holds; more than a queue and the kernel together
@@ -68,7 +69,7 @@ async def test_who_never_reads_is_dropped_and_keeps_nobody_waiting(crowded: Room
             for number, text in enumerate(texts):
                 await others[number].say(text)
                 await others[0].hears(text)
-            async with asyncio.timeout(DEADLINE):
+            async with patience():
                 await asyncio.gather(*(hears_all(each, texts) for each in others[1:]))
 
     assert code.result() == 1013

@@ -9,7 +9,9 @@ from app.core.tokens import create_access_token, read_access_token
 from app.models import User
 from tests.factories import PASSWORD, make_admin
 from tests.logins import later, log_in, refresh
+from tests.waiting import NEVER
 from tests.websocket_room import Room
+from tests.websocket_server import hub_of
 
 USERS = "/api/v1/users"
 
@@ -83,13 +85,19 @@ async def test_a_stolen_refresh_token_ends_the_sockets_of_its_session(room: Room
             assert await visitor.closed() == 4401
 
 
-async def test_a_socket_ends_with_its_token(room: Room) -> None:
+async def test_a_socket_ends_with_its_token(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_of(room), "recheck_seconds", NEVER)
     settings = room.service.settings
     claims = read_access_token(settings, await room.token(room.owner))
-    with later(1.5 - 60 * settings.ACCESS_TOKEN_EXPIRE_MINUTES):
-        token = create_access_token(settings, user_id=claims.user_id, session_id=claims.session_id)
-    async with room.enter(room.owner, token=token) as visitor, room.enter(room.owner) as other:
-        expires_at = read_access_token(settings, token).expires_at
-        assert visitor.ready["expires_at"] == expires_at.isoformat().replace("+00:00", "Z")
-        assert await visitor.closed() == 4401
-        await other.goes_on()
+    ids = {"user_id": claims.user_id, "session_id": claims.session_id}
+    with later() as clock:
+        with later(1.5 - 60 * settings.ACCESS_TOKEN_EXPIRE_MINUTES):
+            token = create_access_token(settings, **ids)
+        async with room.enter(room.owner, token=token) as visitor, room.enter(room.owner) as other:
+            expires_at = read_access_token(settings, token).expires_at
+            assert visitor.ready["expires_at"] == expires_at.isoformat().replace("+00:00", "Z")
+            await visitor.goes_on()
+            clock.shift(1.5)
+            assert await visitor.closed() == 4401
+            await other.hears("we go on")
+            await other.goes_on()

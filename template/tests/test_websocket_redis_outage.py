@@ -2,32 +2,27 @@
 
 import asyncio
 import json
-import os
-import signal
 from asyncio import TaskGroup
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from uuid import uuid4
 
-from redis.asyncio import Redis
 from websockets.exceptions import ConnectionClosed
 
-from app.cli.redis import private_redis
 from app.models import User
+from tests.redis_server import open_redis_server
 from tests.service import Service
-from tests.test_dev import free_port
+from tests.waiting import PAUSE, eventually
 from tests.websocket_process import make_room_between, serve_twice
 from tests.websocket_room import Room
-from tests.websocket_visitor import DEADLINE, Visitor
+from tests.websocket_visitor import Visitor
 
 
 async def test_rooms_survive_the_death_of_redis(committed_service: Service) -> None:
-    port = free_port()
-    with ExitStack() as redis, ExitStack() as successor:
-        url = redis.enter_context(private_redis(port))
-        async with serve_twice(committed_service, REDIS_URL=url) as pair:
+    with open_redis_server() as redis:
+        async with serve_twice(committed_service, REDIS_URL=redis.url) as pair:
             here, there = await make_room_between(committed_service, *pair)
             bob = await here.member()
             async with (
@@ -36,12 +31,11 @@ async def test_rooms_survive_the_death_of_redis(committed_service: Service) -> N
                 chatting(there, bob) as across,
             ):
                 await ada.reaches(ada, beside, across)
-                await kill(url)
-                redis.close()
+                redis.kill()
                 await asyncio.gather(*(process.becomes(503) for process in pair))
                 await ada.reaches(ada, beside)
                 await across.reaches(across)
-                successor.enter_context(private_redis(port))
+                redis.start_again()
                 await asyncio.gather(*(process.becomes(200) for process in pair))
                 await ada.reaches(ada, beside, across)
                 await across.reaches(ada, beside, across)
@@ -55,18 +49,16 @@ async def test_rooms_survive_the_death_of_redis(committed_service: Service) -> N
 async def test_a_right_taken_away_without_redis_ends_when_it_is_back(
     committed_service: Service,
 ) -> None:
-    port, slow = free_port(), {"WEBSOCKET_RECHECK_SECONDS": "3600"}
-    with ExitStack() as redis, ExitStack() as successor:
-        url = redis.enter_context(private_redis(port))
-        async with serve_twice(committed_service, REDIS_URL=url, **slow) as pair:
+    slow = {"WEBSOCKET_RECHECK_SECONDS": "3600"}
+    with open_redis_server() as redis:
+        async with serve_twice(committed_service, REDIS_URL=redis.url, **slow) as pair:
             here, _ = await make_room_between(committed_service, *pair)
             token = await here.token(here.owner)
             async with here.enter(here.owner, token=token) as visitor:
-                await kill(url)
-                redis.close()
+                redis.kill()
                 assert await pair[1].call("POST", "/api/v1/auth/logout", token) == 204
                 await visitor.goes_on()
-                successor.enter_context(private_redis(port))
+                redis.start_again()
                 assert await visitor.closed() == 4401
 
 
@@ -91,15 +83,17 @@ class Chat:
     async def talk(self) -> None:
         for number in count():
             await self.visitor.say(f"{number}")
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(PAUSE)
 
     async def reaches(self, *others: "Chat") -> None:
-        """Says something new until all of them have heard something of it."""
+        """Says something new until all of them have heard it."""
         text = f"{uuid4()}"
-        async with asyncio.timeout(DEADLINE):
-            while not all(text in other.heard for other in others):
-                await self.visitor.say(text)
-                await asyncio.sleep(0.1)
+
+        async def heard() -> bool:
+            await self.visitor.say(text)
+            return all(text in other.heard for other in others)
+
+        await eventually(heard)
 
 
 @asynccontextmanager
@@ -112,17 +106,13 @@ async def chatting(room: Room, user: User) -> AsyncGenerator[Chat]:
             task.cancel()
 
 
-async def kill(url: str) -> None:
-    async with Redis.from_url(url) as redis:
-        os.kill((await redis.info("server"))["process_id"], signal.SIGKILL)
-
-
 async def sees(newcomer: User, room: Room, *users: User) -> None:
     """Who comes in is told that they are present, sooner or later."""
     token = await room.token(newcomer)
-    present: set[str] = set()
-    async with asyncio.timeout(DEADLINE):
-        while not present >= {str(user.id) for user in users}:
-            async with room.enter(newcomer, token=token) as visitor:
-                present = {user["user_id"] for user in visitor.ready["present"]}
-                await asyncio.sleep(0.1)
+
+    async def present() -> bool:
+        async with room.enter(newcomer, token=token) as visitor:
+            there = {user["user_id"] for user in visitor.ready["present"]}
+        return there >= {str(user.id) for user in users}
+
+    await eventually(present)

@@ -16,6 +16,7 @@ from app.core.roles import MemberRole
 from app.models import Organization, Project, User
 from tests.factories import make_member, make_organization, make_project, make_user
 from tests.service import Service
+from tests.waiting import PATIENCE
 from tests.websocket_visitor import Visitor
 
 
@@ -57,6 +58,8 @@ class Room:
         usual = {
             "subprotocols": bearer,
             "compression": None,
+            "open_timeout": PATIENCE,
+            "close_timeout": PATIENCE,
             "ping_interval": None,
             "proxy": None,
         }

@@ -1,8 +1,8 @@
 """A real server for rooms, in the tests' own event loop."""
 
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 import uvicorn
@@ -11,18 +11,36 @@ from fastapi import FastAPI
 from app.cli.websocket import websocket_options
 from app.core.config import Settings
 from app.main import create_app
+from app.realtime import access, conversation
+from app.realtime.hub import Hub
 from tests.databases import Databases
 from tests.service import Service
+from tests.waiting import NEVER, PATIENCE
 from tests.websocket_room import Room, make_room
 
 HOST = "127.0.0.1"
+UNHURRIED = {"DATABASE_POOL_TIMEOUT": PATIENCE, "WEBSOCKET_PING_SECONDS": NEVER}
+"""Unless a test chooses otherwise: no slow machine is taken for a client that has gone."""
+
+
+@contextmanager
+def unhurried() -> Generator[None]:
+    """Give checks, sends and closing frames all the time that a slow machine needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "CHECK_SECONDS", PATIENCE)
+        patch.setattr(conversation, "SEND_SECONDS", NEVER)
+        patch.setattr(conversation, "CLOSE_SECONDS", PATIENCE)
+        yield
 
 
 @asynccontextmanager
 async def open_room(settings: Settings, **options: int) -> AsyncGenerator[Room]:
     """A server of its own, with a room for one project; `options` are those of its socket."""
+    chosen = settings.model_fields_set
+    usual = {name: value for name, value in UNHURRIED.items() if name not in chosen}
+    settings = settings.model_copy(update=usual)
     app = create_app(settings)
-    with socket.create_server((HOST, 0)) as listener:
+    with unhurried(), socket.create_server((HOST, 0)) as listener:
         for name, value in options.items():
             listener.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
         async with serving(app, settings, listener):
@@ -39,7 +57,7 @@ async def serving(
         access_log=False,
         log_config=None,
         lifespan="on",
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=int(PATIENCE),
         **websocket_options(settings),
     )
     config.load()
@@ -50,6 +68,11 @@ async def serving(
         yield
     finally:
         await server.shutdown(sockets=[listener])
+
+
+def hub_of(room: Room) -> Hub:
+    hub: Hub = room.service.app.state.hub
+    return hub
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,5 @@
-"""A socket in a room, as a client holds it.
+"""A socket in a room, as a client holds it."""
 
-Waiting for anything ends after DEADLINE, which only a failing test reaches.
-"""
-
-import asyncio
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +7,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-DEADLINE = 10  # seconds
+from tests.waiting import eventually, patience
 
 Event = dict[str, Any]
 
@@ -28,7 +24,7 @@ class Visitor:
         await self.send("message", text=text)
 
     async def event(self) -> Event:
-        async with asyncio.timeout(DEADLINE):
+        async with patience():
             event: Event = json.loads(await self.connection.recv())
         return event
 
@@ -52,14 +48,15 @@ class Visitor:
         assert error["code"] == code, error
         return error
 
-    async def until_answered(self, kind: str) -> None:
-        """Says something again and again, seldom enough for the rate limit."""
-        async with asyncio.timeout(DEADLINE):
-            answer = ""
-            while answer != kind:
-                await self.say("may I?")
-                answer = (await self.event())["type"]
-                await asyncio.sleep(0.1)
+    async def until_answered(self, expected: str) -> None:
+        """Say something again and again, until the answer has this type or, if an error, code."""
+
+        async def answered() -> bool:
+            await self.say("may I?")
+            answer = await self.event()
+            return bool(answer.get("code", answer["type"]) == expected)
+
+        await eventually(answered)
 
     async def goes_on(self) -> None:
         await self.say("we go on")

@@ -16,7 +16,8 @@ from app.realtime.broker import Receive
 
 logger = structlog.stdlib.get_logger(__name__)
 
-PING_SECONDS = 5
+PING_SECONDS = 5  # of silence, after which Redis must show that it is there
+PONG_SECONDS = 5  # that it may take to do so
 RETRY_SECONDS = 0.5
 QUEUE_SIZE = 1000
 
@@ -92,7 +93,7 @@ class RedisChannel:
         """Until the connection is lost, or Redis silent although it was pinged."""
         pinged = False
         while True:
-            message = await pubsub.get_message(timeout=PING_SECONDS)
+            message = await pubsub.get_message(timeout=PONG_SECONDS if pinged else PING_SECONDS)
             if message is not None:
                 # The client itself subscribes again after a short interruption.
                 if message["type"] == "subscribe" or not self.listening.is_set():
