@@ -6,9 +6,13 @@ from pydantic import BaseModel
 
 from app.core.cache import Cache
 from app.core.config import Settings
-from app.core.redis import PAUSE_SECONDS, SharedRedis, open_redis
+from app.core.redis import SharedRedis, open_redis
 from tests.conftest import settings_for
-from tests.redis_server import RedisServer, open_redis_server
+from tests.redis_server import Clock, RedisServer, open_redis_server
+from tests.redis_server import clock as clock
+from tests.waiting import NEVER, PATIENCE, patience
+
+SECONDS = int(NEVER)
 
 
 class Page(BaseModel):
@@ -53,7 +57,7 @@ async def redis(settings: Settings, server: RedisServer) -> AsyncGenerator[Share
 
 @pytest.fixture
 def cache(redis: SharedRedis) -> Cache[Page]:
-    return Cache(redis, "page", Page, seconds=60)
+    return Cache(redis, "page", Page, seconds=SECONDS)
 
 
 async def text(cache: Cache[Page], book: Book) -> str:
@@ -74,16 +78,16 @@ async def test_a_hit_is_one_command(cache: Cache[Page], redis: SharedRedis, book
     assert await commands(redis) - before == 2  # the other one is the INFO that counts them
 
 
-async def test_a_value_lives_for_its_seconds(redis: SharedRedis, book: Book) -> None:
-    cache = Cache(redis, "page", Page, seconds=1)
+async def test_a_value_lives_for_its_seconds(
+    cache: Cache[Page], redis: SharedRedis, book: Book
+) -> None:
     await text(cache, book)
+    (key,) = await redis.client.keys("*:page:1")
+    assert SECONDS - PATIENCE < await redis.client.ttl(key) <= SECONDS
     book.text = "new"
+    await redis.client.pexpire(key, 0)
 
-    async with asyncio.timeout(5):
-        while True:
-            if await text(cache, book) == "new":
-                break
-            await asyncio.sleep(0.05)
+    assert await text(cache, book) == "new"
 
 
 async def test_a_dropped_value_is_loaded_again(cache: Cache[Page], book: Book) -> None:
@@ -103,7 +107,7 @@ async def test_a_value_that_was_read_before_the_drop_is_never_found_after_it(
     slow = Book()
     slow.go_on.clear()
     reader = asyncio.create_task(text(cache, slow))
-    async with asyncio.timeout(5):
+    async with patience():
         await slow.being_read.wait()
 
     book.text = "new"
@@ -119,9 +123,9 @@ async def test_a_value_that_was_read_before_the_drop_is_never_found_after_it(
 
 async def test_names_and_services_do_not_meet(redis: SharedRedis, book: Book) -> None:
     namesakes = [
-        Cache(redis, "page", Page, seconds=60),
-        Cache(redis, "chapter", Page, seconds=60),
-        Cache(SharedRedis(redis.client, "another-service"), "page", Page, seconds=60),
+        Cache(redis, "page", Page, seconds=SECONDS),
+        Cache(redis, "chapter", Page, seconds=SECONDS),
+        Cache(SharedRedis(redis.client, "another-service"), "page", Page, seconds=SECONDS),
     ]
     for cache in namesakes:
         await text(cache, book)
@@ -157,7 +161,7 @@ async def test_without_redis_every_value_is_loaded(
 
 
 async def test_what_could_not_be_dropped_is_dropped_when_redis_is_back(
-    cache: Cache[Page], redis: SharedRedis, server: RedisServer, book: Book
+    cache: Cache[Page], redis: SharedRedis, server: RedisServer, book: Book, clock: Clock
 ) -> None:
     await text(cache, book)
     server.stop()
@@ -167,7 +171,7 @@ async def test_what_could_not_be_dropped_is_dropped_when_redis_is_back(
     server.resume()
 
     assert await text(cache, book) == "new"
-    await asyncio.sleep(PAUSE_SECONDS)
+    clock.end_the_pause()
     assert await text(cache, book) == "new"
     assert await text(cache, book) == "new"
 

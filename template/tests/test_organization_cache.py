@@ -11,8 +11,16 @@ from app.core.cache import Cache
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import organization as organizations
+from tests.conftest import settings_for
 from tests.factories import make_admin, make_member, make_organization, make_user
 from tests.service import Service, running_with
+from tests.waiting import NEVER, patience
+
+
+@pytest.fixture
+async def committed_service(own_url: str) -> AsyncGenerator[Service]:
+    async with running_with(settings_for(own_url, CACHE_SECONDS=int(NEVER))) as service:
+        yield service
 
 
 @pytest.fixture
@@ -199,7 +207,7 @@ async def test_a_reader_who_was_slow_leaves_nothing_old_behind(
 
     monkeypatch.setattr(Cache, "get", slow_get)
     monkeypatch.setattr(organizations, "details", slow_details)
-    async with asyncio.timeout(20):
+    async with patience():
         reader = asyncio.create_task(read(there, path))
         await arrived.wait()
         assert (await here.patch(path, json={"name": "New"})).status_code == 200

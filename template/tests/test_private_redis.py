@@ -7,18 +7,19 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
-from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.cli import redis as module
 from app.cli.declared import ROOT
 from app.cli.redis import development_redis, private_redis
-from tests.redis import own_database
+from tests.ports import reserved_port
+from tests.redis import connect, own_database
+from tests.waiting import eventually, patience
 
 HOLD = """
 import sys
 from app.cli.redis import private_redis
-with private_redis() as url:
+with private_redis(int(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
@@ -27,17 +28,19 @@ with private_redis() as url:
 @asynccontextmanager
 async def another_process() -> AsyncGenerator[tuple[Process, str]]:
     """One that has a server until its standard input ends."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", HOLD), stdin=PIPE, stdout=PIPE, process_group=0
-    )
-    assert process.stdout
-    url = await process.stdout.readline()
-    yield process, url.decode().strip()
-    await process.communicate(b"")
+    with reserved_port() as port:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", HOLD, str(port)), stdin=PIPE, stdout=PIPE, process_group=0
+        )
+        assert process.stdout
+        async with patience():
+            url = await process.stdout.readline()
+        yield process, url.decode().strip()
+        await process.communicate(b"")
 
 
 async def answers(url: str) -> bool:
-    async with Redis.from_url(url) as client:
+    async with connect(url) as client:
         try:
             return bool(await client.ping())
         except RedisConnectionError:
@@ -45,17 +48,17 @@ async def answers(url: str) -> bool:
 
 
 async def gone(url: str) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            if not await answers(url):
-                return
-            await asyncio.sleep(0.05)
+    async def is_gone() -> bool:
+        return not await answers(url)
+
+    await eventually(is_gone)
 
 
 async def test_it_vanishes_with_what_it_holds() -> None:
-    with private_redis() as url:
-        assert await answers(url)
-    assert not await answers(url)
+    with reserved_port() as port:
+        with private_redis(port) as url:
+            assert await answers(url)
+        assert not await answers(url)
 
 
 async def test_each_user_has_a_server_of_his_own() -> None:
@@ -74,7 +77,7 @@ async def test_it_stops_when_its_user_is_killed() -> None:
 
 async def test_ctrl_c_in_the_terminal_does_not_reach_it() -> None:
     """Who uses it goes first, and may need it until then."""
-    async with another_process() as (process, url), Redis.from_url(url) as client:
+    async with another_process() as (process, url), connect(url) as client:
         server = (await client.info("server"))["process_id"]
         assert os.getpgid(process.pid) == process.pid
         assert os.getpgid(server) != process.pid
@@ -93,11 +96,10 @@ async def test_a_port_that_another_server_has_is_refused_in_one_sentence(
 def test_a_port_that_is_lost_to_another_process_is_not_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with private_redis() as url:
+    with reserved_port() as free, private_redis() as url:
         taken = int(url.rpartition(":")[2].partition("/")[0])
-        ports = iter([taken, taken])
-        free_port = module._free_port
-        monkeypatch.setattr(module, "_free_port", lambda: next(ports, None) or free_port())
+        ports = iter([taken, taken, free])
+        monkeypatch.setattr(module, "_free_port", lambda: next(ports))
         with private_redis() as other:
             assert other != url
 
@@ -149,8 +151,8 @@ async def test_workers_of_the_tests_have_databases_of_their_own_on_a_given_serve
     with private_redis() as url:
         server = url.removesuffix("/0")
         async with (
-            Redis.from_url(f"{server}/{number}") as mine,
-            Redis.from_url(f"{server}/15") as else_,
+            connect(f"{server}/{number}") as mine,
+            connect(f"{server}/15") as else_,
         ):
             await asyncio.gather(mine.set("left", "over"), else_.set("somebody", "else"))
             with own_database(f"{server}{path}") as own:

@@ -7,9 +7,10 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.testing import capture_logs
 
 from app.core.config import Settings
-from app.core.redis import PAUSE_SECONDS, SharedRedis, open_redis
+from app.core.redis import SharedRedis, open_redis
 from tests.conftest import settings_for
-from tests.redis_server import RedisServer, open_redis_server
+from tests.redis_server import Clock, RedisServer, open_redis_server
+from tests.redis_server import clock as clock
 
 
 @pytest.fixture
@@ -29,15 +30,6 @@ async def ping(shared: SharedRedis) -> None:
         await shared.client.ping()
 
 
-async def answering(shared: SharedRedis) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                return await ping(shared)
-            except RedisError:
-                await asyncio.sleep(0.05)
-
-
 async def test_a_restart_between_two_commands_is_not_noticed(
     shared: SharedRedis, server: RedisServer
 ) -> None:
@@ -53,11 +45,8 @@ async def test_more_commands_than_connections_wait_for_one_another(shared: Share
 
 
 async def test_only_one_caller_at_a_time_waits_for_a_server_that_hangs(
-    shared: SharedRedis, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    shared: SharedRedis, server: RedisServer, clock: Clock
 ) -> None:
-    now = 0.0
-    monkeypatch.setattr("app.core.redis.monotonic", lambda: now)
-
     async def has_waited() -> bool:
         with pytest.raises(RedisError) as error:
             await ping(shared)
@@ -68,17 +57,17 @@ async def test_only_one_caller_at_a_time_waits_for_a_server_that_hangs(
     assert await has_waited()
 
     assert [await has_waited() for _ in range(20)] == [False] * 20
-    now += PAUSE_SECONDS
+    clock.end_the_pause()
     waited = await asyncio.gather(*[has_waited() for _ in range(20)])
     assert waited.count(True) == 1
 
     server.resume()
-    now += PAUSE_SECONDS
+    clock.end_the_pause()
     await ping(shared)
 
 
 async def test_the_loss_and_the_return_are_logged_once(
-    shared: SharedRedis, server: RedisServer
+    shared: SharedRedis, server: RedisServer, clock: Clock
 ) -> None:
     with capture_logs() as logs:
         await ping(shared)
@@ -86,11 +75,12 @@ async def test_the_loss_and_the_return_are_logged_once(
         for _ in range(3):
             with pytest.raises(RedisError):
                 await ping(shared)
-        await asyncio.sleep(PAUSE_SECONDS)
+        clock.end_the_pause()
         with pytest.raises(RedisError):
             await ping(shared)
         server.start_again()
-        await answering(shared)
+        clock.end_the_pause()
+        await ping(shared)
         await ping(shared)
 
     assert [log["event"] for log in logs] == ["redis_lost", "redis_back"]
