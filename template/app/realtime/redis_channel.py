@@ -16,8 +16,8 @@ from app.realtime.broker import Receive
 
 logger = structlog.stdlib.get_logger(__name__)
 
-PING_SECONDS = 5  # of silence, after which Redis must show that it is there
-PONG_SECONDS = 5  # that it may take to do so
+PING_SECONDS = 5  # of silence before Redis is pinged
+PONG_SECONDS = 5  # that an answer to the ping may take
 RETRY_SECONDS = 0.5
 QUEUE_SIZE = 1000
 
