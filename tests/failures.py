@@ -10,19 +10,26 @@ Recorded = list[str]
 """Where it failed, why, and the command that repeats it; xdist sends lists, not objects."""
 
 
-def recorded(failures: list[Failure], where: str, command: str) -> list[Recorded]:
-    """The property `failures` of a test that ran the tests of a project.
+def recorded(
+    failures: list[Failure], where: str, command: str, *, alone: bool = False
+) -> list[Recorded]:
+    """Return the property `failures` of a test that ran the tests of a project.
 
-    Only a node ID can be appended to the command, to repeat that test alone.
+    With `alone`, the command repeats just the test that failed, if it has a node ID.
     """
     return [
         [
             f"{where}: {each.test}",
             each.message,
-            f"{command} --suite {shlex.quote(each.test)}" if ".py" in each.test else command,
+            repeating(command, [each.test]) if alone and ".py" in each.test else command,
         ]
         for each in failures
     ]
+
+
+def repeating(command: str, arguments: list[str]) -> str:
+    """Append arguments for the project's own pytest."""
+    return " ".join([command, *(f"--suite={shlex.quote(each)}" for each in arguments)])
 
 
 def report_of(failures: list[Failure], output: str) -> str:

@@ -9,7 +9,7 @@ from random import SystemRandom
 import pytest
 
 from tests.combinations import Combination
-from tests.failures import recorded, report_of
+from tests.failures import recorded, repeating, report_of
 from tests.installing import Suite
 from tests.stress import RANDOM_ORDER, busy_processors
 
@@ -35,6 +35,7 @@ def test_suite_passes_in_random_order_on_a_busy_machine(
     figures = (len(outcome.failures), f"{outcome.seconds:.1f}", f"{outcome.cpu_seconds:.1f}")
     record_property("stress", [combination.id, *map(str, (seed, outcome.tests, *figures))])
     again = f"uv run pytest --stress --combination {combination.id} --seed {seed}"
-    record_property("failures", recorded(outcome.failures, combination.id, again))
+    where = f"{combination.id}, seed {seed}"
+    record_property("failures", recorded(outcome.failures, where, repeating(again, chosen)))
     if outcome.failures:
         pytest.fail(report_of(outcome.failures, outcome.output), pytrace=False)

@@ -79,9 +79,14 @@ def test_long_messages_are_cut(tmp_path: Path) -> None:
 
 def test_command_repeats_one_test() -> None:
     failures = [Failure("tests/test_it.py::test_word[a b]", "no"), Failure("coverage", "no")]
-    one, gate = recorded(failures, "sqlite", "uv run pytest")
-    assert one[2] == "uv run pytest --suite 'tests/test_it.py::test_word[a b]'"
+    one, gate = recorded(failures, "sqlite", "uv run pytest", alone=True)
+    assert one[2] == "uv run pytest --suite='tests/test_it.py::test_word[a b]'"
     assert gate == ["sqlite: coverage", "no", "uv run pytest"]
+
+
+def test_order_of_all_tests_is_repeated() -> None:
+    (one,) = recorded([Failure("tests/test_it.py::test_one", "no")], "sqlite, seed 1", "pytest")
+    assert one == ["sqlite, seed 1: tests/test_it.py::test_one", "no", "pytest"]
 
 
 def test_failing_check_is_named_with_its_command(tmp_path: Path) -> None:
