@@ -7,6 +7,7 @@ from email.message import Message
 import pytest
 
 from tests.mailbox import Mailbox
+from tests.waiting import patience
 
 
 class SilentMailbox(Mailbox):
@@ -23,6 +24,11 @@ class SilentMailbox(Mailbox):
         self.waiting.clear()
         self.answer.clear()
 
+    async def is_silent(self) -> None:
+        """Returns when a mail waits for its answer."""
+        async with patience():
+            await self.waiting.wait()
+
     async def handle_message(self, message: Message) -> None:
         if message["To"] == self._silent_for:
             self._silent_for = ""
@@ -34,7 +40,7 @@ class SilentMailbox(Mailbox):
 
     async def expect(self, address: str) -> None:
         """Returns when there is a mail to it."""
-        async with asyncio.timeout(60), self._arrival:
+        async with patience(), self._arrival:
             await self._arrival.wait_for(lambda: self.count(address) > 0)
 
     def count(self, address: str) -> int:

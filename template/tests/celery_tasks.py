@@ -1,20 +1,32 @@
-"""Tasks that the workers of the tests run, besides those of the service."""
+"""Tasks of the tests, for their own worker."""
 
 import asyncio
 import os
-import time
+from threading import Event
 
-from redis.asyncio import Redis
 from sqlalchemy import func, select
 
 from app.models import Organization, User
 from app.services import email
+from app.tasks import celery, celery_process
 from app.tasks.queue import Job, Task
+from tests.redis import connect
+from tests.waiting import PATIENCE, patience
+
+PATIENT = (
+    (celery, "CONNECT_SECONDS"),
+    (celery, "ANSWER_SECONDS"),
+    (celery_process, "CONNECT_SECONDS"),
+    (celery_process, "ANSWER_SECONDS"),
+    (email, "TIMEOUT_SECONDS"),
+)
+for module, name in PATIENT:  # here, so that it holds in all processes of the tests
+    setattr(module, name, PATIENCE)
 
 
 async def report(job: Job, *values: object) -> None:
     """Tells it in Redis to the test, which waits for it."""
-    async with Redis.from_url(job.settings.REDIS_URL) as redis:
+    async with connect(job.settings.REDIS_URL) as redis:
         await redis.rpush(job.id, " ".join(map(str, values)))
 
 
@@ -25,7 +37,7 @@ async def count_users(job: Job) -> None:
 
 
 async def fail_at_first(job: Job) -> None:
-    async with Redis.from_url(job.settings.REDIS_URL) as redis:
+    async with connect(job.settings.REDIS_URL) as redis:
         tries = await redis.incr(f"{job.id}:tries")
     if tries == 1:
         raise ConnectionError("not now")
@@ -46,27 +58,20 @@ async def send_mail_from_a_known_process(job: Job, to: str) -> None:
 
 async def wait_too_long(job: Job) -> None:
     try:
-        await asyncio.sleep(60)
+        async with patience():
+            await asyncio.Event().wait()
     finally:
         await report(job, "told to stop")
 
 
-async def block_too_long_at_first(job: Job, word: str) -> None:
-    async with Redis.from_url(job.settings.REDIS_URL) as redis:
-        tries = await redis.incr(f"{job.id}:tries")
-    if tries == 1:
-        _block()
-    await report(job, tries, word)
-
-
-def _block() -> None:
-    time.sleep(60)
+async def block_too_long(job: Job) -> None:
+    Event().wait()
 
 
 async def wait_for_a_word(job: Job, word: str) -> None:
     await report(job, "waiting")
-    async with Redis.from_url(job.settings.REDIS_URL, socket_timeout=None) as redis:
-        await redis.blpop([word], timeout=50)
+    async with connect(job.settings.REDIS_URL) as redis:
+        await redis.blpop([word])
 
 
 async def rename_organization(job: Job, slug: str, name: str) -> None:
@@ -83,7 +88,7 @@ TASKS: tuple[Task[...], ...] = (
     send_mail,
     send_mail_from_a_known_process,
     wait_too_long,
-    block_too_long_at_first,
+    block_too_long,
     wait_for_a_word,
     rename_organization,
 )

@@ -34,23 +34,31 @@ class PatientPool(BlockingConnectionPool):
         await super().ensure_connection(connection)
 
 
+PATIENT = (
+    (redis, "BlockingConnectionPool", PatientPool),
+    (redis, "WAIT_SECONDS", PATIENCE),
+    (shared, "CHECK_SECONDS", PATIENCE),
+)
+for module, name, patient in PATIENT:  # here, so that it holds in all processes of the tests
+    setattr(module, name, patient)
+
+
 def connect(url: str) -> AsyncRedis:
     """A client for a test that reads and writes text."""
-    return AsyncRedis.from_url(url, decode_responses=True, **LONG)
+    return AsyncRedis.from_url(
+        url, decode_responses=True, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def redis_url() -> Generator[str]:
-    """What every service under test finds in its environment; it waits while Redis is slow."""
+    """What every service under test finds in its environment."""
     given = os.environ.get("TEST_REDIS_URL")
     with (
         own_database(given) if given else private_redis() as url,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("REDIS_URL", url)
-        patch.setattr(redis, "BlockingConnectionPool", PatientPool)
-        patch.setattr(redis, "WAIT_SECONDS", PATIENCE)
-        patch.setattr(shared, "CHECK_SECONDS", PATIENCE)
         yield url
 
 

@@ -1,15 +1,17 @@
 """The Redis that passes tasks on: how it is reached, and what happens when it is away."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from ssl import CERT_REQUIRED
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
 
+from app.api import health
 from app.cli.redis import private_redis
 from app.core.config import Settings
 from app.core.errors import Unavailable
@@ -19,23 +21,53 @@ from app.tasks.email import send_welcome_email
 from tests.celery_worker import settings_of_its_own
 from tests.conftest import settings_for
 from tests.factories import PASSWORD
+from tests.ports import reserved_port
+from tests.redis import connect
 from tests.service import Service, running_with
-from tests.test_dev import free_port
+from tests.waiting import PATIENCE, patience
 
+REGISTER = "/api/v1/auth/register"
 ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
 
 
-@pytest.fixture
-async def hung_redis() -> AsyncGenerator[str]:
-    """The URL of a server that takes connections and never answers."""
+@dataclass
+class HungRedis:
+    """Takes connections and never answers."""
 
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: list[asyncio.StreamWriter] = field(default_factory=list)
+    server: asyncio.Server = field(init=False)
+
+    async def start(self) -> None:
+        self.server = await asyncio.start_server(self._say_nothing, "127.0.0.1", 0)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.server.sockets[0].getsockname()[1]}/0"
+
+    def hang_up(self) -> None:
+        self.server.close()
+        for connection in self.connections:
+            connection.close()
+
+    async def _say_nothing(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.connections.append(writer)
+        await reader.read(1)
+        self.asked.set()
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        yield f"redis://:Not-To-Be-Logged@127.0.0.1:{port}/0"
+
+@pytest.fixture
+async def hung_redis(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[HungRedis]:
+    monkeypatch.setattr(queue, "OUTAGE_TRIES", 1)
+    redis = HungRedis()
+    await redis.start()
+    yield redis
+    redis.hang_up()
+    await redis.server.wait_closed()
 
 
 def test_redis_must_prove_its_name_where_the_url_asks_for_tls(settings: Settings) -> None:
@@ -68,21 +100,20 @@ def test_a_socket_is_reached_as_its_url_says(
 
 
 async def test_services_that_share_a_redis_have_keys_of_their_own(service: Service) -> None:
-    settings = settings_of_its_own(service.settings.DATABASE_URL)
-    async with Redis.from_url(settings.REDIS_URL, decode_responses=True) as redis:
-        before = set(await redis.keys())
-
+    with private_redis() as url:
+        settings = settings_of_its_own(service.settings.DATABASE_URL, REDIS_URL=url)
         async with open_tasks(settings, service.database) as start:
             await start(send_welcome_email, str(uuid4()), [], {})
+        async with connect(url) as redis:
+            keys = [str(key) for key in await redis.keys()]
 
-        new = {str(key) for key in set(await redis.keys()) - before}
-    assert f"{settings.JWT_ISSUER}:{settings.JWT_ISSUER}" in new
-    assert [key for key in new if not key.startswith(f"{settings.JWT_ISSUER}:")] == []
+    assert f"{settings.JWT_ISSUER}:{settings.JWT_ISSUER}" in keys
+    assert [key for key in keys if not key.startswith(f"{settings.JWT_ISSUER}:")] == []
 
 
 async def test_a_full_redis_is_worth_another_try(service: Service) -> None:
     with private_redis() as url:
-        async with Redis.from_url(url) as redis:
+        async with connect(url) as redis:
             await redis.config_set("maxmemory", 1)
         settings = settings_for(service.settings.DATABASE_URL, CELERY_BROKER_URL=url)
         async with open_tasks(settings, service.database) as start:
@@ -90,28 +121,53 @@ async def test_a_full_redis_is_worth_another_try(service: Service) -> None:
                 await start(send_welcome_email, "1", [], {})
 
 
-async def test_a_hung_redis_stops_neither_other_requests_nor_the_end(
-    committed_service: Service, hung_redis: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_hung_redis_stops_no_other_request(
+    own_url: str, hung_redis: HungRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(celery, "ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(queue, "OUTAGE_TRIES", 1)
-    url = committed_service.settings.DATABASE_URL
-    settings = settings_for(url, CELERY_BROKER_URL=hung_redis)
-    answers = 0
-    async with running_with(settings) as service, service.client() as client:
-        registration = asyncio.create_task(client.post("/api/v1/auth/register", json=ADA))
-        while not registration.done():
-            await asyncio.sleep(0.001)
-            assert (await client.get("/health")).status_code == 200
-            answers += 1
-    assert registration.result().status_code == 201
-    assert answers > 20  # while the registration's task waited for Redis
+    events: list[str] = []
+    publish = celery.publish
+
+    def noted(*args: Any) -> None:
+        try:
+            publish(*args)
+        finally:
+            events.append("given up")
+
+    monkeypatch.setattr(celery, "publish", noted)
+    settings = settings_for(own_url, CELERY_BROKER_URL=hung_redis.url)
+    async with running_with(settings) as service, service.client() as client, patience():
+        registration = asyncio.create_task(client.post(REGISTER, json=ADA))
+        await hung_redis.asked.wait()
+        assert (await client.get("/health")).status_code == 200
+        events.append("answered")
+        hung_redis.hang_up()
+        assert (await registration).status_code == 201
+    assert events == ["answered", "given up"]
+
+
+async def test_a_hung_redis_delays_the_end_only_for_a_moment(
+    own_url: str, hung_redis: HungRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(celery, "ANSWER_SECONDS", 0.1)  # no answer can come
+    settings = settings_for(own_url, CELERY_BROKER_URL=hung_redis.url)
+    async with patience(), running_with(settings) as service, service.client() as client:
+        assert (await client.post(REGISTER, json=ADA)).status_code == 201
+    assert hung_redis.asked.is_set()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved_port() as port:
+        yield port
 
 
 async def test_a_task_waits_for_a_redis_that_comes_back(
-    committed_service: Service, monkeypatch: pytest.MonkeyPatch, read_log: Callable[[], str]
+    committed_service: Service,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    read_log: Callable[[], str],
 ) -> None:
-    url = f"redis://:{PASSWORD}@127.0.0.1:{(port := free_port())}/0"
+    url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
     settings = settings_for(committed_service.settings.DATABASE_URL, CELERY_BROKER_URL=url)
     with ExitStack() as stack:
 
@@ -120,8 +176,8 @@ async def test_a_task_waits_for_a_redis_that_comes_back(
 
         monkeypatch.setattr(queue, "sleep", start_redis)
         async with running_with(settings) as service, service.client() as client:
-            assert (await client.post("/api/v1/auth/register", json=ADA)).status_code == 201
-        async with Redis.from_url(url.replace(f":{PASSWORD}@", "")) as redis:
+            assert (await client.post(REGISTER, json=ADA)).status_code == 201
+        async with connect(url.replace(f":{PASSWORD}@", "")) as redis:
             assert await redis.llen(f"{settings.JWT_ISSUER}:{settings.JWT_ISSUER}") == 1
     log = read_log()
     assert "Redis does not take the task: ConnectionError" in log
@@ -129,8 +185,11 @@ async def test_a_task_waits_for_a_redis_that_comes_back(
     assert PASSWORD not in log
 
 
-async def test_the_service_is_not_ready_while_a_broker_of_its_own_is_away(own_url: str) -> None:
-    url = f"redis://127.0.0.1:{(port := free_port())}/0"
+async def test_the_service_is_not_ready_while_a_broker_of_its_own_is_away(
+    own_url: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "CHECK_SECONDS", PATIENCE)
+    url = f"redis://127.0.0.1:{port}/0"
     async with running_with(settings_for(own_url, CELERY_BROKER_URL=url)) as service:
         refused = await service.client().get("/health/ready")
         assert refused.status_code == 503

@@ -9,12 +9,14 @@ from celery.exceptions import Ignore
 from redis import Redis
 
 from app.core.config import Settings
+from app.tasks import celery_process
 from app.tasks.celery import create_celery
 from app.tasks.celery_process import Process
 from app.tasks.celery_retries import Message
 from app.tasks.queue import Task
 from tests import celery_tasks
 from tests.celery_worker import settings_of_its_own
+from tests.redis import LONG
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def own(settings: Settings) -> Settings:
 
 @pytest.fixture
 def redis(own: Settings) -> Generator[Redis]:
-    with Redis.from_url(own.REDIS_URL, decode_responses=True) as redis:
+    with Redis.from_url(own.REDIS_URL, decode_responses=True, **LONG) as redis:
         yield redis
 
 
@@ -71,7 +73,7 @@ async def test_a_failed_task_is_published_again(own: Settings, redis: Redis) -> 
 
 async def test_a_message_whose_task_still_runs_comes_again(own: Settings, redis: Redis) -> None:
     running = message(celery_tasks.count_users)
-    redis.set(f"{own.JWT_ISSUER}:task:{running.job_id}:0", "running", ex=60)
+    redis.set(f"{own.JWT_ISSUER}:task:{running.job_id}:0", "running")
 
     def work(process: Process) -> None:
         with pytest.raises(Ignore):
@@ -81,3 +83,26 @@ async def test_a_message_whose_task_still_runs_comes_again(own: Settings, redis:
 
     assert redis.llen(running.job_id) == 0
     assert redis.llen(f"{own.JWT_ISSUER}:{own.JWT_ISSUER}") == 1
+
+
+async def test_a_task_that_takes_too_long_is_told_to_stop_and_tried_again(
+    own: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = message(celery_tasks.wait_too_long)
+    limits: list[float] = []
+
+    def pass_at_once(seconds: float) -> asyncio.Timeout:
+        limits.append(seconds)
+        return asyncio.timeout(0)
+
+    monkeypatch.setattr(celery_process, "timeout", pass_at_once)
+
+    def work(process: Process) -> None:
+        with pytest.raises(Ignore):
+            process.run(waiting)
+
+    await in_a_process(own, work)
+
+    assert redis.lrange(waiting.job_id, 0, -1) == ["told to stop"]
+    assert redis.llen(f"{own.JWT_ISSUER}:{own.JWT_ISSUER}") == 1
+    assert [0 < limit < own.TASK_TIME_LIMIT for limit in limits] == [True]  # then it is killed
