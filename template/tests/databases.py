@@ -1,7 +1,18 @@
 """What the tests ask for when they need a database."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from types import ModuleType
 from typing import Protocol
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.api import health
+from tests.waiting import PATIENCE
+
+LockWaits = Callable[[], Awaitable[int]]
+"""How many transactions wait for another one at the moment."""
 
 
 class Databases(Protocol):
@@ -12,4 +23,17 @@ class Databases(Protocol):
         """The URL of a new database with the same content; the old one must have no connection."""
 
     def lend(self, migrated: str) -> AbstractAsyncContextManager[str]:
-        """The URL of a copy that nobody else uses meanwhile; its tables must stay as they are."""
+        """The URL of a copy that no other test uses; its tables must stay as they are."""
+
+    def lock_waits(self, engine: AsyncEngine) -> LockWaits:
+        """Count the waits of this engine's transactions, from now on."""
+
+
+@contextmanager
+def patient_service(module: ModuleType, *limits: str) -> Generator[None]:
+    """Raise the limits of the service: on a slow machine, a healthy database exceeds them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(health, "CHECK_SECONDS", PATIENCE)
+        for name in limits:
+            patch.setattr(module, name, int(PATIENCE))
+        yield

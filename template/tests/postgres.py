@@ -6,10 +6,19 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cli.postgres import temporary_postgres
+from app.db import postgres
 from app.models import User
+from tests.databases import LockWaits, patient_service
+
+LIMITS = ("COMMAND_TIMEOUT_SECONDS", "CONNECT_TIMEOUT_SECONDS", "STATEMENT_TIMEOUT_SECONDS")
+LOCK_WAITS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
+"""
 
 LAST_CONNECTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -51,6 +60,13 @@ class PostgresDatabases:
         await self._execute(EMPTY, database=make_url(url).database)
         self._returned.append(url)
 
+    def lock_waits(self, engine: AsyncEngine) -> LockWaits:
+        async def count() -> int:
+            async with engine.connect() as connection:
+                return await connection.scalar(text(LOCK_WAITS)) or 0
+
+        return count
+
     async def drop_all(self) -> None:
         for name in self._names:
             await self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -67,12 +83,13 @@ class PostgresDatabases:
 @asynccontextmanager
 async def open_databases() -> AsyncGenerator[PostgresDatabases]:
     given = os.environ.get("TEST_DATABASE_URL")
-    if not given:
-        with temporary_postgres() as server:
-            yield PostgresDatabases(make_url(server))  # they vanish with it
-        return
-    databases = PostgresDatabases(make_url(given))
-    try:
-        yield databases
-    finally:
-        await databases.drop_all()
+    with patient_service(postgres, *LIMITS):
+        if not given:
+            with temporary_postgres() as server:
+                yield PostgresDatabases(make_url(server))  # they vanish with it
+            return
+        databases = PostgresDatabases(make_url(given))
+        try:
+            yield databases
+        finally:
+            await databases.drop_all()

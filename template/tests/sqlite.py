@@ -6,6 +6,13 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import Connection, ExceptionContext, event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import sqlite
+from tests.databases import LockWaits, patient_service
 
 
 class SqliteDatabases:
@@ -25,8 +32,31 @@ class SqliteDatabases:
     async def lend(self, migrated: str) -> AsyncGenerator[str]:
         yield await self.copy(migrated)
 
+    def lock_waits(self, engine: AsyncEngine) -> LockWaits:
+        """While one transaction holds the write lock, whoever has sent this statement waits."""
+        waiting: set[Connection | None] = set()
+
+        def ask(connection: Connection, _: Any, statement: str, *__: Any) -> None:
+            if statement == "BEGIN IMMEDIATE":
+                waiting.add(connection)
+
+        def get(connection: Connection, *_: Any) -> None:
+            waiting.discard(connection)
+
+        def fail(context: ExceptionContext) -> None:
+            waiting.discard(context.connection)
+
+        event.listen(engine.sync_engine, "before_cursor_execute", ask)
+        event.listen(engine.sync_engine, "after_cursor_execute", get)
+        event.listen(engine.sync_engine, "handle_error", fail)
+
+        async def count() -> int:
+            return len(waiting)
+
+        return count
+
 
 @asynccontextmanager
 async def open_databases() -> AsyncGenerator[SqliteDatabases]:
-    with TemporaryDirectory() as folder:
+    with patient_service(sqlite, "BUSY_TIMEOUT_SECONDS"), TemporaryDirectory() as folder:
         yield SqliteDatabases(Path(folder))

@@ -18,6 +18,7 @@ from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_organization, make_user, new_user
 from tests.outbox import mails_of
 from tests.service import Service, add_route, running_with
+from tests.waiting import patience
 
 ORGANIZATIONS = "/api/v1/organizations/"
 REGISTER = "/api/v1/auth/register"
@@ -52,7 +53,7 @@ def assert_done_once(answers: list[Response], status: int = 201) -> None:
 
 
 async def meet(here: asyncio.Barrier) -> None:
-    async with asyncio.timeout(5):
+    async with patience():
         await here.wait()
 
 

@@ -1,7 +1,6 @@
 """Requests about one invitation at once: exactly one of them gets its way."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,12 +10,15 @@ from sqlalchemy import func, select
 from app.core.tokens import hash_token
 from app.models import Membership, User
 from app.services import invitation as invitations
+from tests.databases import LockWaits
 from tests.factories import make_invitation, make_organization, make_user
+from tests.races import blocked_or_done
+from tests.races import lock_waits as lock_waits
 from tests.service import Service
+from tests.waiting import patience
 
 ACCEPT = "/api/v1/invitations/accept"
 TOKEN = "the-token-of-the-mail"
-PATIENCE = 0.3  # of a request that another one may be waiting for
 
 
 async def accept(service: Service, user: User) -> Response:
@@ -59,7 +61,7 @@ async def test_two_invitations_at_once_for_one_address(committed_service: Servic
 
 
 async def test_an_acceptance_and_a_revocation_at_once(
-    committed_service: Service, monkeypatch: pytest.MonkeyPatch
+    committed_service: Service, lock_waits: LockWaits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The revocation arrives when the invitation has been read, and not yet accepted."""
     async with committed_service.database.write() as session:
@@ -69,23 +71,18 @@ async def test_an_acceptance_and_a_revocation_at_once(
             session, organization, inviter, email=ada.email, token_hash=hash_token(TOKEN)
         )
     owner = await committed_service.sign_in(inviter)
-    check, found, revoked = invitations._inviter_may, asyncio.Event(), asyncio.Event()
+    path = f"/api/v1/organizations/acme/invitations/{invitation.id}"
+    check, revocations = invitations._inviter_may, list[asyncio.Task[Response]]()
 
-    async def slow_check(*args: Any) -> bool:
-        found.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                await revoked.wait()
+    async def check_late(*args: Any) -> bool:
+        revocations.append(asyncio.create_task(owner.delete(path)))
+        await blocked_or_done(lock_waits, *revocations)
         return await check(*args)
 
-    async def revoke() -> Response:
-        await found.wait()
-        response = await owner.delete(f"/api/v1/organizations/acme/invitations/{invitation.id}")
-        revoked.set()
-        return response
+    monkeypatch.setattr(invitations, "_inviter_may", check_late)
+    accepted = await accept(committed_service, ada)
+    async with patience():
+        revoked = await revocations[0]
 
-    monkeypatch.setattr(invitations, "_inviter_may", slow_check)
-    answers = await asyncio.gather(accept(committed_service, ada), revoke())
-
-    assert [answer.status_code for answer in answers] == [200, 404]
+    assert (accepted.status_code, revoked.status_code) == (200, 404)
     assert await members(committed_service) == 2

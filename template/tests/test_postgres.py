@@ -6,9 +6,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import DB
+from app.db import postgres
+from app.db.postgres import STATEMENT_TIMEOUT_SECONDS
 from tests.conftest import settings_for
 from tests.factories import new_user
-from tests.service import Service, add_route
+from tests.service import Service, add_route, running_with
+from tests.waiting import eventually, patience
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
@@ -57,8 +60,11 @@ async def test_the_audit_log_cannot_be_emptied_at_once(session: AsyncSession) ->
     await session.rollback()
 
 
-async def test_a_slow_statement_is_ended_by_the_server(service: Service) -> None:
-    async with service.database.read() as session:
+async def test_a_slow_statement_is_ended_by_the_server(
+    own_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "STATEMENT_TIMEOUT_SECONDS", STATEMENT_TIMEOUT_SECONDS)
+    async with running_with(settings_for(own_url)) as service, service.database.read() as session:
         assert await session.scalar(text("SHOW statement_timeout")) == "15s"
         assert await session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
 
@@ -66,7 +72,7 @@ async def test_a_slow_statement_is_ended_by_the_server(service: Service) -> None
 async def test_a_statement_that_takes_too_long_is_503(committed_service: Service) -> None:
     async def dawdle(db: DB) -> None:
         await db.execute(text("SET LOCAL statement_timeout = '50ms'"))
-        await db.execute(text("SELECT pg_sleep(10)"))
+        await db.execute(text("SELECT pg_sleep('infinity')"))
 
     response = await committed_service.client().post(add_route(committed_service, dawdle))
 
@@ -98,15 +104,19 @@ async def test_cancelled_requests_leave_no_transaction_open(committed_service: S
 
     path = add_route(committed_service, write_and_wait)
     requests = [asyncio.create_task(committed_service.client().post(path)) for _ in range(10)]
-    for _ in requests:
-        await begun.acquire()
-    for request in requests:
-        request.cancel()
-    await asyncio.wait(requests)
+    async with patience():
+        for _ in requests:
+            await begun.acquire()
+        for request in requests:
+            request.cancel()
+        await asyncio.wait(requests)
 
-    async with committed_service.database.read() as session:
+    async def none_is_open() -> bool:
         idle = text(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND state LIKE 'idle in transaction%'"
         )
-        assert await session.scalar(idle) == 0
+        async with committed_service.database.read() as session:
+            return await session.scalar(idle) == 0
+
+    await eventually(none_is_open)

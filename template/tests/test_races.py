@@ -1,10 +1,7 @@
 """What somebody else changes meanwhile counts, and no two requests wait for each other."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 import pytest
-from httpx import AsyncClient, Response
+from httpx import AsyncClient
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,10 +12,12 @@ from app.services import organization as organizations
 from app.services import session as sessions
 from app.services import user as users
 from app.services.locking import lock_organization
+from tests.databases import LockWaits
 from tests.factories import add_member, make_invitation, make_organization, make_user
+from tests.races import lock_waits as lock_waits
+from tests.races import overtaken
 from tests.service import Service
 
-PATIENCE = 0.3  # of a request that waits for the other transaction, or does not
 TOKEN = "the-token-of-the-mail"
 
 
@@ -33,38 +32,21 @@ async def client(committed_service: Service, ada: User) -> AsyncClient:
     return await committed_service.sign_in(ada)
 
 
-async def overtaken(
-    service: Service,
-    request: Awaitable[Response],
-    *changes: Callable[[AsyncSession], Awaitable[object]],
-) -> int:
-    """The status of a request that comes after the first of the changes, before the others."""
-    first, *others = changes
-    async with service.database.write() as session:
-        await first(session)
-        task = asyncio.ensure_future(request)
-        await asyncio.wait([task], timeout=PATIENCE)
-        for change in others:
-            await change(session)
-        await session.commit()
-    return (await task).status_code
-
-
 async def test_who_is_deleted_meanwhile_founds_no_organization(
-    committed_service: Service, client: AsyncClient, ada: User
+    committed_service: Service, lock_waits: LockWaits, client: AsyncClient, ada: User
 ) -> None:
     founding = client.post("/api/v1/organizations/", json={"name": "Acme", "slug": "acme"})
 
     async def delete(session: AsyncSession) -> None:
         await users.delete(session, ada.id)
 
-    assert await overtaken(committed_service, founding, delete) == 401
+    assert await overtaken(committed_service, lock_waits, [founding], delete) == [401]
     async with committed_service.database.read() as session:
         assert await session.scalar(select(Organization)) is None
 
 
 async def test_a_session_ends_once(
-    committed_service: Service, client: AsyncClient, ada: User
+    committed_service: Service, lock_waits: LockWaits, client: AsyncClient, ada: User
 ) -> None:
     await committed_service.sign_in(ada)
     async with committed_service.database.read() as session:
@@ -75,11 +57,11 @@ async def test_a_session_ends_once(
     async def end(session: AsyncSession) -> None:
         await sessions.revoke_of_user(session, ada.id, other)
 
-    assert await overtaken(committed_service, ending, end) == 404
+    assert await overtaken(committed_service, lock_waits, [ending], end) == [404]
 
 
 async def test_an_invitation_is_not_accepted_while_its_reader_is_removed(
-    committed_service: Service, client: AsyncClient, ada: User
+    committed_service: Service, lock_waits: LockWaits, client: AsyncClient, ada: User
 ) -> None:
     async with committed_service.database.write() as session:
         owner = await make_user(session)
@@ -95,4 +77,4 @@ async def test_an_invitation_is_not_accepted_while_its_reader_is_removed(
         actor = await organizations.get_membership(session, "acme", owner.id)
         await memberships.remove(session, actor, ada.id)
 
-    assert await overtaken(committed_service, accepting, lock, remove) == 400
+    assert await overtaken(committed_service, lock_waits, [accepting], lock, remove) == [400]

@@ -1,16 +1,23 @@
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.exc import DBAPIError
 
 from app.core.config import SettingsError
 from app.db import sqlite
+from app.db.sqlite import BUSY_TIMEOUT_SECONDS
 from tests.conftest import settings_for
+from tests.databases import LockWaits
 from tests.factories import make_user
+from tests.races import blocked_or_done
+from tests.races import lock_waits as lock_waits
 from tests.service import Service, running_with
+from tests.waiting import eventually, patience
 
 NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
@@ -26,9 +33,10 @@ def test_a_database_in_memory_is_refused(url: str) -> None:
     ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 5000)]
 )
 async def test_every_connection_is_prepared_for_a_server(
-    service: Service, pragma: str, value: str | int
+    own_url: str, monkeypatch: pytest.MonkeyPatch, pragma: str, value: str | int
 ) -> None:
-    async with service.database.read() as session:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", BUSY_TIMEOUT_SECONDS)
+    async with running_with(settings_for(own_url)) as service, service.database.read() as session:
         assert await session.scalar(text(f"PRAGMA {pragma}")) == value
 
 
@@ -36,17 +44,20 @@ async def test_a_new_file_that_somebody_else_just_writes_is_prepared_as_soon_as_
     empty_url: str,
 ) -> None:
     engine = sqlite.create_engine(settings_for(empty_url))
+    statements: list[str] = []
+    event.listen(engine.sync_engine, "connect", trace_to(statements), insert=True)
     other = sqlite3.connect(file_of(empty_url), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("CREATE TABLE numbers (number INTEGER)")
 
     connecting = asyncio.create_task(engine.connect().start())
-    connected, _ = await asyncio.wait([connecting], timeout=0.2)
-    assert not connected
+    await eventually(lambda: "BEGIN IMMEDIATE" in statements)
+    assert not connecting.done()
     other.execute("COMMIT")
     other.close()
 
-    connection = await connecting
+    async with patience():
+        connection = await connecting
     assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
     await connection.close()
     await engine.dispose()
@@ -63,7 +74,7 @@ async def test_keys_and_moments_are_stored_as_text(service: Service) -> None:
 async def test_a_lock_that_lasts_is_503_until_it_ends(
     own_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0)
     async with running_with(settings_for(own_url)) as service:
         client = service.client()
         async with service.database.write() as writer:
@@ -80,16 +91,17 @@ async def test_a_lock_that_lasts_is_503_until_it_ends(
 
 
 async def test_a_request_cancelled_while_it_waits_for_the_lock_does_not_keep_it(
-    committed_service: Service,
+    committed_service: Service, lock_waits: LockWaits
 ) -> None:
     client = committed_service.client()
     async with committed_service.database.write() as writer:
         await writer.execute(text("SELECT 1"))
         request = asyncio.create_task(client.post("/api/v1/auth/register", json=NEWCOMER))
-        answered, _ = await asyncio.wait([request], timeout=0.2)
-        assert not answered
+        await blocked_or_done(lock_waits, request)
+        assert not request.done()
         request.cancel()
-    await asyncio.wait([request])
+    async with patience():
+        await asyncio.wait([request])
 
     response = await client.post("/api/v1/auth/register", json=NEWCOMER)
     assert response.status_code == 201
@@ -142,6 +154,15 @@ async def test_a_file_that_is_no_database_is_an_outage(own_url: str) -> None:
         assert (await client.get("/health/ready")).status_code == 503
         response = await client.post("/api/v1/auth/register", json=NEWCOMER)
         assert response.status_code == 503
+
+
+def trace_to(
+    statements: list[str],
+) -> Callable[[AsyncAdapt_aiosqlite_connection, object], None]:
+    def trace(connection: AsyncAdapt_aiosqlite_connection, _: object) -> None:
+        connection.run_async(lambda driver: driver.set_trace_callback(statements.append))
+
+    return trace
 
 
 def file_of(url: str) -> Path:
