@@ -49,12 +49,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if reports:
         terminalreporter.section("failures")
-    installations = set()
+    broken = set()
     for report in reports:
-        if report.when == "setup":
-            if report.longreprtext in installations:
-                continue  # it failed for each test of the combination
-            installations.add(report.longreprtext)
+        if report.when == "setup":  # a combination that cannot be installed fails in each test
+            cause = (dict(report.user_properties)["combination"], _reason(report))
+            if cause in broken:
+                continue
+            broken.add(cause)
         for where, why, command in _failures_of(report):
             terminalreporter.line(where, red=True)
             for line in (*why.splitlines(), f"$ {command}"):
@@ -72,9 +73,9 @@ def _failures_of(report: pytest.TestReport) -> list[Recorded]:
 
 def _reason(report: pytest.TestReport) -> str:
     """A tool sums up at the end of its output, an assertion says first what is wrong."""
-    text = report.longreprtext
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message.removeprefix("Failed: ") if crash else report.longreprtext
     if text.startswith("$ "):
         command, _, output = text.partition("\n")
-        return f"{command}\n{last_lines(output)}"
-    crash = getattr(report.longrepr, "reprcrash", None)
-    return first_lines(crash.message) if crash else last_lines(text)
+        return f"{command}\n{last_lines(output)}".rstrip()
+    return first_lines(text)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.failures import recorded
 from tests.suite import Failure, Outcome, run_suite
@@ -89,8 +91,9 @@ def test_order_of_all_tests_is_repeated() -> None:
     assert one == ["sqlite, seed 1: tests/test_it.py::test_one", "no", "pytest"]
 
 
-def test_failing_check_is_named_with_its_command(tmp_path: Path) -> None:
-    """Run as its user sees it: what pytest prints at the end."""
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_failing_check_is_named_with_its_command(tmp_path: Path, workers: str) -> None:
+    """Check what pytest prints at the end."""
     (tmp_path / "conftest.py").write_text(f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -106,7 +109,7 @@ def test_types(record_property):
     record_property("combination", "sqlite")
     pytest.fail("$ mypy\\napp.py:1: error\\nFound 1 error", pytrace=False)
 """)
-    command = (*PYTEST, "-c", os.devnull, f"--rootdir={tmp_path}", str(tmp_path))
+    command = (*PYTEST, workers, "-c", os.devnull, f"--rootdir={tmp_path}", str(tmp_path))
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     _, _, section = done.stdout.partition("= failures =")
     assert section.splitlines()[1:6] == [
