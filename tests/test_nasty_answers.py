@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT, Render
@@ -32,7 +32,12 @@ NASTY = st.one_of(
     st.tuples(st.just("project_slug"), TEXT | SLUG),
 )
 # The same examples on every run; no shrinking, which would render for minutes.
-QUICK = settings(deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+QUICK = settings(
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],  # the machine may be slow
+)
 
 
 def words(characters: str) -> st.SearchStrategy[str]:
