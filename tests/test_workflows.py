@@ -1,6 +1,7 @@
-"""Every step of both workflows runs, in a fresh clone.
+"""Every step of both workflows passes in a fresh clone.
 
-As the suites themselves run elsewhere, PYTEST_ADDOPTS has pytest do less. `--workflows` runs all.
+PYTEST_ADDOPTS makes pytest do little there, as other tests run the suites in full. `--workflows`
+runs them as the workflows do.
 """
 
 import shutil
@@ -36,10 +37,10 @@ def scripts_of(repository: Path) -> set[str]:
     return {step["run"] for step in steps if "run" in step}
 
 
-def test_own_workflow_passes(tmp_path: Path) -> None:
-    """On a Monday, when all of its jobs run."""
+def test_own_workflow_passes(workshop: Path, tmp_path: Path) -> None:
+    """Run it as scheduled, which is when every job is due."""
     origin = committed(copy_of_this_repository(tmp_path / "origin"))
-    environment = COLLECT | {"UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv")}
+    environment = COLLECT | {"UV_PROJECT_ENVIRONMENT": str(workshop / "own-venv")}
     choose = one_for_all("combination", "python")
     scripts = Workflow(origin, tmp_path / "clone", "schedule", choose, environment).run()
     assert set(scripts) == scripts_of(origin)
@@ -47,7 +48,7 @@ def test_own_workflow_passes(tmp_path: Path) -> None:
 
 @pytest.fixture
 def place(run: Run, project: Path, workshop: Path) -> Iterator[Path]:
-    """The project's folder, for another one: what is installed is installed for that path."""
+    """The project's path, free for a clone: the shared environment is installed for that path."""
     aside = project.rename(workshop / "aside")
     yield project
     shutil.rmtree(project, ignore_errors=True)
@@ -58,7 +59,7 @@ def test_rendered_workflow_passes(
     rendering: Path, place: Path, workshop: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     origin = shutil.copytree(rendering, tmp_path / "origin")
-    shutil.copy(workshop / "aside" / "uv.lock", origin)  # `uv run` wrote it, as for a user
+    shutil.copy(workshop / "aside" / "uv.lock", origin)  # users commit it, see their README
     shared = {name: environment[name] for name in ("MYPY_CACHE_DIR", "UV_PROJECT_ENVIRONMENT")}
     choose = one_for_all("python")
     scripts = Workflow(committed(origin), place, "push", choose, shared | RUN_ONE_TEST).run()
@@ -125,6 +126,7 @@ def test_failing_step_is_noticed(run_small: Callable[[str], list[str]], script: 
         ("id: say", "id: say\n        shell: sh"),
         ("on: push", "on: push\ndefaults: {}"),
         ("- name: Say", "- uses: docker/build-push-action@v6\n        with: {}\n      - name: Say"),
+        ("- name: Say", "- uses: actions/checkout@v7\n        with: {}\n      - name: Say"),
         ("echo ", "echo ${{ github.event_name }} "),
         ("word: $", "other: $"),
     ],

@@ -1,6 +1,6 @@
-"""`--workflows`: as on GitHub, with every suite in full, and the rendered one in each combination.
+"""`--workflows`: both workflows pass with every suite in full, the rendered one per combination.
 
-All on the Python that runs this; `uv run --python 3.13 pytest --workflows` tries another.
+They run on the Python that runs pytest: `uv run --python 3.13 pytest --workflows` tries another.
 """
 
 import shutil
@@ -11,9 +11,11 @@ from tests.installing import UV
 from tests.workflows import Workflow, committed, copy_of_this_repository, one_for_all
 
 
-def test_own_workflow_passes_for_a_pull_request(tmp_path: Path) -> None:
+def test_own_workflow_passes_for_a_pull_request(workshop: Path, tmp_path: Path) -> None:
     origin = committed(copy_of_this_repository(tmp_path / "origin"))
-    Workflow(origin, tmp_path / "clone", "pull_request", one_for_all("python")).run()
+    clone = workshop / "own-clone"
+    Workflow(origin, clone, "pull_request", one_for_all("python")).run()
+    shutil.rmtree(clone)
 
 
 def test_rendered_workflow_passes(rendering: Path, workshop: Path, tmp_path: Path) -> None:

@@ -18,22 +18,18 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.files import commit, git
+from tests import files
+from tests.files import git
 from tests.installing import UV, environment_of_uv
 
 ROOT = Path(__file__).parent.parent
 PATH = ".github/workflows/ci.yml"
-WORKFLOW_KEYS = {
-    "name",
-    True,
-    "permissions",
-    "concurrency",
-    "env",
-    "jobs",
-}  # YAML reads on: as True
+ON = True  # as YAML 1.1 reads the key `on`
+WORKFLOW_KEYS = {"name", ON, "permissions", "concurrency", "env", "jobs"}
 JOB_KEYS = {"name", "if", "needs", "runs-on", "timeout-minutes", "permissions", "continue-on-error"}
 JOB_KEYS |= {"strategy", "outputs", "env", "steps"}
 STEP_KEYS = {"name", "id", "uses", "with", "env", "run"}
+COMMIT = re.compile("[0-9a-f]{40}")
 # GitHub's default is `bash -e`; a failure inside a pipe should not go unnoticed here.
 BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")
 FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
@@ -102,15 +98,18 @@ class Workflow:
                     for key, value in level.get("env", {}).items()
                 }
             scripts.append(step["run"])
-            outputs, changes = self._run(f"{name}: {step['name']}", job, step["run"], variables)
+            outputs, changes = self._run(f"{name}: {step['name']}", step["run"], variables)
             environment |= changes
             contexts["steps"] |= {step["id"]: {"outputs": outputs}} if "id" in step else {}
         return {key: evaluate(value, contexts) for key, value in job.get("outputs", {}).items()}
 
     def _use(self, step: Values, contexts: Values) -> dict[str, str]:
         """Stand in for an action; return what it adds to the environment."""
-        options = {key: evaluate(str(value), contexts) for key, value in step["with"].items()}
-        match step["uses"].partition("@")[0], options:
+        options = {
+            key: evaluate(str(value), contexts) for key, value in step.get("with", {}).items()
+        }
+        action, _, commit = step["uses"].partition("@")
+        match action if COMMIT.fullmatch(commit) else "not pinned", options:
             case "actions/checkout", {"persist-credentials": "False", **others} if not others:
                 git(self.workspace, "clone", "--quiet", str(self.origin), ".")
                 return {}
@@ -128,7 +127,7 @@ class Workflow:
         return f"{tools}{os.pathsep}{runner_environment(self.workspace)['PATH']}"
 
     def _run(
-        self, title: str, job: Values, script: str, environment: dict[str, str]
+        self, title: str, script: str, environment: dict[str, str]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Return the step's outputs, and what it changes in the environment of later steps."""
         if "${{" in script:
@@ -147,7 +146,6 @@ class Workflow:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=60 * job["timeout-minutes"],
         )
         if ran.returncode:
             pytest.fail(f"{title}\n$ {script}\n{ran.stdout}", pytrace=False)
@@ -160,15 +158,15 @@ class Workflow:
 def committed(origin: Path) -> Path:
     """Make the folder a repository with one commit of all that it holds."""
     git(origin, "init", "--quiet")
-    commit(origin)
+    files.commit(origin)
     return origin
 
 
 def copy_of_this_repository(origin: Path) -> Path:
-    """Copy what git has, or would add: changes that are not committed yet are tested too."""
+    """Copy the files that git has or would add, so that uncommitted changes are tested too."""
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).exists():  # else deleted, and not committed yet
+        if (ROOT / name).exists():  # deleted in the working tree only
             (origin / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, origin / name)
     return origin
@@ -236,7 +234,7 @@ def _assignments(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-PLACE = re.compile(r"\$\{\{((?:(?!\}\}).)*)\}\}")
+PLACE = re.compile(r"\$\{\{((?:(?!\}\}).)*)\}\}", re.DOTALL)
 
 
 def evaluate(text: str, contexts: Values) -> Any:
@@ -255,7 +253,7 @@ def _text(value: Any) -> str:
 
 
 class Each(list[Any]):
-    """What `.*` leads to: a property of it is that property of each value."""
+    """The result of `.*`: a property of it is the list of that property of each value."""
 
 
 class Expression:
