@@ -12,12 +12,12 @@ from pathlib import Path
 
 from tests.combinations import VALID
 from tests.installing import UV, environment_of_uv
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 CALLERS = ("administrator", "anonymous")
 EXAMPLES = 30  # for each operation and phase
 SEED = 1
-SECONDS = 1800
 
 # With no optional part and with all of them: the switches have one answer, beside the database.
 CORNERS = [each for each in VALID if len(set(each.answers.values())) == 2]
@@ -50,6 +50,7 @@ def fuzz(
             *("--only-group=fuzz", "schemathesis", f"--config-file={ROOT}/tests/schemathesis.toml"),
             *("run", f"http://127.0.0.1:{port}/api/v1/openapi.json", "--no-color"),
             *(f"--max-examples={EXAMPLES}", f"--seed={SEED}", "--continue-on-failure"),
+            f"--request-timeout={PATIENCE}",
             *("--report=json", f"--report-json-path={report}"),
         ),
         cwd=folder,
@@ -67,7 +68,6 @@ def fuzz(
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=SECONDS,
     )
     if not report.exists():
         return Findings(0, 0, 1, done.stdout)

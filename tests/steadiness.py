@@ -18,6 +18,7 @@ SHORTEST_DEADLINE = 60  # seconds
 NEVER = 86_400  # a pause of a day is one that does not end
 REASON = re.compile(r"# Fires early without harm: \S")
 """A comment that permits a short interval: the test passes whenever it fires."""
+EXPLAIN = "lengthen it, or say `# Fires early without harm: ...`"
 
 DEADLINES = {"timeout": 0, "wait_for": 1}
 METHODS_WITH_DEADLINE = {"wait", "join"}
@@ -131,7 +132,7 @@ class Module:
             for first, name, value in _intervals(node):
                 line = value.lineno
                 if self._is_short(value) and not self._has_reason(first, line):
-                    yield line, f"{name} of {ast.unparse(value)}: it fires early on a slow machine"
+                    yield line, f"{name} of {ast.unparse(value)}: it may fire early; {EXPLAIN}"
 
     def _pauses(self, call: ast.Call) -> Iterator[tuple[int, str]]:
         if _name(call.func) != "sleep" or not call.args:
@@ -139,7 +140,7 @@ class Module:
         seconds = self.value(call.args[0])
         is_pause = _name(call.args[0]).isupper() if seconds is None else 0 < seconds < NEVER
         if is_pause:
-            yield call.lineno, f"{ast.unparse(call)}: wait for what it waits for"
+            yield call.lineno, f"{ast.unparse(call)}: wait for the event instead, see {HELPER}"
 
     def _deadlines(self, call: ast.Call) -> Iterator[tuple[int, str]]:
         name = _name(call.func)
@@ -150,7 +151,10 @@ class Module:
         if position is not None:
             values += call.args[position : position + 1]
         for value in filter(self._is_short, values):
-            yield value.lineno, f"{name}() within {ast.unparse(value)} s: be patient, see {HELPER}"
+            yield (
+                value.lineno,
+                f"{name}() within {ast.unparse(value)} s: a slow machine needs longer, see {HELPER}",
+            )
 
     def _is_short(self, node: ast.expr) -> bool:
         seconds = self.value(node)
