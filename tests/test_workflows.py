@@ -66,6 +66,7 @@ def test_rendered_workflow_passes(
     assert set(scripts) == scripts_of(origin)
 
 
+UNPINNED = "- uses: actions/checkout@v7\n        with: {persist-credentials: false}"
 SMALL = """
 name: Small
 on: push
@@ -126,10 +127,7 @@ def test_failing_step_is_noticed(run_small: Callable[[str], list[str]], script: 
         ("id: say", "id: say\n        shell: sh"),
         ("on: push", "on: push\ndefaults: {}"),
         ("- name: Say", "- uses: docker/build-push-action@v6\n        with: {}\n      - name: Say"),
-        (
-            "- name: Say",
-            "- uses: actions/checkout@v7\n        with: {persist-credentials: false}\n      - name: Say",
-        ),
+        ("- name: Say", f"{UNPINNED}\n      - name: Say"),
         ("echo ", "echo ${{ github.event_name }} "),
         ("word: $", "other: $"),
     ],
