@@ -151,10 +151,7 @@ class Module:
         if position is not None:
             values += call.args[position : position + 1]
         for value in filter(self._is_short, values):
-            yield (
-                value.lineno,
-                f"{name}() within {ast.unparse(value)} s: a slow machine needs longer, see {HELPER}",
-            )
+            yield value.lineno, f"{name}() within {ast.unparse(value)} s: too short, see {HELPER}"
 
     def _is_short(self, node: ast.expr) -> bool:
         seconds = self.value(node)
