@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import runpy
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,7 +39,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="write what these found into docs/")
 
 
+SWEEPER = pytest.StashKey[object]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # a worker belongs to the run that started it
+        sweeping = runpy.run_path(str(ROOT / "template/tests/sweeping.py"))
+        config.stash[SWEEPER] = sweeping["sweep_afterwards"]()
     config.pluginmanager.register(Table())
     config.pluginmanager.register(installing)
     config.pluginmanager.register(measurements)

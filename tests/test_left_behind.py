@@ -1,0 +1,98 @@
+"""What a run of a project's tests leaves behind, whichever signal ends it: nothing."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.combinations import VALID
+from tests.conftest import ROOT
+from tests.installing import Run
+from tests.running import processes_of
+from tests.waiting import eventually
+
+COMBINATIONS = [each for each in VALID if each.id == "postgres-redis-celery"]
+
+CONFTEST = """
+import pytest
+from sweeping import sweep_afterwards
+
+SWEEPER = pytest.StashKey()
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.stash[SWEEPER] = sweep_afterwards()
+"""
+DETACHED = """
+import subprocess, sys, tempfile, threading
+from pathlib import Path
+
+CHILD = "import threading; threading.Event().wait()"
+
+def test_hangs():
+    tempfile.mkdtemp()
+    subprocess.Popen((sys.executable, "-c", CHILD, str(Path.cwd())), start_new_session=True)
+    Path("begun").write_text(tempfile.gettempdir())
+    threading.Event().wait()
+"""
+HANGING = """
+import asyncio
+from pathlib import Path
+from tempfile import gettempdir
+
+from tests.celery_worker import Worker
+from tests.celery_worker import worker as worker
+from tests.celery_mailbox import mailbox as mailbox
+from tests.processes import serving
+from tests.service import Service
+
+
+async def test_hangs(committed_service: Service, worker: Worker) -> None:
+    settings = committed_service.settings
+    key = settings.SECRET_KEY.get_secret_value()
+    async with serving(DATABASE_URL=settings.DATABASE_URL, SECRET_KEY=key):
+        await worker.printed("ready")
+        Path("begun").write_text(gettempdir())
+        await asyncio.Event().wait()
+"""
+
+
+def end(process: subprocess.Popen[bytes], sent: signal.Signals, folder: Path) -> None:
+    """Send it to the run once its test hangs, and see that everything vanishes."""
+    begun = folder / "begun"
+    assert eventually(lambda: begun.exists() and begun.read_text() != "")
+    temporary = Path(begun.read_text())
+    begun.unlink()
+    assert temporary.exists()
+    process.send_signal(sent)
+    process.wait()
+    assert eventually(lambda: not processes_of(folder)), processes_of(folder)
+    assert eventually(lambda: not temporary.exists())
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_and_no_folder_outlives_an_interrupted_run(
+    sent: signal.Signals, tmp_path: Path
+) -> None:
+    for script in ("sweeping.py", "sweeper.py"):
+        shutil.copy(ROOT / "template/tests" / script, tmp_path)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_hangs.py").write_text(DETACHED)
+    command = (sys.executable, "-m", "pytest", "-q", "-n1", f"--rootdir={tmp_path}")
+    environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment) as process:
+        end(process, sent, tmp_path)
+
+
+def test_servers_and_workers_end_with_a_killed_run(
+    run: Run, project: Path, environment: dict[str, str], workshop: Path
+) -> None:
+    (project / "tests/test_hangs.py").write_text(HANGING)
+    command = ("python", "-m", "pytest", "-q", "-n1", "tests/test_hangs.py")
+    with subprocess.Popen(command, cwd=project, env=environment) as process:
+        end(process, signal.SIGKILL, project)
+    assert eventually(lambda: not processes_of(workshop))
