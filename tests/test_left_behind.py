@@ -91,8 +91,10 @@ def test_no_process_and_no_folder_outlives_an_interrupted_run(
 def test_servers_and_workers_end_with_a_killed_run(
     run: Run, project: Path, environment: dict[str, str], workshop: Path
 ) -> None:
-    (project / "tests/test_hangs.py").write_text(HANGING)
-    command = ("python", "-m", "pytest", "-q", "-n1", "tests/test_hangs.py")
+    hanging = project / "tests/test_hangs.py"
+    hanging.write_text(HANGING)
+    command = ("python", "-m", "pytest", "-q", "-n1", hanging)
     with subprocess.Popen(command, cwd=project, env=environment) as process:
         end(process, signal.SIGKILL, project)
+    hanging.unlink()
     assert eventually(lambda: not processes_of(workshop))
