@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.config import Settings
 from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase
-from app.realtime import redis, redis_channel
+from app.realtime import redis, redis_channel, redis_roster
 from app.realtime.hub import Hub
 from app.realtime.redis import RedisBroker
 from app.realtime.start import start_hub
@@ -22,8 +22,10 @@ from tests.waiting import NEVER, PATIENCE, PAUSE, eventually
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """No slow machine is taken for a Redis that hangs, or for a process that has died."""
     monkeypatch.setattr(redis_channel, "PONG_SECONDS", PATIENCE)
+    # Fires early without harm: it is one more attempt.
     monkeypatch.setattr(redis_channel, "RETRY_SECONDS", PAUSE)
     monkeypatch.setattr(redis, "CATCH_UP_SECONDS", NEVER)
+    monkeypatch.setattr(redis_roster, "EXPIRY_SECONDS", int(NEVER))
 
 
 @asynccontextmanager

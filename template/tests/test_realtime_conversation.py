@@ -151,6 +151,7 @@ async def test_a_client_that_takes_nothing_for_long_is_given_up(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(conversation, "time", clock)
+    # Fires early without harm: the closing frame is never taken.
     monkeypatch.setattr(conversation, "CLOSE_SECONDS", PAUSE)
     connection.drains.clear()
 

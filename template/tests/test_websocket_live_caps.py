@@ -84,6 +84,7 @@ async def test_handshakes_count_against_the_quota_of_an_address(own_url: str) ->
 
 
 async def test_without_the_database_nobody_is_let_in_but_asked_to_come_again(own_url: str) -> None:
+    # Fires early without harm: only the refused handshake waits for a connection.
     pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": PAUSE}
     async with open_room(settings_for(own_url, **pool)) as room:
         token = await room.token(room.owner)

@@ -13,6 +13,7 @@ from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import Membership, Organization, Project, User, UserSession
 from app.realtime import access
+from app.services import auth
 from tests.conftest import settings_for
 from tests.factories import make_api_key
 from tests.logins import later
@@ -24,6 +25,7 @@ from tests.websocket_server import open_room
 @pytest.fixture
 async def watchful(own_url: str) -> AsyncGenerator[Room]:
     pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
+    # Fires early without harm: it is one more check.
     settings = settings_for(own_url, WEBSOCKET_RECHECK_SECONDS=1, **pool)
     async with open_room(settings) as room:
         yield room
@@ -84,6 +86,7 @@ async def test_nobody_is_thrown_out_because_the_database_is_busy(
     async with watchful.enter(watchful.owner) as visitor:
         async with watchful.service.database.engine.connect():
             with monkeypatch.context() as patch, capture_logs() as log:
+                # Fires early without harm: no check can succeed while the test has the connection.
                 patch.setattr(access, "CHECK_SECONDS", PAUSE)
                 await eventually(lambda: "access_not_checked" in [each["event"] for each in log])
         await visitor.goes_on()
@@ -107,8 +110,9 @@ async def test_while_no_check_is_answered_nobody_waits_for_long(
             watchful.enter(watchful.owner) as visitor,
         ):
             with monkeypatch.context() as patch:
+                # Fires early without harm: no check is answered.
                 patch.setattr(access, "CHECK_SECONDS", PAUSE)
-                patch.setattr(access, "_find_membership", hang)
+                patch.setattr(auth, "get_caller", hang)
                 async with patience():
                     answers = await asyncio.gather(*(watchful.refusal(token) for _ in range(9)))
                 assert {answer.status_code for answer in answers} == {503}

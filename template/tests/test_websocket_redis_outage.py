@@ -6,7 +6,6 @@ from asyncio import TaskGroup
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import count
 from uuid import uuid4
 
 from websockets.exceptions import ConnectionClosed
@@ -14,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from app.models import User
 from tests.redis_server import open_redis_server
 from tests.service import Service
-from tests.waiting import PAUSE, eventually
+from tests.waiting import eventually
 from tests.websocket_process import make_room_between, serve_twice
 from tests.websocket_room import Room
 from tests.websocket_visitor import Visitor
@@ -81,9 +80,8 @@ class Chat:
                         self.gone.add(event["user_id"])
 
     async def talk(self) -> None:
-        for number in count():
-            await self.visitor.say(f"{number}")
-            await asyncio.sleep(PAUSE)
+        while True:
+            await self.reaches(self)
 
     async def reaches(self, *others: "Chat") -> None:
         """Says something new until all of them have heard it."""
