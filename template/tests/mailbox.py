@@ -11,6 +11,11 @@ from typing import Any
 from aiosmtpd.handlers import AsyncMessage
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from app.services import email
+from tests.waiting import PATIENCE
+
+email.TIMEOUT_SECONDS = int(PATIENCE)  # a slow machine is no outage of the mail server
+
 HOST = "127.0.0.1"
 USERNAME = "postmaster"
 PASSWORD = "Letter-Box-9!"

@@ -14,6 +14,7 @@ from app.core.clock import utc_now
 from app.core.tokens import hash_token, new_api_key
 from app.models import ApiKey, AuditEvent, User
 from app.services import api_key as api_keys
+from tests.clock import clock as clock
 from tests.factories import make_admin, make_api_key, make_organization, make_user
 from tests.logins import later
 from tests.problems import assert_problem
@@ -96,6 +97,7 @@ async def test_an_unknown_a_revoked_and_an_expired_key_are_refused_alike(
     assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
+@pytest.mark.usefixtures("clock")
 async def test_a_key_expires(service: Service, signed_in: AsyncClient) -> None:
     tomorrow = utc_now() + timedelta(days=1)
     key = (await create(signed_in, expires_at=tomorrow.isoformat()))["key"]

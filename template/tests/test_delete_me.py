@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.passwords import Passwords
 from app.core.roles import MemberRole
 from app.models import User
+from tests.clock import clock as clock
 from tests.factories import (
     PASSWORD,
     add_member,
@@ -116,6 +117,7 @@ async def test_memberships_and_keys_end_too(
     assert (await service.client(secret).get(ME)).status_code == 401
 
 
+@pytest.mark.usefixtures("clock")
 async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
         async with service.database.write() as session:

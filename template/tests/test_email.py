@@ -1,10 +1,10 @@
 import traceback
 from collections.abc import AsyncGenerator, Callable
-from datetime import timedelta
 from typing import Any
 
 import aiosmtplib
 import pytest
+from time_machine import Traveller
 
 from app.core.clock import utc_now
 from app.core.config import Settings
@@ -12,6 +12,7 @@ from app.core.logging import setup_logging
 from app.services import email
 from app.services.email import Undelivered
 from tests import mailbox as server
+from tests.clock import clock as clock
 from tests.conftest import settings_for
 from tests.mailbox import Mailbox, open_mailbox, text
 
@@ -55,13 +56,13 @@ async def test_the_welcome_mail_has_a_text_and_an_html_part(
 
 
 async def test_a_mail_names_its_job_and_its_time(
-    mailbox: Mailbox, settings_with: Callable[..., Settings]
+    mailbox: Mailbox, settings_with: Callable[..., Settings], clock: Traveller
 ) -> None:
     await welcome(settings_with(**mailbox.settings, MAIL_FROM="hello@acme.example"))
 
     [mail] = mailbox.mails
     assert mail["Message-ID"] == "<job-1@acme.example>"
-    assert abs(mail["Date"].datetime - utc_now()) < timedelta(minutes=1)
+    assert mail["Date"].datetime == utc_now().replace(microsecond=0)
     assert mail["Auto-Submitted"] == "auto-generated"
 
 

@@ -3,6 +3,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import User
+from tests.clock import clock as clock
 from tests.factories import PASSWORD, make_user
 from tests.limited import running_limited
 from tests.logins import later, log_in, status_of_me
@@ -122,6 +123,7 @@ async def test_a_new_password_voids_a_change_that_waits(
     assert (await confirm(client, outbox)).status_code == 400
 
 
+@pytest.mark.usefixtures("clock")
 async def test_an_account_writes_to_few_addresses(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
         async with service.database.write() as session:
@@ -136,6 +138,7 @@ async def test_an_account_writes_to_few_addresses(own_url: str) -> None:
     assert [answer.status_code for answer in answers] == [202, 202, 429]
 
 
+@pytest.mark.usefixtures("clock")
 async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
         async with service.database.write() as session:

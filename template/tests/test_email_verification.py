@@ -4,6 +4,7 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tests.clock import clock as clock
 from tests.conftest import settings_for
 from tests.factories import PASSWORD, make_admin, make_user
 from tests.limited import running_limited
@@ -79,6 +80,7 @@ async def test_another_mail_can_be_asked_for(
     assert len(outbox) == 1  # nothing is left to verify
 
 
+@pytest.mark.usefixtures("clock")
 async def test_an_address_gets_few_mails(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
         async with service.database.write() as session:

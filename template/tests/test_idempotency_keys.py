@@ -17,6 +17,7 @@ from app.core.errors import KeyReused
 from app.models import IdempotencyKey
 from app.services import idempotency
 from app.services.idempotency import PURGED_AT_ONCE, KeyedRequest
+from tests.clock import clock as clock
 from tests.factories import PASSWORD
 from tests.problems import assert_problem
 from tests.service import Service, add_route
@@ -61,6 +62,7 @@ async def test_any_other_key_will_do(client: AsyncClient, key: str) -> None:
     assert [answer.status_code for answer in answers] == [201, 201]
 
 
+@pytest.mark.usefixtures("clock")
 async def test_a_key_is_free_again_when_it_has_expired(
     client: AsyncClient, session: AsyncSession, settings: Settings
 ) -> None:

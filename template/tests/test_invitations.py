@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import invitation as invitations
+from tests.clock import clock as clock
 from tests.factories import make_invitation, make_member, make_organization, make_user
 from tests.limited import running_limited
 from tests.logins import later
@@ -161,6 +162,7 @@ async def invite_and_revoke(client: AsyncClient, body: dict[str, str]) -> int:
     return response.status_code
 
 
+@pytest.mark.usefixtures("clock")
 async def test_nobody_is_flooded_with_invitations(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
         async with service.database.write() as session:
@@ -174,6 +176,7 @@ async def test_nobody_is_flooded_with_invitations(own_url: str) -> None:
     assert len(outbox) == 2
 
 
+@pytest.mark.usefixtures("clock")
 async def test_an_organization_writes_to_few_strangers(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_INVITATION="2/day") as service:
         async with service.database.write() as session:

@@ -1,22 +1,18 @@
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 import pytest
 from httpx import AsyncClient, Response
-from time_machine import Traveller, travel
+from time_machine import Traveller
 
 from app.models import User
+from tests.clock import clock as clock
 from tests.factories import PASSWORD, make_user
 from tests.limited import running_limited
 from tests.service import Service
 
-
-@pytest.fixture(autouse=True)
-def clock() -> Generator[Traveller]:
-    """Stands still, ten minutes before the next quarter of an hour."""
-    with travel(datetime(2030, 1, 1, 0, 5, 0, 1, UTC), tick=False) as clock:
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

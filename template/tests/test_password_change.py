@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.passwords import Passwords
 from app.models import User
+from tests.clock import clock as clock
 from tests.factories import PASSWORD, make_user
 from tests.limited import running_limited
 from tests.logins import Pair, log_in, refresh, status_of_me
@@ -93,6 +94,7 @@ async def test_a_mail_for_a_new_password_is_void_then(
     assert (await client.post("/api/v1/auth/reset-password", json=body)).status_code == 400
 
 
+@pytest.mark.usefixtures("clock")
 async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
         async with service.database.write() as session:

@@ -9,6 +9,7 @@ from app.core.clock import utc_now
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
 from app.services import one_time_token as one_time_tokens
+from tests.clock import clock as clock
 from tests.factories import PASSWORD, make_api_key, make_user
 from tests.limited import running_limited
 from tests.logins import later, log_in, refresh, status_of_me
@@ -105,6 +106,7 @@ async def test_one_reset_voids_all_other_tokens(
     assert (await reset(client, first)).status_code == 400
 
 
+@pytest.mark.usefixtures("clock")
 async def test_a_token_expires(
     service: Service, client: AsyncClient, user: User, outbox: Outbox
 ) -> None:
@@ -216,6 +218,7 @@ async def test_the_token_itself_is_stored_nowhere(
     assert row.expires_at - row.created_at <= timedelta(minutes=31)
 
 
+@pytest.mark.usefixtures("clock")
 async def test_an_address_gets_few_mails(own_url: str) -> None:
     async with (
         running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service,
@@ -235,6 +238,7 @@ async def test_an_address_gets_few_mails(own_url: str) -> None:
     assert len(outbox) == 2
 
 
+@pytest.mark.usefixtures("clock")
 async def test_tokens_are_tried_only_so_often_from_an_address(own_url: str) -> None:
     limits = {"RATE_LIMIT_ADDRESSES": True, "RATE_LIMIT_TOKEN": "2/minute"}
     async with running_limited(own_url, **limits) as service, service.client() as client:

@@ -117,6 +117,6 @@ async def test_cancelled_requests_leave_no_transaction_open(committed_service: S
             " AND state LIKE 'idle in transaction%'"
         )
         async with committed_service.database.read() as session:
-            return await session.scalar(idle) == 0
+            return not await session.scalar(idle)
 
     await eventually(none_is_open)

@@ -1,16 +1,19 @@
-from collections.abc import AsyncGenerator, Generator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 import pytest
 from httpx import ASGITransport, AsyncClient
-from time_machine import Traveller, travel
+from time_machine import Traveller
 
 from app.core.config import Settings, SettingsError
 from app.models import User
+from tests.clock import clock as clock
 from tests.conftest import settings_for
 from tests.factories import make_api_key, make_user
 from tests.limited import running_limited
 from tests.service import Service
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 LOGIN = "/api/v1/auth/login"
 ME = "/api/v1/users/me"
@@ -23,13 +26,6 @@ SMALL = {
     "RATE_LIMIT_REFRESH": "4/minute",
     "RATE_LIMIT_REGISTER": "2/hour",
 }
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Generator[Traveller]:
-    """Stands still, five minutes after an hour's window began."""
-    with travel(datetime(2030, 1, 1, 0, 5, 0, 1, UTC), tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -5,10 +5,13 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import User
+from tests.clock import clock as clock
 from tests.factories import PASSWORD, make_user
 from tests.logins import Pair, later, log_in, refresh, status_of_me
 from tests.problems import assert_problem
 from tests.service import Service
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 LOGOUT_ALL = "/api/v1/auth/logout-all"
 SESSIONS = "/api/v1/users/me/sessions"

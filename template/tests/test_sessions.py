@@ -8,10 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import utc_now
 from app.core.tokens import LEEWAY_SECONDS
 from app.models import RefreshToken, User
+from tests.clock import clock as clock
 from tests.conftest import settings_for
 from tests.factories import make_user
 from tests.logins import Pair, later, log_in, refresh, status_of_me
 from tests.service import Service, running_with
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 LOGOUT = "/api/v1/auth/logout"
 

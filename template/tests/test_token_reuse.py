@@ -5,10 +5,13 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import User
+from tests.clock import clock as clock
 from tests.conftest import settings_for
 from tests.factories import make_user
 from tests.logins import Pair, later, log_in, refresh, status_of_me
 from tests.service import Service, running_with
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
