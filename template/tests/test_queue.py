@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from app.core.errors import Unavailable
 from app.tasks import queue as module
 from app.tasks.queue import OUTAGE_TRIES, TRIES, Task, TaskQueue
+from tests.waiting import patience
 
 
 @pytest.fixture
@@ -124,7 +125,8 @@ async def test_a_task_that_cannot_wait_any_longer_is_logged(
     monkeypatch.setattr(module, "sleep", wait_forever)
     with capture_logs() as log:
         doing = asyncio.create_task(do(Work(failures=1), "value"))
-        await waiting.wait()
+        async with patience():
+            await waiting.wait()
         doing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await doing

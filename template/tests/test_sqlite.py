@@ -10,14 +10,13 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core.config import SettingsError
 from app.db import sqlite
-from app.db.sqlite import BUSY_TIMEOUT_SECONDS
 from tests.conftest import settings_for
 from tests.databases import LockWaits
 from tests.factories import make_user
 from tests.races import blocked_or_done
 from tests.races import lock_waits as lock_waits
 from tests.service import Service, running_with
-from tests.waiting import eventually, patience
+from tests.waiting import PATIENCE, eventually, patience
 
 NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
@@ -30,13 +29,13 @@ def test_a_database_in_memory_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 5000)]
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", int(PATIENCE) * 1000)],
 )
 async def test_every_connection_is_prepared_for_a_server(
-    own_url: str, monkeypatch: pytest.MonkeyPatch, pragma: str, value: str | int
+    service: Service, pragma: str, value: str | int
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", BUSY_TIMEOUT_SECONDS)
-    async with running_with(settings_for(own_url)) as service, service.database.read() as session:
+    async with service.database.read() as session:
         assert await session.scalar(text(f"PRAGMA {pragma}")) == value
 
 
