@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 HELPER = "tests/waiting.py"
+SWEEPER = "tests/sweeper.py"  # works when the tests are over
 SHORTEST_DEADLINE = 60  # seconds
 NEVER = 86_400  # a pause of a day is one that does not end
 REASON = re.compile(r"# Fires early without harm: \S")
@@ -38,7 +39,7 @@ def findings(root: Path) -> list[str]:
     return [
         f"{path.as_posix()}:{line}: {what}"
         for path in paths
-        if path.as_posix() != HELPER
+        if path.as_posix() not in {HELPER, SWEEPER}
         for line, what in sorted(Module(code, (root / path).read_text("utf-8")).findings())
     ]
 
