@@ -114,7 +114,12 @@ async def test_a_pickled_message_is_refused(worker: Worker, tmp_path: Path) -> N
     pickled = pickle.dumps(([Bomb()], {}, {}))
     await asyncio.to_thread(send_pickled, celery, pickled)
 
-    await eventually(lambda: exploded.exists() or "pickle" in worker.log.read_text())
+    def decided() -> bool:
+        log = worker.log.read_text()
+        assert worker.process.returncode is None, log
+        return "Refusing to deserialize" in log or exploded.exists()
+
+    await eventually(decided)
     assert not exploded.exists()
     assert await worker.reported(await worker.publish(celery_tasks.count_users))
 
