@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 HELPER = "tests/waiting.py"
-SWEEPER = "tests/sweeper.py"  # works when the tests are over
+SWEEPER = "tests/sweeping.py"  # works when the tests are over
 SHORTEST_DEADLINE = 60  # seconds
 NEVER = 86_400  # a pause of a day is one that does not end
 REASON = re.compile(r"# Fires early without harm: \S")

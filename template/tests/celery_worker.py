@@ -26,7 +26,12 @@ from tests.waiting import PATIENCE
 
 def settings_of_its_own(database_url: str, **overrides: Any) -> Settings:
     """Its queue is no other's, even on a server that all tests share."""
-    return settings_for(database_url, JWT_ISSUER=f"test-{uuid4()}", **overrides)
+    own = {
+        "JWT_ISSUER": f"test-{uuid4()}",
+        "TASK_REDELIVERY_SECONDS": 7200,
+        "TASK_TIME_LIMIT": 3600,
+    }
+    return settings_for(database_url, **own | overrides)
 
 
 @dataclass

@@ -12,6 +12,7 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +28,9 @@ from tests.ports import reserved_port
 from tests.waiting import PATIENCE, eventually, patience
 
 CONTEXT = get_context("forkserver") if sys.platform == "linux" else get_context("spawn")
-CONTEXT.set_forkserver_preload(["app.main", "app.cli.database", "app.cli.project", "uvicorn"])
+CONTEXT.set_forkserver_preload(
+    ["app.main", "app.cli.database", "app.cli.project", "tests.conftest", "uvicorn"]
+)
 
 
 class Process(Protocol):
@@ -97,6 +100,7 @@ def _run(
     function: Callable[..., None],
     arguments: tuple[str, ...],
 ) -> None:
+    import_module("tests.conftest")  # what it changes for all tests holds here too
     os.setpgid(0, 0)
     os.environ.clear()
     os.environ.update(environment)
@@ -147,13 +151,13 @@ async def running(
 
 
 @asynccontextmanager
-async def serving(**environment: str) -> AsyncGenerator[tuple[Forked, AsyncClient]]:
+async def serving(
+    run: Callable[..., None] = run_command, /, **environment: str
+) -> AsyncGenerator[tuple[Forked, AsyncClient]]:
     """Yield `serve` in one forked process, and a client for it, as soon as it answers."""
     with TemporaryDirectory() as folder, reserved_port() as port:
         options = ("--host", "127.0.0.1", "--port", str(port))
-        process = Forked(
-            Path(folder, "log"), run_command, "serve", *options, WORKERS="1", **environment
-        )
+        process = Forked(Path(folder, "log"), run, "serve", *options, WORKERS="1", **environment)
         async with _answering(process, port) as client:
             yield process, client
 

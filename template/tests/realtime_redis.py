@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core import redis as client
 from app.core.config import Settings
 from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase
@@ -14,6 +15,7 @@ from app.realtime import redis, redis_channel, redis_roster
 from app.realtime.hub import Hub
 from app.realtime.redis import RedisBroker
 from app.realtime.start import start_hub
+from tests import websocket_process
 from tests.realtime import join, say, texts
 from tests.waiting import NEVER, PATIENCE, PAUSE, eventually
 
@@ -26,6 +28,14 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_channel, "RETRY_SECONDS", PAUSE)
     monkeypatch.setattr(redis, "CATCH_UP_SECONDS", NEVER)
     monkeypatch.setattr(redis_roster, "EXPIRY_SECONDS", int(NEVER))
+
+
+def run_unhurried(*arguments: str) -> None:
+    """Run a command in a process of its own, which waits for Redis as long as it is slow."""
+    client.TIMEOUT_SECONDS = client.WAIT_SECONDS = redis.WAIT_SECONDS = int(PATIENCE)
+    redis_channel.PONG_SECONDS = int(PATIENCE)
+    redis.CATCH_UP_SECONDS = redis_roster.EXPIRY_SECONDS = int(NEVER)
+    websocket_process.run_unhurried(*arguments)
 
 
 @asynccontextmanager

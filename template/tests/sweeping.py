@@ -1,20 +1,31 @@
-"""Nothing outlives a run of the tests, however it ends: no process and no temporary folder."""
+"""Nothing outlives a run of the tests, however it ends: no process and no temporary folder.
+
+Run as a script, this waits until its standard input is closed. Then it kills every process that was
+started with its argument, a folder, in TMPDIR, and deletes the folder. Where there is no /proc, it
+finds no process.
+"""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-SWEEPER = Path(__file__).with_name("sweeper.py")
+KEEPER = b"_keeper.py"  # stops its server by itself, now that the users of the server are gone
+KEEPER_SECONDS = 60
+PAUSE = 0.05
 
 
 def sweep_afterwards() -> subprocess.Popen[bytes]:
     """Give the run a folder for temporary files, and start what cleans up when we have ended."""
     folder = tempfile.mkdtemp(prefix="tests-")
-    os.chmod(folder, 0o711)  # a server may run as another account
+    Path(folder).chmod(0o711)  # a server may run as another account
     sweeper = subprocess.Popen(
-        (sys.executable, "-I", SWEEPER, folder),
+        (sys.executable, "-I", __file__, folder),
         stdin=subprocess.PIPE,  # closed when we end, in whatever way
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -24,3 +35,42 @@ def sweep_afterwards() -> subprocess.Popen[bytes]:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     return sweeper
+
+
+def sweep(folder: str) -> None:
+    deadline = time.monotonic() + KEEPER_SECONDS
+    while _kill(folder, lambda command: KEEPER not in command) or (
+        _processes(folder) and time.monotonic() < deadline
+    ):
+        time.sleep(PAUSE)
+    while _kill(folder, bool):
+        time.sleep(PAUSE)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill(folder: str, chosen: Callable[[bytes], bool]) -> bool:
+    """Whether there was one to kill; it is chosen by its command line."""
+    processes = [process for process, command in _processes(folder) if chosen(command)]
+    for process in processes:
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return bool(processes)
+
+
+def _processes(folder: str) -> list[tuple[int, bytes]]:
+    """The processes of the run, with their command lines."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"\0TMPDIR={folder}".encode() in b"\0" + (process / "environ").read_bytes():
+                found.append((int(process.name), (process / "cmdline").read_bytes()))
+        except OSError:  # it has ended, or belongs to somebody else
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdin.read()
+    sweep(sys.argv[1])

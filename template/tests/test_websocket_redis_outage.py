@@ -11,6 +11,7 @@ from uuid import uuid4
 from websockets.exceptions import ConnectionClosed
 
 from app.models import User
+from tests.realtime_redis import run_unhurried
 from tests.redis_server import open_redis_server
 from tests.service import Service
 from tests.waiting import eventually
@@ -21,7 +22,7 @@ from tests.websocket_visitor import Visitor
 
 async def test_rooms_survive_the_death_of_redis(committed_service: Service) -> None:
     with open_redis_server() as redis:
-        async with serve_twice(committed_service, REDIS_URL=redis.url) as pair:
+        async with serve_twice(committed_service, run_unhurried, REDIS_URL=redis.url) as pair:
             here, there = await make_room_between(committed_service, *pair)
             bob = await here.member()
             async with (
@@ -50,7 +51,9 @@ async def test_a_right_taken_away_without_redis_ends_when_it_is_back(
 ) -> None:
     slow = {"WEBSOCKET_RECHECK_SECONDS": "3600"}
     with open_redis_server() as redis:
-        async with serve_twice(committed_service, REDIS_URL=redis.url, **slow) as pair:
+        async with serve_twice(
+            committed_service, run_unhurried, REDIS_URL=redis.url, **slow
+        ) as pair:
             here, _ = await make_room_between(committed_service, *pair)
             token = await here.token(here.owner)
             async with here.enter(here.owner, token=token) as visitor:

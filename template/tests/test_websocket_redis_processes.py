@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import settings_for
 from tests.databases import Databases
+from tests.realtime_redis import run_unhurried
 from tests.service import Service, running_with
 from tests.websocket_process import Serving, make_room_between, serve_twice
 
@@ -21,7 +22,7 @@ async def service(databases: Databases, migrated: str) -> AsyncGenerator[Service
 
 @pytest.fixture(scope="module")
 async def pair(service: Service) -> AsyncGenerator[Pair]:
-    async with serve_twice(service) as pair:
+    async with serve_twice(service, run_unhurried) as pair:
         yield pair
 
 

@@ -1,17 +1,19 @@
 """Rooms in processes of their own, started by `serve` on the database of a service in this one."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from httpx import AsyncClient
 
+from app.cli import server
 from tests.command_line import KEY
-from tests.processes import Forked, serving
+from tests.processes import Forked, run_command, serving
 from tests.service import Service
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from tests.websocket_room import Room, make_room
+from tests.websocket_server import unhurried
 
 
 @dataclass
@@ -41,25 +43,36 @@ class Serving:
         await eventually(is_there)
 
 
+def run_unhurried(*arguments: str) -> None:
+    """Run a command in a process of its own, whose time limits no slow machine exceeds."""
+    server.GRACE_SECONDS = int(PATIENCE)
+    with unhurried():
+        run_command(*arguments)
+
+
 @asynccontextmanager
-async def serve(service: Service, **environment: str) -> AsyncGenerator[Serving]:
+async def serve(
+    service: Service, run: Callable[..., None] = run_unhurried, /, **environment: str
+) -> AsyncGenerator[Serving]:
     usual = {
+        "DATABASE_POOL_TIMEOUT": "60",
         "DATABASE_URL": service.settings.DATABASE_URL,
         "ENVIRONMENT": "development",
         "SECRET_KEY": KEY,
+        "WEBSOCKET_PING_SECONDS": "300",
     }
-    async with serving(**usual | environment) as (process, client):
+    async with serving(run, **usual | environment) as (process, client):
         yield Serving(process, client)
 
 
 @asynccontextmanager
 async def serve_twice(
-    service: Service, **environment: str
+    service: Service, run: Callable[..., None] = run_unhurried, /, **environment: str
 ) -> AsyncGenerator[tuple[Serving, Serving]]:
     """Two processes, started side by side."""
     async with AsyncExitStack() as stack:
         one, two = await asyncio.gather(
-            *(stack.enter_async_context(serve(service, **environment)) for _ in range(2))
+            *(stack.enter_async_context(serve(service, run, **environment)) for _ in range(2))
         )
         yield one, two
 
