@@ -15,6 +15,7 @@ SECONDS = 1800  # a mutation may make a test hang
 BY_ID = {each.id: each for each in VALID}
 # Celery would not start for root with pickle; here it is a test that should say no.
 FORCED = {"C_FORCE_ROOT": "true"}
+IMPATIENT = {"TEST_PATIENCE": "30"}  # a test that waits for what the mutation prevents
 PYTEST = ("python", "-m", "pytest", "-x", "-q", "-n0", "--no-header", "-p", "no:cacheprovider")
 
 
@@ -59,7 +60,7 @@ def test_a_rule_that_is_taken_away_is_missed(
         done = subprocess.run(
             (*PYTEST, *mutation.test_files),
             cwd=project,
-            env=environment | FORCED,
+            env=environment | FORCED | IMPATIENT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -1,13 +1,14 @@
 """Waiting for events. No test's outcome depends on how fast the machine is."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
-PATIENCE = 180.0
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "180"))
 """Seconds after which a test gives up. Only a test that is about to fail waits this long."""
 NEVER = 86_400.0
 """An interval, in seconds, that does not pass during a test."""

@@ -61,6 +61,20 @@ INVITATIONS = [
         """        .execution_options(populate_existing=True)""",
         "test_invitation_races",
         ALL,
+        also=(
+            (
+                """    try:
+        await lock_organization(session, organization_id)
+    except NotFound:
+        return None
+    return await session.scalar(
+        select(Invitation)
+""",
+                """    return await session.scalar(
+        select(Invitation)
+""",
+            ),
+        ),
     ),
     Mutation(
         "an organization invites as many as it likes",
