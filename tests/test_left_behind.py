@@ -13,7 +13,7 @@ from tests.combinations import VALID
 from tests.conftest import ROOT
 from tests.installing import Run
 from tests.running import processes_of
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 COMBINATIONS = [each for each in VALID if each.id == "postgres-redis-celery"]
 
@@ -38,6 +38,12 @@ def test_hangs():
     subprocess.Popen((sys.executable, "-c", CHILD, str(Path.cwd())), start_new_session=True)
     Path("begun").write_text(tempfile.gettempdir())
     threading.Event().wait()
+"""
+# What is started in the background may have been told to ignore Ctrl-C.
+PYTEST = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main())
 """
 HANGING = """
 import asyncio
@@ -69,7 +75,7 @@ def end(process: subprocess.Popen[bytes], sent: signal.Signals, folder: Path) ->
     begun.unlink()
     assert temporary.exists()
     process.send_signal(sent)
-    process.wait()
+    process.wait(PATIENCE)
     assert eventually(lambda: not processes_of(folder)), processes_of(folder)
     assert eventually(lambda: not temporary.exists())
 
@@ -81,7 +87,7 @@ def test_no_process_and_no_folder_outlives_an_interrupted_run(
     shutil.copy(ROOT / "template/tests/sweeping.py", tmp_path)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_hangs.py").write_text(DETACHED)
-    command = (sys.executable, "-m", "pytest", "-q", "-n1", f"--rootdir={tmp_path}")
+    command = (sys.executable, "-c", PYTEST, "-q", "-n1", f"--rootdir={tmp_path}")
     environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
     with subprocess.Popen(command, cwd=tmp_path, env=environment) as process:
         end(process, sent, tmp_path)

@@ -1,8 +1,8 @@
 """The service under test, and the clients that call it."""
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ Operations = dict[str, dict[str, Any]]
 ANNOUNCED: dict[str, list[tuple[re.Pattern[str], Operations]]] = {}
 """The paths of the OpenAPI document, by its prefix: nothing else differs, and it takes a while."""
 IDLE: list[FastAPI] = []
-"""Applications that have ended, to be started anew: to make one takes longer."""
+"""Applications that have ended, to be started again."""
 
 
 @dataclass
@@ -115,12 +115,21 @@ async def running(app: FastAPI) -> AsyncGenerator[Service]:
     app.router.routes[:] = routes
 
 
-@asynccontextmanager
-async def running_with(settings: Settings) -> AsyncGenerator[Service]:
-    """A service with these settings, but for those that `create_app` reads: hosts, origins,
-    documentation, sizes and hashing."""
+@contextmanager
+def application(settings: Settings) -> Iterator[FastAPI]:
+    """Yield an application that may have run before, because a new one takes longer to make.
+
+    It has these settings, but for those that `create_app` reads: hosts, origins, documentation,
+    sizes and hashing.
+    """
     app = IDLE.pop() if IDLE else create_app(settings)
     app.state.settings = settings
-    async with running(app) as service:
-        yield service
+    yield app
     IDLE.append(app)
+
+
+@asynccontextmanager
+async def running_with(settings: Settings) -> AsyncGenerator[Service]:
+    with application(settings) as app:
+        async with running(app) as service:
+            yield service

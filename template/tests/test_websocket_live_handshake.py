@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from app.core.clock import utc_now
+from app.main import create_app
 from app.models import Organization, User
 from tests.conftest import settings_for
 from tests.factories import make_organization, make_project
@@ -128,7 +129,8 @@ async def test_elsewhere_there_is_no_room(room: Room) -> None:
 
 
 async def test_another_host_name_is_refused(own_url: str) -> None:
-    async with open_room(settings_for(own_url, ALLOWED_HOSTS="127.0.0.1")) as room:
+    settings = settings_for(own_url, ALLOWED_HOSTS="127.0.0.1")
+    async with open_room(settings, create_app(settings)) as room:
         host, port = room.address.split(":")
         url = f"ws://elsewhere.example/api/v1/ws/projects/{room.project.id}"
         token = await room.token(room.owner)

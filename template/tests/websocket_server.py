@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import pytest
 import uvicorn
@@ -10,11 +10,10 @@ from fastapi import FastAPI
 
 from app.cli.websocket import websocket_options
 from app.core.config import Settings
-from app.main import create_app
 from app.realtime import access, conversation
 from app.realtime.hub import Hub
 from tests.databases import Databases
-from tests.service import Service
+from tests.service import Service, application
 from tests.waiting import NEVER, PATIENCE
 from tests.websocket_room import Room, make_room
 
@@ -34,13 +33,18 @@ def unhurried() -> Generator[None]:
 
 
 @asynccontextmanager
-async def open_room(settings: Settings, **options: int) -> AsyncGenerator[Room]:
+async def open_room(
+    settings: Settings, app: FastAPI | None = None, **options: int
+) -> AsyncGenerator[Room]:
     """A server of its own, with a room for one project; `options` are those of its socket."""
     chosen = settings.model_fields_set
     usual = {name: value for name, value in UNHURRIED.items() if name not in chosen}
     settings = settings.model_copy(update=usual)
-    app = create_app(settings)
-    with unhurried(), socket.create_server((HOST, 0)) as listener:
+    with (
+        unhurried(),
+        nullcontext(app) if app else application(settings) as app,
+        socket.create_server((HOST, 0)) as listener,
+    ):
         for name, value in options.items():
             listener.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
         async with serving(app, settings, listener):
