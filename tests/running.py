@@ -2,12 +2,11 @@
 
 import json
 import os
+import runpy
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,12 @@ from tests.waiting import PATIENCE, eventually
 
 LOGIN = {"email": "ada@example.com", "password": "Correct-Horse-7!"}
 USER = {**LOGIN, "name": "Ada"}
+
+# The helper of the generated tests: one place knows how to keep a port free.
+PORTS = Path(__file__).parent.parent / "template/tests/ports.py"
+reserved_port: Callable[[], AbstractContextManager[int]] = runpy.run_path(str(PORTS))[
+    "reserved_port"
+]
 
 
 class Server:
@@ -52,22 +57,6 @@ def call(port: int, path: str, body: object = None, token: str = "") -> tuple[in
         connection.request("POST" if body else "GET", path, json.dumps(body), headers)
         answer = connection.getresponse()
         return answer.status, json.load(answer)
-
-
-@contextmanager
-def reserved_port() -> Generator[int]:
-    """Yield a port of 127.0.0.1 that stays free for the server that the test starts.
-
-    On Linux, a socket that is bound but does not listen keeps the port from every program except
-    a server that sets SO_REUSEADDR, as `dev` does. Elsewhere the port is closed again first.
-    """
-    with socket.socket() as reservation:
-        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reservation.bind(("127.0.0.1", 0))
-        port: int = reservation.getsockname()[1]
-        if sys.platform != "linux":
-            reservation.close()
-        yield port
 
 
 @contextmanager

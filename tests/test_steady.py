@@ -52,7 +52,7 @@ BAD = [
     "settings.CHECK_SECONDS = 1",
     "# It fires early without harm.\nsettings_for(CHECK_SECONDS=1)",
     "# Fires early without harm:\nsettings_for(CHECK_SECONDS=1)",
-    "# Fires early without harm: nobody looks.\n\nsettings_for(CHECK_SECONDS=1)",
+    "# Fires early without harm: nothing waits.\n\nsettings_for(CHECK_SECONDS=1)",
 ]
 GOOD = [
     "await asyncio.sleep(0)",
@@ -71,9 +71,9 @@ GOOD = [
     'pool = {"DATABASE_POOL_TIMEOUT": str(PATIENCE), "DATABASE_POOL_SIZE": 1}',
     "settings_for(url, CHECK_SECONDS=3600, REQUESTS=5)",
     "clock.travel(seconds=5)",
-    "settings_for(CHECK_SECONDS=1)  # Fires early without harm: nobody looks.",
-    "# Fires early without harm: nobody\n# looks.\nsettings_for(CHECK_SECONDS=1)",
-    "# Fires early without harm: nobody looks.\nsettings_for(\n    url,\n    CHECK_SECONDS=1,\n)",
+    "settings_for(CHECK_SECONDS=1)  # Fires early without harm: nothing waits.",
+    "# Fires early without harm: nothing\n# waits.\nsettings_for(CHECK_SECONDS=1)",
+    "# Fires early without harm: nothing waits.\nsettings_for(\n    url,\n    CHECK_SECONDS=1,\n)",
 ]
 
 

@@ -9,6 +9,6 @@ from time_machine import Traveller, travel
 
 @pytest.fixture
 def clock() -> Generator[Traveller]:
-    """Five minutes after a window of an hour began, ten before the next quarter."""
+    """Freeze time inside a rate limit's window, five minutes after an hour began."""
     with travel(datetime(2030, 1, 1, 0, 5, 0, 1, UTC), tick=False) as clock:
         yield clock

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 def reserved_port() -> Generator[int]:
     """Yield a port of 127.0.0.1 that stays free for the server that the test starts.
 
-    On Linux our socket, which is bound and does not listen, keeps the port from everybody else:
-    only a server that asks for SO_REUSEADDR, as ours all do, can listen there as well. Elsewhere
+    On Linux our socket, which is bound and does not listen, keeps the port from other programs:
+    only a server that sets SO_REUSEADDR, as ours all do, can listen there as well. Elsewhere
     the port was free a moment ago.
     """
     with socket.socket() as reservation:

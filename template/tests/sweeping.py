@@ -31,7 +31,7 @@ def sweep_afterwards() -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    # pytest keeps the folders of the last runs for whoever looks into a failure.
+    # pytest keeps the folders of its last runs, to look into a failure.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     return sweeper
@@ -66,7 +66,7 @@ def _processes(folder: str) -> list[tuple[int, bytes]]:
         try:
             if f"\0TMPDIR={folder}".encode() in b"\0" + (process / "environ").read_bytes():
                 found.append((int(process.name), (process / "cmdline").read_bytes()))
-        except OSError:  # it has ended, or belongs to somebody else
+        except OSError:  # it has ended, or belongs to another account
             continue
     return found
 

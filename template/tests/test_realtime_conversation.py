@@ -1,4 +1,4 @@
-"""A client's stay in a room, over a connection that does what it is told."""
+"""A client's stay in a room, over a connection that the test controls."""
 
 import asyncio
 import json

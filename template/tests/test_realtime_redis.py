@@ -34,7 +34,7 @@ async def open_hub(engine: AsyncEngine, settings: Settings) -> AsyncGenerator[Op
 @pytest.fixture
 def catching_up(unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let hubs compare their rosters all the time."""
-    # Fires early without harm: nobody is told of the same thing twice.
+    # Fires early without harm: the same news is never sent twice.
     monkeypatch.setattr(redis, "CATCH_UP_SECONDS", PAUSE)
 
 
@@ -105,7 +105,7 @@ async def test_the_users_of_a_process_that_died_vanish(
     project_id: UUID,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Fires early without harm: nobody leaves who has not come.
+    # Fires early without harm: only a member who has joined can leave.
     monkeypatch.setattr(redis_roster, "EXPIRY_SECONDS", 1)
     ada = await join(await open_hub(), project_id)
     async with hub_on(settings, engine) as died:
