@@ -44,7 +44,7 @@ SWEEPER = pytest.StashKey[object]()
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # a worker belongs to the run that started it
-        sweeping = runpy.run_path(str(ROOT / "template/tests/sweeping.py"))
+        sweeping = runpy.run_path(str(ROOT / "template/tests/support/sweeping.py"))
         config.stash[SWEEPER] = sweeping["sweep_afterwards"]()
     config.pluginmanager.register(Table())
     config.pluginmanager.register(installing)

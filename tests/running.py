@@ -17,7 +17,7 @@ LOGIN = {"email": "ada@example.com", "password": "Correct-Horse-7!"}
 USER = {**LOGIN, "name": "Ada"}
 
 # The helper of the generated tests: one place knows how to keep a port free.
-PORTS = Path(__file__).parent.parent / "template/tests/ports.py"
+PORTS = Path(__file__).parent.parent / "template/tests/support/ports.py"
 reserved_port: Callable[[], AbstractContextManager[int]] = runpy.run_path(str(PORTS))[
     "reserved_port"
 ]

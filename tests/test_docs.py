@@ -36,7 +36,7 @@ def test_every_promise_names_tests_that_exist(name: str) -> None:
     page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     of_the_service, _, of_the_template = page.partition("\n## The template\n")
     for part, folder in ((of_the_service, ROOT / "template"), (of_the_template, ROOT)):
-        named = re.findall(r"`(tests/test_\w+\.py)::(\w+)`", part)
+        named = re.findall(r"`(tests/[\w/]*test_\w+\.py)::(\w+)`", part)
         missing = [each for each in named if each[1] not in functions_of(folder / each[0])]
         assert named
         assert not missing

@@ -84,7 +84,7 @@ def end(process: subprocess.Popen[bytes], sent: signal.Signals, folder: Path) ->
 def test_no_process_and_no_folder_outlives_an_interrupted_run(
     sent: signal.Signals, tmp_path: Path
 ) -> None:
-    shutil.copy(ROOT / "template/tests/sweeping.py", tmp_path)
+    shutil.copy(ROOT / "template/tests/support/sweeping.py", tmp_path)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_hangs.py").write_text(DETACHED)
     command = (sys.executable, "-c", PYTEST, "-q", "-n1", f"--rootdir={tmp_path}")

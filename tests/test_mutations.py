@@ -69,7 +69,7 @@ def test_a_rule_that_is_taken_away_is_missed(
         )
     finally:
         file.write_text(original, encoding="utf-8")
-    failed = re.search(r"^FAILED (tests/\w+\.py::\w+)", done.stdout, re.MULTILINE)
+    failed = re.search(r"^FAILED (tests/[\w/]+\.py::\w+)", done.stdout, re.MULTILINE)
     noticed_by = f"`{failed[1]}`" if failed else "**nothing**"
     record_property("mutation", [mutation.name, f"`{mutation.file}`", noticed_by])
     assert failed, f"{mutation.name}: it survived\n{done.stdout}{done.stderr}"

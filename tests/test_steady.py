@@ -15,14 +15,14 @@ from asyncio import sleep, timeout, wait_for
 import app.limits
 from app import limits
 from app.limits import PAUSE_SECONDS
-from tests.waiting import NEVER, PATIENCE, PAUSE
+from tests.support.waiting import NEVER, PATIENCE, PAUSE
 
 SECONDS = 5
 LONG = 2 * PATIENCE
 """
 MODULES = {
     "app/limits.py": "PAUSE_SECONDS = 0.5\n",
-    "tests/waiting.py": "PATIENCE = 180.0\nNEVER = 86_400.0\nPAUSE = 0.02\ntime.sleep(0.02)\n",
+    "tests/support/waiting.py": "PATIENCE = 180.0\nNEVER = 86_400.0\nPAUSE = 0.02\ntime.sleep(0.02)\n",
 }
 BAD = [
     "await asyncio.sleep(0.1)",
@@ -79,7 +79,7 @@ GOOD = [
 
 def found_in(project: Path, snippet: str) -> list[str]:
     for name, source in {**MODULES, "tests/test_it.py": f"{HEAD}{snippet}\n"}.items():
-        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(source, encoding="utf-8")
     return findings(project)
 

@@ -40,7 +40,7 @@ INPUT = [
     ),
     Mutation(
         "a search may use wildcards",
-        "app/services/user.py",
+        "app/services/users.py",
         """User.name.icontains(search, autoescape=True)""",
         """User.name.icontains(search)""",
         "test_users",

@@ -5,14 +5,14 @@ from tests.mutations.mutation import ALL, Mutation
 INVITATIONS = [
     Mutation(
         "an invitation is good for whoever has it",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """        Invitation.email_normalized == user.email_normalized,\n""",
         "",
         "test_invitation_acceptance",
     ),
     Mutation(
         "an invitation never expires",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """        Invitation.expires_at > utc_now(),
         _open(),""",
         """        _open(),""",
@@ -20,21 +20,21 @@ INVITATIONS = [
     ),
     Mutation(
         "a revoked invitation is accepted",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """and_(Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))""",
         """and_(Invitation.accepted_at.is_(None))""",
         "test_invitation_acceptance",
     ),
     Mutation(
         "an invitation is good although its inviter may no longer invite",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """ or not await _inviter_may(session, invitation):""",
         """:""",
         "test_invitation_acceptance",
     ),
     Mutation(
         "an admin invites owners",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """    if not may_grant(actor.role, body.role):""",
         """    if False:""",
         "test_invitations",
@@ -48,14 +48,14 @@ INVITATIONS = [
     ),
     Mutation(
         "an admin revokes the invitations of other organizations",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """Invitation.id == invitation_id, Invitation.organization_id == organization_id""",
         """Invitation.id == invitation_id""",
         "test_access",
     ),
     Mutation(
         "an invitation is accepted while it is revoked",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """        .with_for_update(of=Invitation)
         .execution_options(populate_existing=True)""",
         """        .execution_options(populate_existing=True)""",
@@ -78,14 +78,14 @@ INVITATIONS = [
     ),
     Mutation(
         "an organization invites as many as it likes",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """>= MAX_OPEN:""",
         """< 0:""",
         "test_invitations",
     ),
     Mutation(
         "an acceptance and a removal wait for each other",
-        "app/services/invitation.py",
+        "app/services/invitations.py",
         """    try:
         await lock_organization(session, organization_id)
     except NotFound:

@@ -5,7 +5,7 @@ from tests.mutations.mutation import Mutation
 KEYS = [
     Mutation(
         "a key is stored as it is",
-        "app/services/api_key.py",
+        "app/services/api_keys.py",
         """        key_hash=hash_token(secret),""",
         """        key_hash=secret,""",
         "test_api_keys",
@@ -33,7 +33,7 @@ KEYS = [
     ),
     Mutation(
         "a user gives a key more than he has",
-        "app/services/api_key.py",
+        "app/services/api_keys.py",
         """    if Scope.ADMIN in body.scopes and user.role is not UserRole.ADMIN:""",
         """    if False:""",
         "test_api_key_scopes",
@@ -63,7 +63,7 @@ KEYS = [
     ),
     Mutation(
         "anybody revokes a key",
-        "app/services/api_key.py",
+        "app/services/api_keys.py",
         """_revoke(session, whose, ApiKey.id == key_id)""",
         """_revoke(session, ApiKey.id == key_id)""",
         "test_api_keys",
@@ -77,7 +77,7 @@ KEYS = [
     ),
     Mutation(
         "a key of an organization comes back with its user",
-        "app/services/membership.py",
+        "app/services/memberships.py",
         """api_keys.revoke_all(session, member.user_id, organization_id=member.organization_id)""",
         """session.flush()""",
         "test_organization_api_keys",

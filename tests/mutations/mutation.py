@@ -1,13 +1,16 @@
 """A change that takes a rule of security away, and the tests that must notice."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+TEMPLATE = Path(__file__).parents[2] / "template"
 
 ALL = "postgres-redis-celery-websockets"
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """`file` lies in template/, where `old` is once; `tests` are files in its tests/."""
+    """`file` lies in template/, where `old` is once; `tests` names files in the folders of its tests/."""
 
     name: str
     file: str
@@ -29,4 +32,5 @@ class Mutation:
 
     @property
     def test_files(self) -> list[str]:
-        return [f"tests/{name}.py" for name in self.tests.split()]
+        found = [path for name in self.tests.split() for path in TEMPLATE.glob(f"tests/*/{name}.py")]
+        return [path.relative_to(TEMPLATE).as_posix() for path in found]

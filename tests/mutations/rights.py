@@ -19,7 +19,7 @@ RIGHTS = [
     ),
     Mutation(
         "a stranger learns that an organization exists",
-        "app/services/organization.py",
+        "app/services/organizations.py",
         """    if membership is None:
         raise NotFound("Organization not found")""",
         """    if membership is None:
@@ -29,7 +29,7 @@ RIGHTS = [
     ),
     Mutation(
         "every user is a member",
-        "app/services/organization.py",
+        "app/services/organizations.py",
         """            Organization.deleted_at.is_(None),
             Membership.user_id == user_id,
         )
@@ -43,14 +43,14 @@ RIGHTS = [
     ),
     Mutation(
         "a project is found through any organization",
-        "app/services/project.py",
+        "app/services/projects.py",
         """        Project.id == project_id, Project.organization_id == organization_id""",
         """        Project.id == project_id""",
         "test_access",
     ),
     Mutation(
         "a deleted organization is still found",
-        "app/services/organization.py",
+        "app/services/organizations.py",
         """            Organization.slug == slug,
             Organization.deleted_at.is_(None),""",
         """            Organization.slug == slug,""",
@@ -72,14 +72,14 @@ RIGHTS = [
     ),
     Mutation(
         "a role is given without asking for the giver's",
-        "app/services/membership.py",
+        "app/services/memberships.py",
         """    if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):""",
         """    if not may_manage(actor.role, member.role):""",
         "test_member_ranks",
     ),
     Mutation(
         "a right is read before the organization is locked",
-        "app/services/membership.py",
+        "app/services/memberships.py",
         """        .execution_options(populate_existing=True)\n""",
         "",
         "test_ownership_races",
@@ -95,7 +95,7 @@ RIGHTS = [
     ),
     Mutation(
         "the last owner leaves",
-        "app/services/membership.py",
+        "app/services/memberships.py",
         """    await _keep_an_owner(session, member)
     await session.delete(member)""",
         """    await session.delete(member)""",
@@ -103,14 +103,14 @@ RIGHTS = [
     ),
     Mutation(
         "the last administrator goes",
-        "app/services/user.py",
+        "app/services/users.py",
         """    if admins and not any(""",
         """    if False and not any(""",
         "test_delete_me",
     ),
     Mutation(
         "two administrators remove one another",
-        "app/services/user.py",
+        "app/services/users.py",
         """        .with_for_update(key_share=True)""",
         "",
         "test_administrators",
@@ -125,14 +125,14 @@ RIGHTS = [
     ),
     Mutation(
         "an organization belongs to somebody who cannot log in",
-        "app/services/membership.py",
+        "app/services/memberships.py",
         """    if not member.user.is_active:""",
         """    if False:""",
         "test_ownership",
     ),
     Mutation(
         "an organization belongs to a user who is deleted at the same moment",
-        "app/services/organization.py",
+        "app/services/organizations.py",
         """    await lock_user(session, user.id)\n""",
         "",
         "test_races",
@@ -140,7 +140,7 @@ RIGHTS = [
     ),
     Mutation(
         "a former owner deletes an organization",
-        "app/services/organization.py",
+        "app/services/organizations.py",
         """    if (await details(session, owner)).role is not MemberRole.OWNER:
         raise Forbidden
 """,

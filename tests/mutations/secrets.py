@@ -57,7 +57,7 @@ SECRETS = [
     ),
     Mutation(
         "a refresh token is stored as it is",
-        "app/services/refresh_token.py",
+        "app/services/refresh_tokens.py",
         """            token_hash=hash_token(refresh_token),""",
         """            token_hash=refresh_token,""",
         "test_sessions",

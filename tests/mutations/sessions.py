@@ -19,42 +19,42 @@ SESSIONS = [
     ),
     Mutation(
         "a spent refresh token can be used again",
-        "app/services/refresh_token.py",
+        "app/services/refresh_tokens.py",
         """    if not first_use and (token.used_at is None""",
         """    if False and (token.used_at is None""",
         "test_token_reuse",
     ),
     Mutation(
         "a lost answer can be asked for again at any time",
-        "app/services/refresh_token.py",
+        "app/services/refresh_tokens.py",
         """token.used_at + grace <= utc_now()""",
         """False""",
         "test_token_reuse",
     ),
     Mutation(
         "a token may be retried although its successor is in use",
-        "app/services/refresh_token.py",
+        "app/services/refresh_tokens.py",
         """return bool(await session.scalar(select(used_instead)))""",
         """return False""",
         "test_token_reuse",
     ),
     Mutation(
         "the end of a stolen session is rolled back with the error",
-        "app/services/session.py",
+        "app/services/sessions.py",
         """        await session.commit()\n        raise InvalidToken""",
         """        raise InvalidToken""",
         "test_token_reuse",
     ),
     Mutation(
         "a refresh token does not end with its session",
-        "app/services/refresh_token.py",
+        "app/services/refresh_tokens.py",
         """if token.expires_at <= now or login.revoked_at is not None:""",
         """if token.expires_at <= now:""",
         "test_sessions",
     ),
     Mutation(
         "a change of rights leaves the sessions open",
-        "app/services/user.py",
+        "app/services/users.py",
         """    if session.is_modified(user):
         await sessions.revoke_all(session, user.id)
 """,
@@ -63,7 +63,7 @@ SESSIONS = [
     ),
     Mutation(
         "a session is ended twice",
-        "app/services/session.py",
+        "app/services/sessions.py",
         """        .order_by(UserSession.id)
         .with_for_update()
 """,

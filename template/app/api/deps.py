@@ -20,8 +20,7 @@ from app.core.roles import Scope, UserRole
 from app.core.tokens import AccessClaims, KeyClaims, read_bearer
 from app.db.session import Database
 from app.models import User
-from app.services import api_key as api_keys
-from app.services import audit, auth
+from app.services import api_keys, audit, auth
 from app.tasks.queue import TaskQueue
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}

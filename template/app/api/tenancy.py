@@ -12,7 +12,7 @@ from app.api.deps import DB, Caller
 from app.core.errors import Forbidden, NotFound
 from app.core.roles import MemberRole
 from app.models import Membership
-from app.services import organization as organizations
+from app.services import organizations
 
 OrganizationSlug = Annotated[
     str, Path(max_length=100, description="The organization's slug", examples=["acme"])

@@ -58,7 +58,7 @@ async def _create(settings: "Settings", admin: "UserCreate") -> None:
     from app.core.errors import Conflict
     from app.core.passwords import Passwords
     from app.db.session import open_database
-    from app.services import user as users
+    from app.services import users
 
     async with open_database(settings) as database, database.write.begin() as session:
         if await users.find_by_email(session, admin.email):
@@ -78,7 +78,7 @@ async def _promote(settings: "Settings", email: str) -> None:
     from app.core.roles import UserRole
     from app.db.session import open_database
     from app.schemas.user import UserUpdate
-    from app.services import user as users
+    from app.services import users
 
     async with open_database(settings) as database, database.write.begin() as session:
         user = await users.find_by_email(session, email)

@@ -15,8 +15,7 @@ from app.core.passwords import Passwords
 from app.core.roles import Scope
 from app.core.tokens import AccessClaims, KeyClaims
 from app.models import ApiKey, User, UserSession
-from app.services import session as sessions
-from app.services import user as users
+from app.services import sessions, users
 
 Credential = TypeVar("Credential", UserSession, ApiKey)
 

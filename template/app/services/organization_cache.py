@@ -8,7 +8,7 @@ from app.core.redis import SharedRedis
 from app.db.changes import Change
 from app.models import Membership, Organization
 from app.schemas.organization import OrganizationResponse
-from app.services import organization as organizations
+from app.services import organizations
 
 
 class OrganizationCache:

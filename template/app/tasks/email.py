@@ -9,9 +9,7 @@ from uuid import UUID
 from app.core.errors import NotFound
 from app.models import User
 from app.models.one_time_token import Purpose
-from app.services import email
-from app.services import one_time_token as one_time_tokens
-from app.services import user as users
+from app.services import email, one_time_tokens, users
 from app.tasks.queue import Job
 
 

@@ -1,7 +1,6 @@
 from uuid import UUID
 
-from app.services import email
-from app.services import invitation as invitations
+from app.services import email, invitations
 from app.tasks.queue import Job
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import Unavailable
 from app.db.session import Database
-from app.services import api_key as api_keys
+from app.services import api_keys
 
 logger = structlog.stdlib.get_logger(__name__)
 

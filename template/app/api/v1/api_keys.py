@@ -7,7 +7,7 @@ from app.api.errors import problems
 from app.api.paging import Pagination
 from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
 from app.schemas.common import PaginatedResponse
-from app.services import api_key as api_keys
+from app.services import api_keys
 
 router = APIRouter(prefix="/users/me/api-keys", tags=["API keys"], responses=problems(401, 403))
 

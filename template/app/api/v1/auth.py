@@ -13,11 +13,9 @@ from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, Toke
 from app.schemas.common import Accepted
 from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse
-from app.services import audit, auth
-from app.services import session as sessions
-from app.services import user as users
-from app.services.refresh_token import TokenPair
-from app.services.user import NewUser
+from app.services import audit, auth, sessions, users
+from app.services.refresh_tokens import TokenPair
+from app.services.users import NewUser
 from app.tasks.email import send_account_exists_email, send_welcome_email
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": Accepted, "description": "Accepted"}}

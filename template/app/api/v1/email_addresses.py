@@ -7,7 +7,7 @@ from app.api.reauthentication import ConfirmPassword
 from app.schemas.common import Accepted
 from app.schemas.email_address import EmailChange, EmailVerification
 from app.schemas.strings import normalize_email
-from app.services import email_address as email_addresses
+from app.services import email_addresses
 from app.tasks.email import (
     send_email_change_notice,
     send_email_change_token,

@@ -13,8 +13,7 @@ from app.schemas.common import PaginatedResponse
 from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationResponse
 from app.schemas.organization import OrganizationResponse
 from app.schemas.strings import normalize_email
-from app.services import invitation as invitations
-from app.services import organization as organizations
+from app.services import invitations, organizations
 from app.tasks.invitation import send_invitation_email
 
 router = APIRouter(tags=["invitations"], responses=problems(401, 403), route_class=IdempotentRoute)

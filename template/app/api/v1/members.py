@@ -10,7 +10,7 @@ from app.api.tenancy import AdminAccess, ViewerAccess
 from app.models import Membership
 from app.schemas.common import PaginatedResponse
 from app.schemas.organization import MemberCreate, MemberResponse, MemberUpdate
-from app.services import membership as memberships
+from app.services import memberships
 
 router = APIRouter(
     prefix="/organizations/{slug}/members",

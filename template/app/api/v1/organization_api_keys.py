@@ -8,7 +8,7 @@ from app.api.paging import Pagination
 from app.api.tenancy import AdminAccess
 from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
 from app.schemas.common import PaginatedResponse
-from app.services import api_key as api_keys
+from app.services import api_keys
 
 router = APIRouter(
     prefix="/organizations/{slug}/api-keys",

@@ -9,8 +9,8 @@ from app.api.reauthentication import ConfirmPassword
 from app.schemas.common import Accepted
 from app.schemas.password import ForgotPassword, PasswordChange, PasswordReset
 from app.schemas.strings import normalize_email
-from app.services import password as user_passwords
-from app.services import user as users
+from app.services import passwords as user_passwords
+from app.services import users
 from app.tasks.email import send_password_changed_email, send_password_reset_email
 
 router = APIRouter(tags=["passwords"])

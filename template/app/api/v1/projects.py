@@ -11,7 +11,7 @@ from app.api.tenancy import AdminAccess, MemberAccess, ViewerAccess
 from app.models import Project
 from app.schemas.common import PaginatedResponse
 from app.schemas.project import ProjectCreate, ProjectResponse, ProjectUpdate
-from app.services import project as projects
+from app.services import projects
 
 router = APIRouter(
     prefix="/organizations/{slug}/projects",

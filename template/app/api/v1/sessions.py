@@ -7,7 +7,7 @@ from app.api.errors import problems
 from app.api.paging import Pagination
 from app.schemas.common import PaginatedResponse
 from app.schemas.session import SessionResponse
-from app.services import session as sessions
+from app.services import sessions
 
 router = APIRouter(tags=["sessions"], responses=problems(401, 403))
 

@@ -21,8 +21,8 @@ from app.schemas.user import (
     UserUpdateMe,
     UserWithOrganizations,
 )
-from app.services import user as users
-from app.services.user import NewUser
+from app.services import users
+from app.services.users import NewUser
 
 router = APIRouter(
     prefix="/users",

@@ -1,0 +1,166 @@
+"""Invitations into an organization, each for the one who reads the mail to an address."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.core.clock import utc_now
+from app.core.config import Settings
+from app.core.errors import Conflict, Forbidden, InvalidOneTimeToken, NotFound
+from app.core.roles import may_grant
+from app.core.tokens import hash_token, new_opaque_token
+from app.models import Invitation, Membership, User
+from app.schemas.common import PaginationParams
+from app.schemas.invitation import InvitationCreate
+from app.schemas.strings import normalize_email
+from app.services import audit, memberships, users
+from app.services.audit import Action
+from app.services.locking import lock_organization, lock_user
+
+MAX_OPEN = 100
+
+
+async def create(
+    session: AsyncSession, settings: Settings, actor: Membership, body: InvitationCreate
+) -> Invitation:
+    """Does not tell whether there is an account with this address."""
+    await lock_user(session, actor.user_id)
+    actor = await memberships.lock(session, actor)
+    if not may_grant(actor.role, body.role):
+        raise Forbidden
+    email = normalize_email(body.email)
+    if await memberships.has_email(session, actor.organization_id, email):
+        raise Conflict("The user is already a member")
+    await _make_room(session, actor.organization_id)
+    invitation = Invitation(
+        organization_id=actor.organization_id,
+        invited_by=actor.user_id,
+        email=body.email,
+        email_normalized=email,
+        role=body.role,
+        expires_at=utc_now() + timedelta(days=settings.INVITATION_EXPIRE_DAYS),
+    )
+    session.add(invitation)
+    await session.flush()
+    _record(session, Action.INVITATION_CREATED, invitation, role=invitation.role)
+    return invitation
+
+
+async def list_open(
+    session: AsyncSession, organization_id: UUID, pagination: PaginationParams
+) -> tuple[list[Invitation], int]:
+    """One page, newest first, and the total; also the expired ones."""
+    conditions = (Invitation.organization_id == organization_id, _open())
+    total = await session.scalar(select(func.count(Invitation.id)).where(*conditions))
+    rows = await session.scalars(
+        select(Invitation)
+        .where(*conditions)
+        .order_by(Invitation.created_at.desc(), Invitation.id)
+        .offset(pagination.offset)
+        .limit(pagination.limit)
+    )
+    return list(rows), total or 0
+
+
+async def revoke(session: AsyncSession, organization_id: UUID, invitation_id: UUID) -> None:
+    mine = and_(Invitation.id == invitation_id, Invitation.organization_id == organization_id)
+    invitation = await _find(session, mine, _open())
+    if invitation is None:
+        raise NotFound("Invitation not found")
+    invitation.revoked_at = utc_now()
+    await session.flush()
+    _record(session, Action.INVITATION_REVOKED, invitation)
+
+
+async def renew_token(session: AsyncSession, invitation_id: UUID) -> tuple[Invitation, str] | None:
+    """With its organization, and a token in place of the last one; None if it is not open."""
+    valid = and_(Invitation.id == invitation_id, _open(), Invitation.expires_at > utc_now())
+    invitation = await _find(session, valid)
+    if invitation is None:
+        return None
+    token = new_opaque_token()
+    invitation.token_hash = hash_token(token)
+    await session.flush()
+    return invitation, token
+
+
+async def accept(session: AsyncSession, user_id: UUID, token: str) -> Membership:
+    """Only by the user with the invited address, and while the inviter may still invite.
+
+    Raises InvalidOneTimeToken; who is a member already gets the conflict of the constraint.
+    """
+    user = await users.get(session, user_id, lock=True)
+    valid = and_(
+        Invitation.token_hash == hash_token(token),
+        Invitation.email_normalized == user.email_normalized,
+        Invitation.expires_at > utc_now(),
+        _open(),
+    )
+    invitation = await _find(session, valid)
+    if invitation is None or not await _inviter_may(session, invitation):
+        raise InvalidOneTimeToken
+    membership = Membership(
+        user_id=user.id, organization=invitation.organization, role=invitation.role
+    )
+    session.add(membership)
+    invitation.accepted_at = utc_now()
+    user.email_verified_at = user.email_verified_at or utc_now()
+    await session.flush()
+    _record(session, Action.INVITATION_ACCEPTED, invitation, role=invitation.role)
+    memberships.record(session, Action.MEMBER_ADDED, membership, role=membership.role)
+    return membership
+
+
+def _record(session: AsyncSession, action: Action, row: Invitation, **details: str) -> None:
+    audit.record(session, action, row, organization_id=row.organization_id, **details)
+
+
+def _open() -> ColumnElement[bool]:
+    return and_(Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
+
+
+async def _find(session: AsyncSession, *which: ColumnElement[bool]) -> Invitation | None:
+    """Locked, with its organization: another request that wants it waits, and finds it closed."""
+    organization_id = await session.scalar(select(Invitation.organization_id).where(*which))
+    if organization_id is None:
+        return None
+    try:
+        await lock_organization(session, organization_id)
+    except NotFound:
+        return None
+    return await session.scalar(
+        select(Invitation)
+        .options(joinedload(Invitation.organization, innerjoin=True))
+        .where(*which)
+        .with_for_update(of=Invitation)
+        .execution_options(populate_existing=True)
+    )
+
+
+async def _make_room(session: AsyncSession, organization_id: UUID) -> None:
+    """Removes the expired ones, so that their addresses can be invited again."""
+    mine = and_(Invitation.organization_id == organization_id, _open())
+    await session.execute(
+        delete(Invitation)
+        .where(mine, Invitation.expires_at <= utc_now())
+        .execution_options(synchronize_session=False)
+    )
+    if (await session.scalar(select(func.count(Invitation.id)).where(mine)) or 0) >= MAX_OPEN:
+        raise Conflict(f"There are {MAX_OPEN} open invitations: revoke one")
+
+
+async def _inviter_may(session: AsyncSession, invitation: Invitation) -> bool:
+    role = await session.scalar(
+        select(Membership.role)
+        .join(Membership.user)
+        .where(
+            Membership.organization_id == invitation.organization_id,
+            Membership.user_id == invitation.invited_by,
+            User.is_active,
+            User.deleted_at.is_(None),
+        )
+    )
+    return role is not None and may_grant(role, invitation.role)

@@ -1,0 +1,201 @@
+"""Who belongs to an organization: every change locks the organization, then checks the rules.
+
+Concurrent changes therefore see each other, and the last owner stays.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.core.clock import utc_now
+from app.core.errors import Conflict, Forbidden, NotFound
+from app.core.roles import MemberRole, may_grant, may_manage
+from app.models import Invitation, Membership, Organization, User
+from app.schemas.common import PaginationParams
+from app.schemas.organization import MemberCreate
+from app.services import api_keys, audit, organizations
+from app.services.audit import Action
+from app.services.locking import lock_organization
+
+
+async def list_members(
+    session: AsyncSession, organization_id: UUID, pagination: PaginationParams
+) -> tuple[list[Membership], int]:
+    """One page with the members' users, longest-standing first, and the total."""
+    in_organization = Membership.organization_id == organization_id
+    total = await session.scalar(select(func.count(Membership.id)).where(in_organization))
+    rows = await session.scalars(
+        select(Membership)
+        .options(joinedload(Membership.user))
+        .where(in_organization)
+        .order_by(Membership.joined_at, Membership.id)
+        .offset(pagination.offset)
+        .limit(pagination.limit)
+    )
+    return list(rows), total or 0
+
+
+async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> Membership:
+    user = await _find_user(session, body.user_id)
+    actor = await lock(session, actor)
+    if not may_grant(actor.role, body.role):
+        raise Forbidden
+    if user is None:
+        raise NotFound("User not found")
+    member = Membership(user=user, organization_id=actor.organization_id, role=body.role)
+    session.add(member)
+    await session.flush()
+    record(session, Action.MEMBER_ADDED, member, role=member.role)
+    await _close_invitations(session, member)
+    return member
+
+
+async def change_role(
+    session: AsyncSession, actor: Membership, user_id: UUID, role: MemberRole
+) -> Membership:
+    actor = await lock(session, actor)
+    member = await _get(session, actor.organization_id, user_id)
+    if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):
+        raise Forbidden
+    if role is MemberRole.OWNER:
+        _check_active(member)
+    else:
+        await _keep_an_owner(session, member)
+    member.role = role
+    audit.record_changes(
+        *(session, Action.MEMBER_ROLE_CHANGED, member),
+        organization_id=member.organization_id,
+        user_id=str(member.user_id),
+    )
+    await session.flush()
+    return member
+
+
+async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> None:
+    """Members may remove themselves; for others, `may_manage` decides."""
+    actor = await lock(session, actor)
+    member = await _get(session, actor.organization_id, user_id)
+    if member is not actor and not may_manage(actor.role, member.role):
+        raise Forbidden
+    await _keep_an_owner(session, member)
+    await session.delete(member)
+    record(session, Action.MEMBER_REMOVED, member)
+    await _close_invitations(session, member)
+    await api_keys.revoke_all(session, member.user_id, organization_id=member.organization_id)
+
+
+async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: UUID) -> Membership:
+    """The member becomes owner and the caller admin; returns the caller's membership."""
+    actor = await lock(session, actor)
+    if actor.role is not MemberRole.OWNER:
+        raise Forbidden
+    member = await _get(session, actor.organization_id, user_id)
+    if member is actor:
+        raise Conflict("You own this organization already")
+    _check_active(member)
+    member.role = MemberRole.OWNER
+    actor.role = MemberRole.ADMIN
+    record(session, Action.OWNERSHIP_TRANSFERRED, member)
+    await session.flush()
+    return actor
+
+
+async def leave_all(session: AsyncSession, user_id: UUID) -> None:
+    """Raises Conflict, naming the slugs, if organizations would be left without an owner."""
+    await session.execute(select(User.id).where(User.id == user_id).with_for_update())
+    mine = select(Membership.organization_id).where(Membership.user_id == user_id)
+    await session.execute(
+        select(Organization.id)
+        .where(Organization.id.in_(mine))
+        .order_by(Organization.id)
+        .with_for_update()
+    )
+    if alone := await organizations.owned_alone(session, user_id):
+        raise Conflict(f"The user is the only owner of: {', '.join(alone.values())}")
+    for membership in await session.scalars(
+        select(Membership).where(Membership.user_id == user_id)
+    ):
+        await session.delete(membership)
+        record(session, Action.MEMBER_REMOVED, membership)
+    await session.flush()
+
+
+async def has_email(session: AsyncSession, organization_id: UUID, email: str) -> bool:
+    """Whether somebody with this normalized address is a member."""
+    query = (
+        select(Membership.id)
+        .join(Membership.user)
+        .where(Membership.organization_id == organization_id, User.email_normalized == email)
+    )
+    return await session.scalar(query) is not None
+
+
+def record(session: AsyncSession, action: Action, member: Membership, **details: Any) -> None:
+    """Of a member, one wants to know who it is."""
+    audit.record(
+        *(session, action, member),
+        organization_id=member.organization_id,
+        user_id=str(member.user_id),
+        **details,
+    )
+
+
+async def _find_user(session: AsyncSession, user_id: UUID) -> User | None:
+    """Locks the user, who could otherwise be deleted before becoming a member."""
+    return await session.scalar(
+        select(User)
+        .where(User.id == user_id, User.is_active, User.deleted_at.is_(None))
+        .with_for_update(read=True)
+    )
+
+
+async def _close_invitations(session: AsyncSession, member: Membership) -> None:
+    """Or who is removed could come back with an old one."""
+    for invitation in await session.scalars(
+        select(Invitation).where(
+            Invitation.organization_id == member.organization_id,
+            Invitation.email_normalized == member.user.email_normalized,
+            Invitation.accepted_at.is_(None),
+            Invitation.revoked_at.is_(None),
+        )
+    ):
+        invitation.revoked_at = utc_now()
+        audit.record(
+            session,
+            Action.INVITATION_REVOKED,
+            invitation,
+            organization_id=invitation.organization_id,
+        )
+
+
+async def lock(session: AsyncSession, actor: Membership) -> Membership:
+    """The actor's membership as it is once the organization is locked."""
+    await lock_organization(session, actor.organization_id)
+    return await _get(session, actor.organization_id, actor.user_id)
+
+
+async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> Membership:
+    """With the user, and reloaded: an earlier query may have read it before the lock."""
+    member = await session.scalar(
+        select(Membership)
+        .options(joinedload(Membership.user))
+        .where(Membership.organization_id == organization_id, Membership.user_id == user_id)
+        .execution_options(populate_existing=True)
+    )
+    if member is None:
+        raise NotFound("Member not found")
+    return member
+
+
+def _check_active(member: Membership) -> None:
+    """Of an owner who cannot log in, an organization has none."""
+    if not member.user.is_active:
+        raise Conflict("The member's account is not active")
+
+
+async def _keep_an_owner(session: AsyncSession, member: Membership) -> None:
+    if member.organization_id in await organizations.owned_alone(session, member.user_id):
+        raise Conflict("An organization needs an owner: transfer the ownership first")

@@ -1,0 +1,114 @@
+"""One-time tokens: sent by mail, so that whoever brings one back reads the mail to its address."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app.core.clock import utc_now
+from app.core.config import Settings
+from app.core.errors import InvalidOneTimeToken
+from app.core.tokens import hash_token, new_opaque_token
+from app.models import OneTimeToken, User
+from app.models.one_time_token import Purpose
+from app.services import users
+
+
+async def issue(
+    session: AsyncSession, settings: Settings, user_id: UUID, purpose: Purpose, *, email: str
+) -> tuple[UUID, str]:
+    """The id of its row, and the token itself, which is not stored. Removes expired ones."""
+    await session.execute(
+        delete(OneTimeToken)
+        .where(OneTimeToken.user_id == user_id, OneTimeToken.expires_at <= utc_now())
+        .execution_options(synchronize_session=False)
+    )
+    token = new_opaque_token()
+    row = OneTimeToken(
+        user_id=user_id,
+        purpose=purpose,
+        email=email,
+        token_hash=hash_token(token),
+        expires_at=utc_now() + _lifetime(settings, purpose),
+    )
+    session.add(row)
+    await session.flush()
+    return row.id, token
+
+
+async def reissue(session: AsyncSession, token_id: UUID) -> tuple[OneTimeToken, str] | None:
+    """Another token in place of one that nobody has seen; None if it has been used or is void."""
+    row = await session.scalar(_with_user(OneTimeToken.id == token_id).with_for_update())
+    if row is None:
+        return None
+    token = new_opaque_token()
+    row.token_hash = hash_token(token)
+    await session.flush()
+    return row, token
+
+
+async def find(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeToken:
+    """With its user. Raises InvalidOneTimeToken."""
+    row = await session.scalar(_with_user(_is(purpose, token)))
+    if row is None or (row.email != row.user.email and purpose is not Purpose.CHANGE_EMAIL):
+        raise InvalidOneTimeToken
+    return row
+
+
+async def spend(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeToken:
+    """Makes it and all others of its user and purpose worthless. Raises InvalidOneTimeToken."""
+    row = await find(session, purpose, token)
+    # Always the user first: whoever changes the account waits here, and none for one another.
+    if await users.find(session, row.user_id, lock=True) is None:
+        raise InvalidOneTimeToken
+    spent = await session.scalar(
+        update(OneTimeToken)
+        .where(OneTimeToken.id == row.id, OneTimeToken.used_at.is_(None))
+        .values(used_at=utc_now())
+        .returning(OneTimeToken.id)
+        .execution_options(synchronize_session=False)
+    )
+    if spent is None:
+        raise InvalidOneTimeToken  # another request was first
+    await void(session, row.user_id, purpose)
+    return row
+
+
+async def void(session: AsyncSession, user_id: UUID, *purposes: Purpose) -> None:
+    await session.execute(
+        update(OneTimeToken)
+        .where(
+            OneTimeToken.user_id == user_id,
+            OneTimeToken.purpose.in_(purposes),
+            OneTimeToken.used_at.is_(None),
+        )
+        .values(used_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _is(purpose: Purpose, token: str) -> ColumnElement[bool]:
+    return (OneTimeToken.token_hash == hash_token(token)) & (OneTimeToken.purpose == purpose)
+
+
+def _with_user(which: ColumnElement[bool]) -> Select[OneTimeToken]:
+    return (
+        select(OneTimeToken)
+        .join(OneTimeToken.user)
+        .options(contains_eager(OneTimeToken.user))
+        .where(
+            which,
+            OneTimeToken.used_at.is_(None),
+            OneTimeToken.expires_at > utc_now(),
+            User.is_active,
+            User.deleted_at.is_(None),
+        )
+    )
+
+
+def _lifetime(settings: Settings, purpose: Purpose) -> timedelta:
+    if purpose is Purpose.RESET_PASSWORD:
+        return timedelta(minutes=settings.PASSWORD_RESET_EXPIRE_MINUTES)
+    return timedelta(hours=settings.EMAIL_TOKEN_EXPIRE_HOURS)

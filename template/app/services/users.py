@@ -1,0 +1,191 @@
+"""Users: the accounts of the platform, which are marked as deleted rather than removed."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import utc_now
+from app.core.errors import Conflict, NotFound
+from app.core.passwords import Passwords
+from app.core.roles import UserRole
+from app.models import Membership, Organization, User
+from app.schemas.common import PaginationParams
+from app.schemas.strings import normalize_email
+from app.schemas.user import UserOrganization, UserUpdate, UserUpdateMe
+from app.services import api_keys, audit, memberships, sessions
+from app.services.audit import Action
+
+
+@dataclass(frozen=True)
+class NewUser:
+    """`verified`: somebody vouches for the e-mail address."""
+
+    email: str
+    name: str
+    password: SecretStr
+    role: UserRole = UserRole.USER
+    is_active: bool = True
+    verified: bool = False
+
+
+async def get(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
+    user = await find(session, user_id, lock=lock)
+    if user is None:
+        raise NotFound("User not found")
+    return user
+
+
+async def find(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User | None:
+    """Pass `lock` to change the row: concurrent changes then happen one after the other."""
+    query = select(User).where(User.id == user_id, User.deleted_at.is_(None))
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return await session.scalar(query)
+
+
+async def find_by_email(session: AsyncSession, email: str) -> User | None:
+    normalized = normalize_email(email)
+    return await session.scalar(
+        select(User).where(User.email_normalized == normalized, User.deleted_at.is_(None))
+    )
+
+
+async def list_users(
+    session: AsyncSession,
+    pagination: PaginationParams,
+    *,
+    search: str | None = None,
+    role: UserRole | None = None,
+    is_active: bool | None = None,
+) -> tuple[list[User], int]:
+    """One page, newest first, and the total; `search` matches part of the name or e-mail."""
+    conditions: list[ColumnElement[bool]] = [User.deleted_at.is_(None)]
+    if search:
+        conditions.append(
+            or_(
+                User.name.icontains(search, autoescape=True),
+                User.email.icontains(search, autoescape=True),
+            )
+        )
+    if role is not None:
+        conditions.append(User.role == role)
+    if is_active is not None:
+        conditions.append(User.is_active.is_(is_active))
+    total = await session.scalar(select(func.count(User.id)).where(*conditions))
+    rows = await session.scalars(
+        select(User)
+        .where(*conditions)
+        .order_by(User.created_at.desc(), User.id.desc())
+        .offset(pagination.offset)
+        .limit(pagination.limit)
+    )
+    return list(rows), total or 0
+
+
+async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserOrganization]:
+    """All of them, by name."""
+    rows = await session.execute(
+        select(Organization.id, Organization.name, Organization.slug, Membership.role)
+        .join(Organization.memberships)
+        .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
+        .order_by(Organization.name, Organization.id)
+    )
+    return [UserOrganization.model_validate(row) for row in rows]
+
+
+async def create(session: AsyncSession, passwords: Passwords, new: NewUser) -> User:
+    user = await _prepare(passwords, new)
+    session.add(user)
+    await session.flush()
+    audit.record(session, Action.USER_CREATED, user, role=user.role)
+    return user
+
+
+async def register(session: AsyncSession, passwords: Passwords, new: NewUser) -> User | None:
+    """None if the e-mail is registered already; which takes as long."""
+    user = await _prepare(passwords, new)
+    try:
+        async with session.begin_nested():
+            session.add(user)
+            await session.flush()
+    except IntegrityError:
+        return None
+    audit.record(session, Action.USER_CREATED, user, role=user.role)
+    return user
+
+
+async def update_me(session: AsyncSession, user: User, body: UserUpdateMe) -> User:
+    for field, value in body.changes().items():
+        setattr(user, field, value)
+    audit.record_changes(session, Action.USER_UPDATED, user)
+    await session.flush()
+    return user
+
+
+async def update(session: AsyncSession, user_id: UUID, body: UserUpdate) -> User:
+    """A change ends the user's sessions, so that a revoked right takes effect at once; API keys
+    end with a deactivation, and do not come back with the user."""
+    admins = await _lock_admins(session)
+    user = await get(session, user_id)
+    for field, value in body.changes().items():
+        setattr(user, field, value)
+    _keep_an_admin(admins)
+    audit.record_changes(session, Action.USER_UPDATED, user)
+    if session.is_modified(user):
+        await sessions.revoke_all(session, user.id)
+    if not user.is_active:
+        await api_keys.revoke_all(session, user.id)
+    await session.flush()
+    return user
+
+
+async def delete(session: AsyncSession, user_id: UUID) -> None:
+    """Frees the e-mail, ends the sessions and API keys, and leaves every organization."""
+    admins = await _lock_admins(session)
+    user = await get(session, user_id)
+    await memberships.leave_all(session, user.id)
+    user.deleted_at = utc_now()
+    _keep_an_admin(admins)
+    audit.record(session, Action.USER_DELETED, user)
+    await session.flush()
+    await sessions.revoke_all(session, user.id)
+    await api_keys.revoke_all(session, user.id)
+
+
+async def _prepare(passwords: Passwords, new: NewUser) -> User:
+    """Before the first statement: a registration has no transaction open while it hashes."""
+    password = new.password.get_secret_value()
+    await passwords.check_new(password, email=new.email)
+    return User(
+        email=new.email,
+        email_normalized=normalize_email(new.email),
+        name=new.name,
+        hashed_password=await passwords.hash(password),
+        role=new.role,
+        is_active=new.is_active,
+        email_verified_at=utc_now() if new.verified else None,
+    )
+
+
+async def _lock_admins(session: AsyncSession) -> list[User]:
+    """The active administrators, locked so that two of them cannot remove each other."""
+    rows = await session.scalars(
+        select(User)
+        .where(User.role == UserRole.ADMIN, User.is_active, User.deleted_at.is_(None))
+        .order_by(User.id)
+        .with_for_update(key_share=True)
+    )
+    return list(rows)
+
+
+def _keep_an_admin(admins: list[User]) -> None:
+    """Checks the changed objects: one of the former administrators must still be one."""
+    if admins and not any(
+        admin.role is UserRole.ADMIN and admin.is_active and admin.deleted_at is None
+        for admin in admins
+    ):
+        raise Conflict("The last administrator cannot be removed, demoted or deactivated")

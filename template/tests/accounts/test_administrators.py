@@ -1,0 +1,189 @@
+import asyncio
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.roles import MemberRole
+from app.models import User
+from tests.support.factories import add_member, make_admin, make_organization, make_user
+from tests.support.service import Service
+
+USERS = "/api/v1/users/"
+OTHER = "Another administrator has to do that to your account"
+
+
+@pytest.fixture
+async def administrator(session: AsyncSession) -> User:
+    return await make_admin(session)
+
+
+@pytest.fixture
+async def admin(service: Service, administrator: User) -> AsyncClient:
+    return await service.sign_in(administrator)
+
+
+async def test_an_administrator_gives_and_takes_a_role(
+    service: Service, admin: AsyncClient, session: AsyncSession
+) -> None:
+    user = await make_user(session)
+
+    response = await admin.patch(f"{USERS}{user.id}", json={"role": "admin"})
+
+    assert response.status_code == 200
+    assert response.json()["role"] == "admin"
+    promoted = await service.sign_in(user)
+    assert (await promoted.get(USERS)).status_code == 200
+    await admin.patch(f"{USERS}{user.id}", json={"role": "user"})
+    demoted = await service.sign_in(user)
+    assert (await demoted.get(USERS)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "status"), [({"role": "admin"}, 401), ({"is_active": False}, 403)]
+)
+async def test_a_change_ends_the_users_sessions_at_once(
+    service: Service,
+    admin: AsyncClient,
+    session: AsyncSession,
+    change: dict[str, Any],
+    status: int,
+) -> None:
+    user = await make_user(session)
+    caller = await service.sign_in(user)
+
+    await admin.patch(f"{USERS}{user.id}", json=change)
+
+    assert (await caller.get(f"{USERS}me")).status_code == status
+
+
+async def test_sessions_stay_ended_when_a_user_is_activated_again(
+    service: Service, admin: AsyncClient, session: AsyncSession
+) -> None:
+    user = await make_user(session)
+    caller = await service.sign_in(user)
+
+    for is_active in (False, True):
+        await admin.patch(f"{USERS}{user.id}", json={"is_active": is_active})
+
+    assert (await caller.get(f"{USERS}me")).status_code == 401
+
+
+@pytest.mark.parametrize("change", [{}, {"role": "user"}, {"is_active": True}])
+async def test_what_changes_nothing_ends_no_session(
+    service: Service, admin: AsyncClient, session: AsyncSession, change: dict[str, Any]
+) -> None:
+    user = await make_user(session)
+    caller = await service.sign_in(user)
+
+    assert (await admin.patch(f"{USERS}{user.id}", json=change)).status_code == 200
+
+    assert (await caller.get(f"{USERS}me")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"role": None},
+        {"is_active": None},
+        {"is_active": 0},
+        {"role": "owner"},
+        {"email": "a@b.org"},
+        {"name": "Ada"},
+    ],
+)
+async def test_an_administrator_changes_role_and_activity_only(
+    admin: AsyncClient, session: AsyncSession, change: dict[str, Any]
+) -> None:
+    user = await make_user(session)
+
+    assert (await admin.patch(f"{USERS}{user.id}", json=change)).status_code == 422
+
+
+async def test_a_deleted_user_is_gone(
+    service: Service, admin: AsyncClient, session: AsyncSession
+) -> None:
+    user = await make_user(session)
+    caller = await service.sign_in(user)
+
+    assert (await admin.delete(f"{USERS}{user.id}")).status_code == 204
+
+    assert (await caller.get(f"{USERS}me")).status_code == 401
+    assert (await admin.get(f"{USERS}{user.id}")).status_code == 404
+    assert (await admin.delete(f"{USERS}{user.id}")).status_code == 404
+    assert (await admin.patch(f"{USERS}{user.id}", json={"role": "admin"})).status_code == 404
+
+
+async def test_the_row_of_a_deleted_user_stays(admin: AsyncClient, session: AsyncSession) -> None:
+    user = await make_user(session)
+
+    await admin.delete(f"{USERS}{user.id}")
+
+    await session.refresh(user)
+    assert user.deleted_at is not None
+
+
+async def test_a_deleted_user_leaves_his_organizations(
+    service: Service, admin: AsyncClient, session: AsyncSession
+) -> None:
+    owner, member = await make_user(session), await make_user(session)
+    organization = await make_organization(session, owner)
+    await add_member(session, organization, member)
+
+    await admin.delete(f"{USERS}{member.id}")
+
+    caller = await service.sign_in(owner)
+    members = await caller.get(f"/api/v1/organizations/{organization.slug}/members")
+    assert [each["user_id"] for each in members.json()["data"]] == [str(owner.id)]
+
+
+async def test_a_sole_owner_cannot_be_deleted(
+    service: Service, admin: AsyncClient, session: AsyncSession
+) -> None:
+    user = await make_user(session)
+    for slug in ("beta", "alpha"):
+        await make_organization(session, user, slug=slug)
+    shared = await make_organization(session, user, slug="shared")
+    await add_member(session, shared, await make_user(session), MemberRole.OWNER)
+
+    response = await admin.delete(f"{USERS}{user.id}")
+
+    assert response.status_code == 409
+    assert response.json()["detail"] == "The user is the only owner of: alpha, beta"
+    caller = await service.sign_in(user)
+    assert len((await caller.get(f"{USERS}me")).json()["organizations"]) == 3
+
+
+@pytest.mark.parametrize("change", [{"role": "user"}, {"is_active": False}, None])
+async def test_no_administrator_removes_or_demotes_himself(
+    admin: AsyncClient, administrator: User, session: AsyncSession, change: dict[str, Any] | None
+) -> None:
+    await make_admin(session)
+    path = f"{USERS}{administrator.id}"
+
+    response = await (admin.patch(path, json=change) if change else admin.delete(path))
+
+    assert response.status_code == 409
+    assert response.json()["detail"] == OTHER
+    assert (await admin.get(USERS)).status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"role": "user"}, {"is_active": False}, None])
+async def test_two_administrators_cannot_remove_one_another(
+    committed_service: Service, change: dict[str, Any] | None
+) -> None:
+    async with committed_service.database.write() as session:
+        users = [await make_admin(session) for _ in range(2)]
+    first, second = [await committed_service.sign_in(user) for user in users]
+
+    async def remove(caller: AsyncClient, user: User) -> int:
+        path = f"{USERS}{user.id}"
+        response = await (caller.patch(path, json=change) if change else caller.delete(path))
+        return response.status_code
+
+    statuses = await asyncio.gather(remove(first, users[1]), remove(second, users[0]))
+
+    assert sum(status < 300 for status in statuses) == 1
+    left = [(await caller.get(USERS)).status_code for caller in (first, second)]
+    assert left.count(200) == 1

@@ -1,0 +1,125 @@
+"""What a key may do: never more than its user may, and only what its scopes allow."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.deps import DB, CurrentUser
+from app.core.roles import Scope, UserRole
+from app.models import AuditEvent
+from app.services import audit
+from app.services.audit import Action
+from tests.support.factories import make_admin, make_api_key, make_organization, make_user
+from tests.support.problems import assert_problem
+from tests.support.service import Service, add_route
+
+KEYS = "/api/v1/users/me/api-keys/"
+ACME = "/api/v1/organizations/acme"
+ME = "/api/v1/users/me"
+USERS = "/api/v1/users/"
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"), [(Scope.READ, ["GET"]), (Scope.WRITE, ["PATCH"]), (Scope.ADMIN, [])]
+)
+async def test_each_method_needs_its_scope(
+    service: Service, session: AsyncSession, scope: Scope, allowed: list[str]
+) -> None:
+    owner = await make_admin(session)
+    await make_organization(session, owner, slug="acme")
+    _, key = await make_api_key(session, owner, scope)
+
+    async with service.client(key) as client:
+        answers = {
+            "GET": (await client.get(ACME)).status_code,
+            "PATCH": (await client.patch(ACME, json={"name": "Acme Ltd"})).status_code,
+        }
+
+    assert answers == {method: 200 if method in allowed else 403 for method in answers}
+
+
+async def test_a_refusal_names_the_scope(service: Service, session: AsyncSession) -> None:
+    _, key = await make_api_key(session, await make_user(session), Scope.READ)
+
+    async with service.client(key) as client:
+        response = await client.patch(ACME, json={"name": "Acme Ltd"})
+
+    assert_problem(response, 403)
+    assert response.json()["detail"] == "The API key lacks the scope write"
+
+
+async def test_a_key_of_an_administrator_is_not_one_unless_it_was_made_so(
+    service: Service, session: AsyncSession
+) -> None:
+    admin = await make_admin(session)
+    _, ordinary = await make_api_key(session, admin)
+    _, powerful = await make_api_key(session, admin, Scope.READ, Scope.ADMIN)
+
+    async with service.client(ordinary) as client:
+        assert_problem(await client.get(USERS), 403)
+    async with service.client(powerful) as client:
+        assert (await client.get(USERS)).status_code == 200
+
+
+async def test_a_key_loses_its_power_when_its_user_does(
+    service: Service, session: AsyncSession
+) -> None:
+    admin = await make_admin(session)
+    _, key = await make_api_key(session, admin, *Scope)
+    admin.role = UserRole.USER
+    await session.commit()
+
+    async with service.client(key) as client:
+        assert_problem(await client.get(USERS), 403)
+        assert (await client.get(ME)).status_code == 200
+
+
+async def test_only_administrators_give_a_key_the_power_of_one(
+    service: Service, session: AsyncSession
+) -> None:
+    body = {"name": "Provisioning", "scopes": ["admin", "read"]}
+    user = await service.sign_in(await make_user(session))
+    admin = await service.sign_in(await make_admin(session))
+
+    assert_problem(await user.post(KEYS, json=body), 403)
+    created = await admin.post(KEYS, json=body)
+
+    assert created.status_code == 201
+    assert created.json()["scopes"] == ["admin", "read"]
+
+
+async def test_no_key_makes_another_one(service: Service, session: AsyncSession) -> None:
+    """Or a stolen one would outlive its revocation."""
+    _, key = await make_api_key(session, await make_admin(session), *Scope)
+
+    async with service.client(key) as client:
+        refused = await client.post(KEYS, json={"name": "Successor"})
+
+    assert_problem(refused, 403)
+    assert refused.json()["detail"] == "An API key is not enough for this: log in"
+
+
+async def test_what_a_key_changes_is_noted_with_the_key(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        user = await make_user(session)
+        key, secret = await make_api_key(session, user)
+
+    async def change_something(db: DB, user: CurrentUser) -> None:
+        audit.record(db, Action.USER_UPDATED, user)
+
+    path = add_route(committed_service, change_something)
+    by_key = await committed_service.client(secret).post(path)
+    by_login = await (await committed_service.sign_in(user)).post(path)
+
+    assert by_key.status_code == by_login.status_code == 200
+    async with committed_service.database.read() as session:
+        query = select(AuditEvent).where(AuditEvent.target_id == user.id)
+        events = (await session.scalars(query.order_by(AuditEvent.created_at))).all()
+    noted: list[tuple[UUID | None, UUID | None]] = [
+        (event.actor_id, event.api_key_id)
+        for event in events
+        if event.action == Action.USER_UPDATED
+    ]
+    assert noted == [(user.id, key.id), (user.id, None)]

@@ -1,0 +1,251 @@
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import utc_now
+from app.core.tokens import hash_token, new_api_key
+from app.models import ApiKey, AuditEvent, User
+from app.services import api_keys
+from tests.support.clock import clock as clock
+from tests.support.factories import make_admin, make_api_key, make_organization, make_user
+from tests.support.logins import later
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+KEYS = "/api/v1/users/me/api-keys/"
+ME = "/api/v1/users/me"
+
+
+@pytest.fixture
+async def user(session: AsyncSession) -> User:
+    return await make_user(session)
+
+
+@pytest.fixture
+async def signed_in(service: Service, user: User) -> AsyncClient:
+    return await service.sign_in(user)
+
+
+async def create(client: AsyncClient, **fields: Any) -> dict[str, Any]:
+    response = await client.post(KEYS, json={"name": "Nightly backup"} | fields)
+    assert response.status_code == 201
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def status_of(service: Service, key: str) -> int:
+    async with service.client(key) as client:
+        return (await client.get(ME)).status_code
+
+
+async def test_a_key_serves_in_place_of_an_access_token(
+    service: Service, user: User, signed_in: AsyncClient
+) -> None:
+    created = await create(signed_in, scopes=["read", "write"])
+
+    async with service.client(created["key"]) as program:
+        profile = await program.get(ME)
+        body = {"name": "Acme Corporation", "slug": "acme"}
+        founded = await program.post("/api/v1/organizations", json=body)
+
+    assert profile.json()["id"] == created["user_id"] == str(user.id)
+    assert founded.json()["owner_id"] == str(user.id)
+
+
+async def test_a_key_is_shown_once_and_stored_as_a_hash(
+    session: AsyncSession, signed_in: AsyncClient
+) -> None:
+    key = (await create(signed_in))["key"]
+    listed = await signed_in.get(KEYS)
+    stored = (await session.scalars(select(ApiKey))).one()
+
+    assert re.fullmatch(r"ak_[A-Za-z0-9_-]{43}", key)
+    assert stored.key_hash == hash_token(key)
+    assert stored.prefix == listed.json()["data"][0]["prefix"] == key[:11]
+    assert key not in listed.text
+    assert key[3:] not in str(vars(stored))
+
+
+async def test_a_new_key_only_reads_and_does_not_expire_unless_told_so(
+    signed_in: AsyncClient,
+) -> None:
+    created = await create(signed_in)
+
+    assert created["scopes"] == ["read"]
+    assert created["expires_at"] is created["last_used_at"] is created["organization_id"] is None
+
+
+@pytest.mark.parametrize("columns", [{"revoked_at": utc_now()}, {"expires_at": utc_now()}, {}])
+async def test_an_unknown_a_revoked_and_an_expired_key_are_refused_alike(
+    service: Service, session: AsyncSession, user: User, columns: dict[str, Any]
+) -> None:
+    _, known = await make_api_key(session, user, **columns)
+
+    async with service.client(known if columns else new_api_key()) as client:
+        response = await client.get(ME)
+
+    assert_problem(response, 401)
+    assert response.json()["detail"] == "Could not validate credentials"
+    assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_key_expires(service: Service, signed_in: AsyncClient) -> None:
+    tomorrow = utc_now() + timedelta(days=1)
+    key = (await create(signed_in, expires_at=tomorrow.isoformat()))["key"]
+
+    with later(days=1, seconds=-60):
+        assert await status_of(service, key) == 200
+    with later(days=1):
+        assert await status_of(service, key) == 401
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"expires_at": "2020-01-01T00:00:00Z"},
+        {"expires_at": "2999-01-01T00:00:00Z"},
+        {"expires_at": "9999-12-31T23:59:59-14:00"},
+        {"expires_at": (utc_now() + timedelta(days=9)).replace(tzinfo=None).isoformat()},
+        {"name": "x"},
+        {"name": "a\0b"},
+        {"scopes": []},
+        {"scopes": ["root"]},
+        {"user_id": str(uuid4())},
+    ],
+)
+async def test_nonsense_is_refused(signed_in: AsyncClient, fields: dict[str, Any]) -> None:
+    response = await signed_in.post(KEYS, json={"name": "Nightly backup"} | fields)
+
+    assert response.status_code == 422
+
+
+async def test_a_revoked_key_stops_working_and_is_gone_from_the_list(
+    service: Service, signed_in: AsyncClient
+) -> None:
+    created = await create(signed_in)
+
+    assert (await signed_in.delete(f"{KEYS}{created['id']}")).status_code == 204
+
+    assert await status_of(service, created["key"]) == 401
+    assert (await signed_in.get(KEYS)).json()["data"] == []
+    assert (await signed_in.delete(f"{KEYS}{created['id']}")).status_code == 404
+
+
+async def test_nobody_else_sees_or_revokes_a_key(
+    service: Service, session: AsyncSession, user: User
+) -> None:
+    key, secret = await make_api_key(session, user)
+    other = await service.sign_in(await make_admin(session))
+
+    assert (await other.get(KEYS)).json()["total"] == 0
+    assert_problem(await other.delete(f"{KEYS}{key.id}"), 404)
+    assert await status_of(service, secret) == 200
+
+
+async def test_a_user_sees_and_revokes_every_key_that_acts_in_the_users_name(
+    session: AsyncSession, user: User, signed_in: AsyncClient
+) -> None:
+    organization = await make_organization(session, user)
+    old = utc_now() - timedelta(days=1)
+    theirs, _ = await make_api_key(session, user, organization=organization)
+    mine, _ = await make_api_key(session, user, created_at=old, expires_at=old)
+
+    listed = (await signed_in.get(KEYS)).json()
+
+    assert [key["id"] for key in listed["data"]] == [str(theirs.id), str(mine.id)]
+    assert listed["data"][0]["organization_id"] == str(organization.id)
+    assert (await signed_in.delete(f"{KEYS}{theirs.id}")).status_code == 204
+
+
+async def test_there_are_so_many_live_keys_and_no_more(
+    session: AsyncSession, user: User, signed_in: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_keys, "MAX_LIVE", 1)
+    await make_api_key(session, user, revoked_at=utc_now())
+    await make_api_key(session, user, expires_at=utc_now())
+    await make_api_key(session, user, organization=await make_organization(session, user))
+    await make_api_key(session, await make_user(session))
+
+    await create(signed_in)
+    refused = await signed_in.post(KEYS, json={"name": "One more"})
+
+    assert_problem(refused, 409)
+
+
+async def test_two_at_once_do_not_both_become_the_last_key(
+    committed_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_keys, "MAX_LIVE", 1)
+    async with committed_service.database.write() as session:
+        client = await committed_service.sign_in(await make_user(session))
+
+    answers = await asyncio.gather(
+        *(client.post(KEYS, json={"name": f"Key {number}"}) for number in range(4))
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+
+
+async def test_a_key_rests_with_its_user_and_does_not_come_back(
+    service: Service, session: AsyncSession, user: User
+) -> None:
+    _, key = await make_api_key(session, user)
+    admin = await service.sign_in(await make_admin(session))
+
+    await admin.patch(f"/api/v1/users/{user.id}", json={"is_active": False})
+    assert await status_of(service, key) == 403
+    await admin.patch(f"/api/v1/users/{user.id}", json={"is_active": True})
+    assert await status_of(service, key) == 401
+
+
+async def test_a_key_of_a_deleted_user_is_worth_nothing(
+    service: Service, session: AsyncSession, user: User
+) -> None:
+    known, revoked = await make_api_key(session, user)
+    admin = await service.sign_in(await make_admin(session))
+
+    await admin.delete(f"/api/v1/users/{user.id}")
+    await session.refresh(known)
+    _, unnoticed = await make_api_key(session, user)
+
+    assert known.revoked_at is not None
+    assert [await status_of(service, key) for key in (revoked, unnoticed)] == [401, 401]
+
+
+async def test_the_life_of_a_key_is_in_the_audit_log(
+    session: AsyncSession, user: User, signed_in: AsyncClient
+) -> None:
+    created = await create(signed_in)
+    await signed_in.delete(f"{KEYS}{created['id']}")
+
+    events = (
+        await session.scalars(
+            select(AuditEvent)
+            .where(AuditEvent.target_type == "api_keys")
+            .order_by(AuditEvent.created_at)
+        )
+    ).all()
+
+    assert [event.action for event in events] == ["api_key.created", "api_key.revoked"]
+    assert {event.actor_id for event in events} == {user.id}
+    assert {str(event.target_id) for event in events} == {created["id"]}
+    assert events[0].details == {"name": "Nightly backup", "scopes": ["read"]}
+
+
+async def test_no_log_and_no_document_shows_a_key(
+    service: Service, signed_in: AsyncClient, read_log: Callable[[], str]
+) -> None:
+    key = (await create(signed_in))["key"]
+    await status_of(service, key)
+
+    assert key[3:] not in read_log()
+    assert not re.search(r"ak_[A-Za-z0-9_-]{43}", str(service.app.openapi()))

@@ -1,0 +1,152 @@
+import pytest
+from httpx import AsyncClient, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import User
+from tests.support.clock import clock as clock
+from tests.support.factories import PASSWORD, make_user
+from tests.support.limited import running_limited
+from tests.support.logins import later, log_in, status_of_me
+from tests.support.outbox import Outbox, mails_of, sent_to, token_in
+from tests.support.outbox import outbox as outbox
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+CHANGE = "/api/v1/users/me/email"
+CONFIRM = "/api/v1/auth/confirm-email"
+NEW = "new@example.com"
+
+
+@pytest.fixture
+async def user(session: AsyncSession) -> User:
+    return await make_user(session, email="old@example.com")
+
+
+async def ask(service: Service, user: User, email: str = NEW) -> Response:
+    client = await service.sign_in(user)
+    return await client.post(CHANGE, json={"email": email, "password": PASSWORD})
+
+
+async def confirm(client: AsyncClient, outbox: Outbox, address: str = NEW) -> Response:
+    return await client.post(CONFIRM, json={"token": token_in(sent_to(outbox, address)[-1])})
+
+
+async def test_the_address_changes_when_the_new_one_is_confirmed(
+    service: Service, client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
+) -> None:
+    assert (await ask(service, user)).status_code == 202
+    await session.refresh(user)
+    assert user.email == "old@example.com"
+
+    assert (await confirm(client, outbox)).status_code == 204
+
+    await session.refresh(user)
+    assert (user.email, user.email_normalized) == (NEW, NEW)
+    assert user.email_verified_at is not None
+    login = await client.post("/api/v1/auth/login", json={"email": NEW, "password": PASSWORD})
+    assert login.status_code == 200
+
+
+async def test_the_old_address_is_told(service: Service, user: User, outbox: Outbox) -> None:
+    await ask(service, user)
+
+    (notice,) = sent_to(outbox, "old@example.com")
+    assert notice["Subject"] == "A new e-mail address for your account"
+    assert "Your token" not in str(notice)
+
+
+async def test_a_stolen_token_alone_changes_no_address(
+    service: Service, user: User, outbox: Outbox
+) -> None:
+    client = await service.sign_in(user)
+
+    response = await client.post(CHANGE, json={"email": NEW, "password": "Wrong-Horse-7!"})
+
+    assert_problem(response, 403)
+    assert response.json()["detail"] == "Incorrect password"
+    assert outbox == []
+
+
+async def test_a_change_ends_every_session(
+    service: Service, client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    pair = await log_in(client, user)
+    await ask(service, user)
+
+    await confirm(client, outbox)
+
+    assert await status_of_me(service, pair) == 401
+
+
+async def test_asking_does_not_tell_that_the_address_is_taken_but_confirming_does(
+    service: Service, client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
+) -> None:
+    await make_user(session, email=NEW)
+
+    assert (await ask(service, user)).status_code == 202
+    response = await confirm(client, outbox)
+
+    assert_problem(response, 409)
+    await session.refresh(user)
+    assert user.email == "old@example.com"
+
+
+async def test_only_the_last_request_counts_and_only_once(
+    service: Service, client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    await ask(service, user, "first@example.com")
+    await ask(service, user)
+
+    assert (await confirm(client, outbox, "first@example.com")).status_code == 400
+    assert (await confirm(client, outbox)).status_code == 204
+    assert (await confirm(client, outbox)).status_code == 400
+
+
+async def test_a_change_waits_for_some_hours(
+    service: Service, client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    await ask(service, user)
+
+    with later(service.settings.EMAIL_TOKEN_EXPIRE_HOURS * 3600):
+        assert (await confirm(client, outbox)).status_code == 400
+
+
+async def test_a_new_password_voids_a_change_that_waits(
+    service: Service, client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    await ask(service, user)
+    owner = await service.sign_in(user)
+    body = {"current_password": PASSWORD, "new_password": "Another-Horse-8!"}
+
+    assert (await owner.post("/api/v1/users/me/password", json=body)).status_code == 204
+
+    assert (await confirm(client, outbox)).status_code == 400
+
+
+@pytest.mark.usefixtures("clock")
+async def test_an_account_writes_to_few_addresses(own_url: str) -> None:
+    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        client = await service.sign_in(user)
+        async with mails_of(service):
+            answers = [
+                await client.post(CHANGE, json={"email": f"{n}@example.com", "password": PASSWORD})
+                for n in range(3)
+            ]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
+    async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        client = await service.sign_in(user)
+        guess = {"email": NEW, "password": "Wrong-Horse-7!"}
+        answers = [(await client.post(CHANGE, json=guess)).status_code for _ in range(3)]
+        right = await client.post(CHANGE, json=guess | {"password": PASSWORD})
+
+    assert answers == [403, 403, 429]
+    assert right.status_code == 429

@@ -1,0 +1,138 @@
+from collections.abc import AsyncGenerator
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tests.conftest import settings_for
+from tests.support.clock import clock as clock
+from tests.support.factories import PASSWORD, make_admin, make_user
+from tests.support.limited import running_limited
+from tests.support.logins import later
+from tests.support.outbox import Outbox, mails_of, token_in
+from tests.support.outbox import outbox as outbox
+from tests.support.problems import assert_problem
+from tests.support.service import Service, running_with
+
+ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
+LOGIN = {"email": "ada@example.com", "password": PASSWORD}
+ASK = "/api/v1/auth/request-verification"
+VERIFY = "/api/v1/auth/verify-email"
+
+
+async def register(client: AsyncClient, outbox: Outbox) -> str:
+    """The token in the mail that welcomes the newcomer."""
+    response = await client.post("/api/v1/auth/register", json=ADA)
+    assert response.json()["email_verified_at"] is None
+    return token_in(outbox[-1])
+
+
+async def verified_at(service: Service, client: AsyncClient) -> str | None:
+    pair = (await client.post("/api/v1/auth/login", json=LOGIN)).json()
+    async with service.client(pair["access_token"]) as ada:
+        found: str | None = (await ada.get("/api/v1/users/me")).json()["email_verified_at"]
+        return found
+
+
+async def test_the_welcome_mail_verifies_the_address(
+    service: Service, client: AsyncClient, outbox: Outbox
+) -> None:
+    token = await register(client, outbox)
+    assert await verified_at(service, client) is None
+
+    assert (await client.post(VERIFY, json={"token": token})).status_code == 204
+
+    assert await verified_at(service, client) is not None
+
+
+async def test_a_token_verifies_once(client: AsyncClient, outbox: Outbox) -> None:
+    token = await register(client, outbox)
+    await client.post(VERIFY, json={"token": token})
+
+    assert_problem(await client.post(VERIFY, json={"token": token}), 400)
+
+
+async def test_a_token_verifies_for_some_hours(
+    service: Service, client: AsyncClient, outbox: Outbox
+) -> None:
+    token = await register(client, outbox)
+
+    with later(service.settings.EMAIL_TOKEN_EXPIRE_HOURS * 3600):
+        assert (await client.post(VERIFY, json={"token": token})).status_code == 400
+
+
+@pytest.mark.parametrize("token", ["", "guess", "\0", "x" * 500])
+async def test_a_guess_verifies_nothing(client: AsyncClient, token: str) -> None:
+    response = await client.post(VERIFY, json={"token": token})
+
+    assert_problem(response, 400 if 0 < len(token) < 200 else 422)
+
+
+async def test_another_mail_can_be_asked_for(
+    service: Service, session: AsyncSession, outbox: Outbox
+) -> None:
+    ada = await service.sign_in(await make_user(session))
+
+    assert (await ada.post(ASK)).status_code == 202
+
+    assert (await ada.post(VERIFY, json={"token": token_in(outbox[-1])})).status_code == 204
+    assert (await ada.post(ASK)).status_code == 202
+    assert len(outbox) == 1  # nothing is left to verify
+
+
+@pytest.mark.usefixtures("clock")
+async def test_an_address_gets_few_mails(own_url: str) -> None:
+    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        ada = await service.sign_in(user)
+        async with mails_of(service) as outbox:
+            answers = [(await ada.post(ASK)).status_code for _ in range(3)]
+
+    assert answers == [202, 202, 429]
+    assert len(outbox) == 2
+
+
+async def test_whom_an_administrator_creates_is_verified(
+    service: Service, session: AsyncSession
+) -> None:
+    admin = await service.sign_in(await make_admin(session))
+
+    created = await admin.post("/api/v1/users/", json=ADA)
+
+    assert created.json()["email_verified_at"] is not None
+
+
+@pytest.fixture
+async def strict(own_url: str) -> AsyncGenerator[Service]:
+    """A service whose users must verify their address before they log in."""
+    settings = settings_for(own_url, EMAIL_VERIFICATION_REQUIRED=True)
+    async with running_with(settings) as service:
+        yield service
+
+
+async def test_where_it_is_required_nobody_logs_in_unverified(strict: Service) -> None:
+    async with strict.client() as client, mails_of(strict) as outbox:
+        token = await register(client, outbox)
+        before = await client.post("/api/v1/auth/login", json=LOGIN)
+        wrong = await client.post("/api/v1/auth/login", json=LOGIN | {"password": "Wrong-Horse-7!"})
+        await client.post(VERIFY, json={"token": token})
+        after = await client.post("/api/v1/auth/login", json=LOGIN)
+
+    assert_problem(before, 403)
+    assert "Verify the e-mail address" in before.json()["detail"]
+    assert wrong.status_code == 401  # only the right password reveals it
+    assert after.status_code == 200
+
+
+async def test_a_reset_of_the_password_verifies_too(strict: Service) -> None:
+    async with strict.client() as client, mails_of(strict) as outbox:
+        await register(client, outbox)
+        await client.post("/api/v1/auth/forgot-password", json={"email": ADA["email"]})
+        new = {"token": token_in(outbox[-1]), "password": "Another-Horse-8!"}
+        await client.post("/api/v1/auth/reset-password", json=new)
+        response = await client.post(
+            "/api/v1/auth/login", json={"email": ADA["email"], "password": new["password"]}
+        )
+
+    assert response.status_code == 200

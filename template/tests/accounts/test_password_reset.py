@@ -1,0 +1,247 @@
+from datetime import timedelta
+
+import pytest
+from httpx import AsyncClient, Response
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import utc_now
+from app.models import OneTimeToken, User
+from app.models.one_time_token import Purpose
+from app.services import one_time_tokens
+from tests.support.clock import clock as clock
+from tests.support.factories import PASSWORD, make_api_key, make_user
+from tests.support.limited import running_limited
+from tests.support.logins import later, log_in, refresh, status_of_me
+from tests.support.mailbox import text
+from tests.support.outbox import Outbox, mails_of, token_in
+from tests.support.outbox import outbox as outbox
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+FORGOT = "/api/v1/auth/forgot-password"
+RESET = "/api/v1/auth/reset-password"
+NEW = "Another-Horse-8!"
+
+
+@pytest.fixture
+async def user(session: AsyncSession) -> User:
+    return await make_user(session, email="ada@example.com")
+
+
+async def reset(client: AsyncClient, token: str, password: str = NEW) -> Response:
+    return await client.post(RESET, json={"token": token, "password": password})
+
+
+async def ask(client: AsyncClient, outbox: Outbox, email: str = "ada@example.com") -> str:
+    response = await client.post(FORGOT, json={"email": email})
+    assert response.status_code == 202
+    return token_in(outbox[-1])
+
+
+async def test_whoever_reads_the_mail_chooses_a_new_password(
+    client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    token = await ask(client, outbox, "ADA@example.com")
+
+    assert (await reset(client, token)).status_code == 204
+
+    login = {"email": user.email, "password": NEW}
+    assert (await client.post("/api/v1/auth/login", json=login)).status_code == 200
+    old = {"email": user.email, "password": PASSWORD}
+    assert (await client.post("/api/v1/auth/login", json=old)).status_code == 401
+
+
+async def test_the_answer_does_not_tell_whether_there_is_an_account(
+    client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
+) -> None:
+    await make_user(session, email="gone@example.com", deleted_at=utc_now())
+    await make_user(session, email="idle@example.com", is_active=False)
+
+    known = await client.post(FORGOT, json={"email": user.email})
+    others = [
+        await client.post(FORGOT, json={"email": f"{name}@example.com"})
+        for name in ("nobody", "gone", "idle")
+    ]
+
+    assert {(each.status_code, each.text) for each in [known, *others]} == {(202, known.text)}
+    assert [mail["To"] for mail in outbox] == [user.email]
+
+
+async def test_for_an_unknown_address_as_much_is_enqueued(
+    service: Service, client: AsyncClient, user: User
+) -> None:
+    enqueued: list[tuple[object, int]] = []
+
+    async def start(task: object, job_id: str, args: list[str], kwargs: dict[str, str]) -> None:
+        enqueued.append((task, len(args)))
+
+    usual = service.app.state.start_task
+    service.app.state.start_task = start
+    await client.post(FORGOT, json={"email": user.email})
+    await client.post(FORGOT, json={"email": "nobody@example.com"})
+    service.app.state.start_task = usual
+
+    assert len(enqueued) == 2
+    assert len(set(enqueued)) == 1
+
+
+async def test_a_token_works_once(client: AsyncClient, user: User, outbox: Outbox) -> None:
+    token = await ask(client, outbox)
+    await reset(client, token)
+
+    again = await reset(client, token, "Third-Horse-9!")
+
+    assert_problem(again, 400)
+    login = {"email": user.email, "password": NEW}
+    assert (await client.post("/api/v1/auth/login", json=login)).status_code == 200
+
+
+async def test_one_reset_voids_all_other_tokens(
+    client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    first, second = await ask(client, outbox), await ask(client, outbox)
+
+    assert (await reset(client, second)).status_code == 204
+    assert (await reset(client, first)).status_code == 400
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_token_expires(
+    service: Service, client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    minutes = service.settings.PASSWORD_RESET_EXPIRE_MINUTES
+    token = await ask(client, outbox)
+
+    with later(minutes * 60):
+        assert (await reset(client, token)).status_code == 400
+    with later(minutes * 60 - 5):
+        assert (await reset(client, token)).status_code == 204
+
+
+@pytest.mark.parametrize("purpose", [Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL])
+async def test_a_token_for_something_else_sets_no_password(
+    service: Service, client: AsyncClient, session: AsyncSession, user: User, purpose: Purpose
+) -> None:
+    _, token = await one_time_tokens.issue(
+        session, service.settings, user.id, purpose, email=user.email
+    )
+    await session.commit()
+
+    assert (await reset(client, token)).status_code == 400
+
+
+async def test_a_weak_password_is_refused_and_the_token_stays(
+    client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    token = await ask(client, outbox)
+
+    weak = await reset(client, token, "Password123!")
+
+    assert_problem(weak, 422)
+    assert (await reset(client, token)).status_code == 204
+
+
+async def test_a_reset_ends_every_session_at_once(
+    service: Service, client: AsyncClient, user: User, outbox: Outbox
+) -> None:
+    pair = await log_in(client, user)
+    token = await ask(client, outbox)
+
+    await reset(client, token)
+
+    assert await status_of_me(service, pair) == 401
+    assert (await refresh(client, pair)).status_code == 401
+
+
+async def test_a_reset_ends_every_api_key(
+    service: Service, client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
+) -> None:
+    _, key = await make_api_key(session, user)
+    token = await ask(client, outbox)
+
+    await reset(client, token)
+
+    assert (await service.client(key).get("/api/v1/users/me")).status_code == 401
+
+
+async def test_the_mail_links_to_the_frontend_with_the_token_where_no_server_sees_it(
+    service: Service, client: AsyncClient, user: User
+) -> None:
+    frontend = {"FRONTEND_URL": "https://www.example.com"}
+    async with mails_of(service, **frontend) as outbox:
+        await client.post(FORGOT, json={"email": user.email})
+
+    link = "https://www.example.com/reset-password#token="
+    for kind in ("plain", "html"):
+        assert link in text(outbox[0], kind)
+
+
+async def test_a_reset_verifies_the_address_and_is_told_by_mail(
+    client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
+) -> None:
+    token = await ask(client, outbox)
+
+    await reset(client, token)
+
+    await session.refresh(user)
+    assert user.email_verified_at is not None
+    assert outbox[-1]["Subject"] == "Your password was changed"
+
+
+async def test_a_token_is_void_when_the_account_or_its_address_has_gone(
+    client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
+) -> None:
+    token = await ask(client, outbox)
+    for change in ({"is_active": False}, {"deleted_at": utc_now()}, {"email": "new@example.com"}):
+        usual = {name: getattr(user, name) for name in change}
+        for name, value in change.items():
+            setattr(user, name, value)
+        await session.commit()
+
+        assert (await reset(client, token)).status_code == 400
+
+        for name, value in usual.items():
+            setattr(user, name, value)
+        await session.commit()
+    assert (await reset(client, token)).status_code == 204
+
+
+async def test_the_token_itself_is_stored_nowhere(
+    client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
+) -> None:
+    token = await ask(client, outbox)
+
+    (row,) = (await session.scalars(select(OneTimeToken))).all()
+    stored = {str(getattr(row, column.key)) for column in OneTimeToken.__table__.columns}
+    assert token not in stored
+    assert row.expires_at - row.created_at <= timedelta(minutes=31)
+
+
+@pytest.mark.usefixtures("clock")
+async def test_an_address_gets_few_mails(own_url: str) -> None:
+    async with (
+        running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service,
+        service.client() as client,
+        mails_of(service) as outbox,
+    ):
+        async with service.database.write() as session:
+            await make_user(session, email="ada@example.com")
+        answers = [
+            (await client.post(FORGOT, json={"email": email})).status_code
+            for email in ("ada@example.com", "ADA@example.com", "ada@example.com")
+        ]
+        other = await client.post(FORGOT, json={"email": "other@example.com"})
+
+    assert answers == [202, 202, 429]
+    assert other.status_code == 202
+    assert len(outbox) == 2
+
+
+@pytest.mark.usefixtures("clock")
+async def test_tokens_are_tried_only_so_often_from_an_address(own_url: str) -> None:
+    limits = {"RATE_LIMIT_ADDRESSES": True, "RATE_LIMIT_TOKEN": "2/minute"}
+    async with running_limited(own_url, **limits) as service, service.client() as client:
+        answers = [(await reset(client, f"guess-{number}")).status_code for number in range(3)]
+
+    assert answers == [400, 400, 429]

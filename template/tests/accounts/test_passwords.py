@@ -1,0 +1,179 @@
+import asyncio
+import re
+import threading
+from typing import Any
+
+import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from app.core.config import Settings
+from app.core.errors import Invalid, Unavailable
+from app.core.passwords import MAX_WAITING, Passwords
+from tests.support.waiting import PATIENCE, eventually
+
+EMAIL = "grace.hopper@example.com"
+
+
+def passwords_with(settings: Settings, **changes: Any) -> Passwords:
+    return Passwords(settings.model_copy(update=changes))
+
+
+@pytest.fixture
+def passwords(settings: Settings) -> Passwords:
+    return Passwords(settings)
+
+
+async def test_a_password_matches_its_own_hash_only(passwords: Passwords) -> None:
+    hashed = await passwords.hash("Correct-Horse-7!")
+
+    assert await passwords.verify("Correct-Horse-7!", hashed) == (True, None)
+    assert await passwords.verify("correct-horse-7!", hashed) == (False, None)
+
+
+async def test_a_hash_is_argon2id_and_salted(passwords: Passwords) -> None:
+    hashes = {await passwords.hash("Correct-Horse-7!") for _ in range(2)}
+
+    assert len(hashes) == 2
+    assert all(hashed.startswith("$argon2id$") for hashed in hashes)
+
+
+async def test_no_character_of_a_long_password_is_ignored(passwords: Passwords) -> None:
+    hashed = await passwords.hash("A1!" + "x" * 124 + "y")
+
+    assert not (await passwords.verify("A1!" + "x" * 125, hashed))[0]
+
+
+async def test_nobodys_password_never_matches(passwords: Passwords) -> None:
+    assert await passwords.verify("Correct-Horse-7!", None) == (False, None)
+
+
+@pytest.mark.parametrize("hashed", ["$2b$12$" + "x" * 53, "$argon2id$", "x"])
+async def test_a_hash_of_another_kind_never_matches(passwords: Passwords, hashed: str) -> None:
+    assert await passwords.verify("Correct-Horse-7!", hashed) == (False, None)
+
+
+async def test_for_nobody_a_hash_with_the_parameters_of_today_is_verified(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that an unknown e-mail takes as long as a known one."""
+    verified = []
+    verify = Argon2Hasher.verify
+
+    def watched(hasher: Argon2Hasher, password: str, hashed: str) -> bool:
+        verified.append(hashed)
+        return verify(hasher, password, hashed)
+
+    monkeypatch.setattr(Argon2Hasher, "verify", watched)
+    await passwords_with(settings, PASSWORD_HASH_TIME_COST=4).verify("Correct-Horse-7!", None)
+
+    [hashed] = verified
+    assert "$m=8,t=4,p=1$" in hashed
+
+
+async def test_a_hash_with_other_parameters_is_renewed(settings: Settings) -> None:
+    old = await passwords_with(settings).hash("Correct-Horse-7!")
+    stronger = passwords_with(settings, PASSWORD_HASH_TIME_COST=2)
+
+    matches, renewed = await stronger.verify("Correct-Horse-7!", old)
+
+    assert matches
+    assert renewed is not None
+    assert ",t=2," in renewed
+    assert await stronger.verify("Correct-Horse-7!", renewed) == (True, None)
+
+
+async def test_hashing_lets_other_work_go_on(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, work_done = threading.Event(), threading.Event()
+
+    def hash_slowly(*_: object, **__: object) -> str:
+        begun.set()
+        in_time = threading.current_thread() is not threading.main_thread()
+        return str(in_time and work_done.wait(PATIENCE))
+
+    monkeypatch.setattr(Argon2Hasher, "hash", hash_slowly)
+    hashing = asyncio.create_task(passwords.hash("Correct-Horse-7!"))
+    await eventually(lambda: begun.is_set() or hashing.done())
+    work_done.set()
+
+    assert await hashing == "True"
+
+
+async def test_those_beyond_the_queue_are_sent_away(settings: Settings) -> None:
+    slow = passwords_with(settings, PASSWORD_HASH_MEMORY_KIB=256)
+    logins = [slow.hash("Correct-Horse-7!") for _ in range(MAX_WAITING + 50)]
+
+    outcomes = await asyncio.gather(*logins, return_exceptions=True)
+
+    assert any(isinstance(outcome, Unavailable) for outcome in outcomes)
+    assert any(isinstance(outcome, str) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("password", "complaint"),
+    [
+        ("lower-case-7!", "an uppercase letter"),
+        ("No-Digit-Here!", "a digit"),
+        ("NoSpecial7seven", "one of !@#$%^&*"),
+        ("No-Special-7-of-those", "one of !@#$%^&*"),
+        ("P@ssw0rd123!", "too easy"),
+        ("Qwerty123!", "too easy"),
+        ("Trustno1!!", "too easy"),
+        ("#1Superm@n", "too easy"),
+        ("M0nk3y2026!", "too easy"),
+        ("Password123456!", "too easy"),
+        ("Abcd1234!!", "too easy"),
+        ("A1!A1!A1!", "too easy"),
+        ("Grace.Hopper7!", "the name in it"),
+        ("Grace.Hopper@example.com7", "the e-mail address"),
+    ],
+)
+async def test_the_composition_policy_refuses(
+    passwords: Passwords, password: str, complaint: str
+) -> None:
+    with pytest.raises(Invalid, match=re.escape(complaint)) as refusal:
+        await passwords.check_new(password, email=EMAIL)
+
+    assert refusal.value.field == "password"
+
+
+@pytest.mark.parametrize(
+    ("password", "complaint"),
+    [
+        ("Short-Horse-7!", "at least 15 characters"),
+        ("123456789012345", "too easy"),
+        ("passwordpassword", "too easy"),
+        ("password12345678", "too easy"),
+        ("qwertyuiopasdfgh", "too easy"),
+        ("abcdefghijklmnop", "too easy"),
+        ("1q2w3e4r5t6y7u8i", "too easy"),
+        ("aaaaaaaaaaaaaaaaaaaa", "too easy"),
+        ("grace.hopper.1234567", "the name in it"),
+        ("grace.hopper@example.com", "the e-mail address"),
+        ("passwordpasswordpassword", "too easy"),
+        ("password1password1", "too easy"),
+    ],
+)
+async def test_the_length_policy_refuses(settings: Settings, password: str, complaint: str) -> None:
+    with pytest.raises(Invalid, match=complaint):
+        await passwords_with(settings, PASSWORD_POLICY="length").check_new(password, email=EMAIL)
+
+
+@pytest.mark.parametrize(
+    ("policy", "password", "email"),
+    [
+        ("composition", "Correct-Horse-7!", EMAIL),
+        ("composition", "Ünïcödé-7!", EMAIL),
+        ("composition", "Thunder-281736445!", EMAIL),
+        ("composition", "TestPass123!", EMAIL),
+        ("length", "a 8471 2093 5566 1", EMAIL),
+        ("length", "purple monkey dishwasher", EMAIL),
+        ("length", "correct horse battery staple", EMAIL),
+        ("length", "847362514095837", "1234@example.com"),
+    ],
+)
+async def test_a_good_password_is_accepted(
+    settings: Settings, policy: str, password: str, email: str
+) -> None:
+    await passwords_with(settings, PASSWORD_POLICY=policy).check_new(password, email=email)

@@ -1,0 +1,69 @@
+from collections.abc import AsyncGenerator
+
+import pytest
+from httpx import AsyncClient, Response
+
+from app.core.config import Settings
+from app.core.passwords import Passwords
+from tests.conftest import settings_for
+from tests.support.factories import PASSWORD, make_user
+from tests.support.outbox import mails_of
+from tests.support.service import Service, running_with
+
+REGISTER = "/api/v1/auth/register"
+
+
+@pytest.fixture
+async def discreet(own_url: str) -> AsyncGenerator[Service]:
+    """A service that tells nobody who is registered."""
+    settings = settings_for(own_url, REGISTRATION_ENUMERATION_SAFE=True)
+    async with running_with(settings) as service:
+        yield service
+
+
+async def register(client: AsyncClient, email: str) -> Response:
+    return await client.post(REGISTER, json={"email": email, "name": "Ada", "password": PASSWORD})
+
+
+async def test_a_known_address_is_answered_like_a_new_one(discreet: Service) -> None:
+    async with discreet.client() as client, mails_of(discreet) as outbox:
+        new = await register(client, "ada@example.com")
+        known = await register(client, "ADA@example.com")
+
+    assert new.status_code == known.status_code == 202
+    assert new.json() == known.json()
+    assert [mail["Subject"] for mail in outbox] == [
+        f"Welcome to {discreet.settings.PROJECT_NAME}",
+        "You have an account already",
+    ]
+
+
+async def test_who_is_registered_keeps_name_and_password(discreet: Service) -> None:
+    async with discreet.database.write() as session:
+        user = await make_user(session, email="ada@example.com", name="Countess")
+    async with discreet.client() as client, mails_of(discreet):
+        body = {"email": user.email, "name": "Thief", "password": "Another-Horse-8!"}
+        await client.post(REGISTER, json=body)
+        login = await client.post(
+            "/api/v1/auth/login", json={"email": user.email, "password": PASSWORD}
+        )
+
+    assert login.json()["user"]["name"] == "Countess"
+
+
+async def test_it_takes_as_long(discreet: Service) -> None:
+    """A hash, which takes most of the time, is made for both."""
+    hashed = []
+
+    class Watched(Passwords):
+        async def hash(self, password: str) -> str:
+            hashed.append(password)
+            return await super().hash(password)
+
+    settings: Settings = discreet.settings
+    discreet.app.state.passwords = Watched(settings)
+    async with discreet.client() as client, mails_of(discreet):
+        for _ in range(2):
+            await register(client, "ada@example.com")
+
+    assert hashed == [PASSWORD, PASSWORD]

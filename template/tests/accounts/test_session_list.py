@@ -1,0 +1,116 @@
+from uuid import uuid4
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import User
+from tests.support.clock import clock as clock
+from tests.support.factories import PASSWORD, make_user
+from tests.support.logins import Pair, later, log_in, refresh, status_of_me
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+LOGOUT_ALL = "/api/v1/auth/logout-all"
+SESSIONS = "/api/v1/users/me/sessions"
+
+
+@pytest.fixture
+async def user(session: AsyncSession) -> User:
+    return await make_user(session)
+
+
+@pytest.fixture
+async def pair(client: AsyncClient, user: User) -> Pair:
+    return await log_in(client, user)
+
+
+async def test_a_user_sees_where_the_account_is_in_use(
+    service: Service, client: AsyncClient, user: User, pair: Pair
+) -> None:
+    elsewhere = {"User-Agent": "Lynx/2.9\x1b[31m" + "x" * 300}
+    body = {"email": user.email, "password": PASSWORD}
+    with later(60):
+        await client.post("/api/v1/auth/login", json=body, headers=elsewhere)
+
+    page = (await service.client(pair["access_token"]).get(SESSIONS)).json()
+
+    assert page["total"] == 2
+    newest, first = page["data"]
+    assert (newest["current"], first["current"]) == (False, True)
+    assert newest["user_agent"] == ("Lynx/2.9[31m" + "x" * 300)[:200]
+    assert first["address"] == "127.0.0.1"
+
+
+async def test_a_refresh_is_a_use(
+    service: Service, client: AsyncClient, user: User, pair: Pair
+) -> None:
+    mine = service.client(pair["access_token"])
+    before = (await mine.get(SESSIONS)).json()["data"][0]["last_used_at"]
+
+    with later(60):
+        await refresh(client, pair)
+
+    assert (await mine.get(SESSIONS)).json()["data"][0]["last_used_at"] > before
+
+
+async def test_a_user_ends_a_session_at_once(
+    service: Service, client: AsyncClient, user: User, pair: Pair
+) -> None:
+    stolen = await log_in(client, user)
+    mine = service.client(pair["access_token"])
+    other = next(each for each in (await mine.get(SESSIONS)).json()["data"] if not each["current"])
+
+    assert (await mine.delete(f"{SESSIONS}/{other['id']}")).status_code == 204
+
+    assert await status_of_me(service, stolen) == 401
+    assert (await refresh(client, stolen)).status_code == 401
+    assert await status_of_me(service, pair) == 200
+    assert_problem(await mine.delete(f"{SESSIONS}/{other['id']}"), 404)
+
+
+async def test_the_sessions_of_others_do_not_exist(
+    service: Service, client: AsyncClient, session: AsyncSession, pair: Pair
+) -> None:
+    stranger = await service.sign_in(await make_user(session))
+    (theirs,) = (await service.client(pair["access_token"]).get(SESSIONS)).json()["data"]
+
+    assert [each["id"] for each in (await stranger.get(SESSIONS)).json()["data"]] != [theirs["id"]]
+    assert_problem(await stranger.delete(f"{SESSIONS}/{theirs['id']}"), 404)
+    assert_problem(await stranger.delete(f"{SESSIONS}/{uuid4()}"), 404)
+    assert await status_of_me(service, pair) == 200
+
+
+async def test_what_is_over_is_not_listed(
+    service: Service, client: AsyncClient, user: User, pair: Pair
+) -> None:
+    await service.client(pair["access_token"]).post("/api/v1/auth/logout")
+    with later(days=service.settings.REFRESH_TOKEN_EXPIRE_DAYS + 1):
+        new = await log_in(client, user)
+
+        (only,) = (await service.client(new["access_token"]).get(SESSIONS)).json()["data"]
+
+    assert only["current"]
+
+
+async def test_logging_out_everywhere_ends_every_session_at_once(
+    service: Service, client: AsyncClient, user: User, pair: Pair
+) -> None:
+    elsewhere = await log_in(client, user)
+
+    response = await service.client(pair["access_token"]).post(LOGOUT_ALL)
+
+    assert response.status_code == 204
+    for ended in (pair, elsewhere):
+        assert await status_of_me(service, ended) == 401
+        assert (await refresh(client, ended)).status_code == 401
+
+
+async def test_logging_out_everywhere_concerns_nobody_else(
+    service: Service, client: AsyncClient, session: AsyncSession, pair: Pair
+) -> None:
+    await (await service.sign_in(await make_user(session))).post(LOGOUT_ALL)
+
+    assert await status_of_me(service, pair) == 200

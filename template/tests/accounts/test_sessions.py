@@ -1,0 +1,167 @@
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import utc_now
+from app.core.tokens import LEEWAY_SECONDS
+from app.models import RefreshToken, User
+from tests.conftest import settings_for
+from tests.support.clock import clock as clock
+from tests.support.factories import make_user
+from tests.support.logins import Pair, later, log_in, refresh, status_of_me
+from tests.support.service import Service, running_with
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+LOGOUT = "/api/v1/auth/logout"
+
+
+@pytest.fixture
+async def user(session: AsyncSession) -> User:
+    return await make_user(session)
+
+
+@pytest.fixture
+async def pair(client: AsyncClient, user: User) -> Pair:
+    return await log_in(client, user)
+
+
+async def test_a_refresh_token_buys_a_new_pair(
+    service: Service, client: AsyncClient, pair: Pair
+) -> None:
+    response = await refresh(client, pair)
+
+    assert response.status_code == 200
+    new = response.json()
+    assert new["refresh_token"] != pair["refresh_token"]
+    assert new["access_token"] != pair["access_token"]
+    assert new["user"] == pair["user"]
+    assert await status_of_me(service, new) == 200
+
+
+async def test_a_refresh_token_is_stored_as_a_hash(session: AsyncSession, pair: Pair) -> None:
+    stored = (await session.scalars(select(RefreshToken.token_hash))).all()
+
+    assert len(stored) == 1
+    assert pair["refresh_token"] not in stored[0]
+
+
+@pytest.mark.parametrize("token", ["unknown", "x" * 200])
+async def test_an_unknown_refresh_token_is_refused(client: AsyncClient, token: str) -> None:
+    response = await refresh(client, {"refresh_token": token})
+
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
+async def test_neither_token_serves_as_the_other(
+    service: Service, client: AsyncClient, pair: Pair
+) -> None:
+    swapped = {"access_token": pair["refresh_token"], "refresh_token": pair["access_token"]}
+
+    assert await status_of_me(service, swapped) == 401
+    assert (await refresh(client, swapped)).status_code in {401, 422}
+
+
+async def test_an_unused_session_expires(service: Service, client: AsyncClient, pair: Pair) -> None:
+    with later(days=service.settings.REFRESH_TOKEN_EXPIRE_DAYS):
+        assert (await refresh(client, pair)).status_code == 401
+
+
+async def test_a_used_session_expires_too_in_the_end(
+    service: Service, client: AsyncClient, pair: Pair
+) -> None:
+    lifetime = service.settings.SESSION_EXPIRE_DAYS
+    for day in range(5, lifetime, 5):
+        with later(days=day):
+            response = await refresh(client, pair)
+            assert response.status_code == 200
+            pair = response.json()
+
+    with later(days=lifetime):
+        assert (await refresh(client, pair)).status_code == 401
+
+
+async def test_an_access_token_expires(service: Service, pair: Pair) -> None:
+    minutes = service.settings.ACCESS_TOKEN_EXPIRE_MINUTES
+    with later(minutes * 60 - 1):
+        assert await status_of_me(service, pair) == 200
+    with later(minutes * 60 + LEEWAY_SECONDS):
+        assert await status_of_me(service, pair) == 401
+
+
+async def test_an_access_token_does_not_outlive_its_session(own_url: str) -> None:
+    long = settings_for(own_url, ACCESS_TOKEN_EXPIRE_MINUTES=1440, SESSION_EXPIRE_DAYS=1)
+    async with running_with(long) as service, service.client() as client:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        pair = await log_in(client, user)
+        with later(days=1, seconds=-30):
+            new = (await refresh(client, pair)).json()
+
+            assert await status_of_me(service, new) == 200
+
+        with later(days=1):
+            assert await status_of_me(service, new) == 401
+
+
+@pytest.mark.parametrize("loss", [{"is_active": False}, {"deleted_at": utc_now()}])
+async def test_who_lost_the_account_gets_no_new_pair(
+    client: AsyncClient, session: AsyncSession, user: User, pair: Pair, loss: dict[str, Any]
+) -> None:
+    await session.execute(update(User).where(User.id == user.id).values(loss))
+    await session.commit()
+
+    assert (await refresh(client, pair)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("loss", "status"), [({"is_active": False}, 403), ({"deleted_at": utc_now()}, 401)]
+)
+async def test_who_lost_the_account_is_out_at_once(
+    service: Service,
+    session: AsyncSession,
+    user: User,
+    pair: Pair,
+    loss: dict[str, Any],
+    status: int,
+) -> None:
+    await session.execute(update(User).where(User.id == user.id).values(loss))
+    await session.commit()
+
+    assert await status_of_me(service, pair) == status
+
+
+async def test_logout_ends_the_session_at_once(
+    service: Service, client: AsyncClient, pair: Pair
+) -> None:
+    response = await service.client(pair["access_token"]).post(LOGOUT)
+
+    assert response.status_code == 204
+    assert await status_of_me(service, pair) == 401
+    assert (await refresh(client, pair)).status_code == 401
+
+
+async def test_logout_ends_no_other_session(
+    service: Service, client: AsyncClient, user: User, pair: Pair
+) -> None:
+    elsewhere = await log_in(client, user)
+
+    await service.client(pair["access_token"]).post(LOGOUT)
+
+    assert await status_of_me(service, elsewhere) == 200
+
+
+async def test_logging_out_twice_is_no_error(service: Service, pair: Pair) -> None:
+    await service.client(pair["access_token"]).post(LOGOUT)
+
+    again = await service.client(pair["access_token"]).post(LOGOUT)
+
+    assert again.status_code == 204
+
+
+async def test_logout_needs_a_session(client: AsyncClient) -> None:
+    assert (await client.post(LOGOUT)).status_code == 401

@@ -1,0 +1,117 @@
+import asyncio
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import User
+from tests.conftest import settings_for
+from tests.support.clock import clock as clock
+from tests.support.factories import make_user
+from tests.support.logins import Pair, later, log_in, refresh, status_of_me
+from tests.support.service import Service, running_with
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+
+@pytest.fixture
+async def user(session: AsyncSession) -> User:
+    return await make_user(session)
+
+
+@pytest.fixture
+async def pair(client: AsyncClient, user: User) -> Pair:
+    return await log_in(client, user)
+
+
+async def test_reuse_ends_the_session_for_whoever_holds_a_token_of_it(
+    service: Service, client: AsyncClient, pair: Pair
+) -> None:
+    new = (await refresh(client, pair)).json()
+
+    with later(service.settings.REFRESH_TOKEN_GRACE_SECONDS):
+        assert (await refresh(client, pair)).status_code == 401
+
+    assert (await refresh(client, new)).status_code == 401
+    assert await status_of_me(service, new) == 401
+
+
+async def test_reuse_ends_the_session_although_the_answer_is_an_error(own_url: str) -> None:
+    """On real commits: a rollback with the 401 would let the thief stay."""
+    strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
+    async with running_with(strict) as service, service.client() as client:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        pair = await log_in(client, user)
+        new = (await refresh(client, pair)).json()
+
+        assert (await refresh(client, pair)).status_code == 401
+
+        assert (await refresh(client, new)).status_code == 401
+        assert await status_of_me(service, new) == 401
+
+
+async def test_reuse_leaves_the_other_sessions_of_the_user_alone(
+    service: Service, client: AsyncClient, user: User, pair: Pair
+) -> None:
+    elsewhere = await log_in(client, user)
+    await refresh(client, pair)
+
+    with later(service.settings.REFRESH_TOKEN_GRACE_SECONDS):
+        await refresh(client, pair)
+
+    assert (await refresh(client, elsewhere)).status_code == 200
+
+
+async def test_a_client_that_lost_the_answer_asks_again(
+    service: Service, client: AsyncClient, pair: Pair
+) -> None:
+    await refresh(client, pair)
+
+    again = await refresh(client, pair)
+
+    assert again.status_code == 200
+    assert await status_of_me(service, again.json()) == 200
+
+
+async def test_once_the_successor_is_used_nobody_lost_the_answer(
+    client: AsyncClient, pair: Pair
+) -> None:
+    new = (await refresh(client, pair)).json()
+    newest = (await refresh(client, new)).json()
+
+    assert (await refresh(client, pair)).status_code == 401
+    assert (await refresh(client, newest)).status_code == 401
+
+
+async def test_of_two_successors_only_one_can_be_used(client: AsyncClient, pair: Pair) -> None:
+    one = (await refresh(client, pair)).json()
+    other = (await refresh(client, pair)).json()
+    newest = (await refresh(client, one)).json()
+
+    assert (await refresh(client, other)).status_code == 401
+    assert (await refresh(client, newest)).status_code == 401
+
+
+async def test_of_two_successors_at_once_only_one_can_be_used(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        user = await make_user(session)
+    async with committed_service.client() as client:
+        pair = await log_in(client, user)
+        successors = await asyncio.gather(refresh(client, pair), refresh(client, pair))
+
+        responses = await asyncio.gather(*(refresh(client, each.json()) for each in successors))
+
+    assert sorted(response.status_code for response in responses) == [200, 401]
+
+
+async def test_a_token_sent_twice_at_once_is_spent_once(own_url: str) -> None:
+    strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
+    async with running_with(strict) as service, service.client() as client:
+        async with service.database.write() as session:
+            user = await make_user(session)
+        pair = await log_in(client, user)
+
+        responses = await asyncio.gather(refresh(client, pair), refresh(client, pair))
+
+    assert sorted(response.status_code for response in responses) == [200, 401]

@@ -1,0 +1,187 @@
+import pytest
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.config import Settings
+from app.main import create_app
+from tests.support.factories import make_admin, make_user
+from tests.support.service import Service
+
+LOGIN = "/api/v1/auth/login"
+
+
+def client_of_another(settings: Settings, **changes: object) -> AsyncClient:
+    """Of an app with other settings, for requests that need no database."""
+    app = create_app(settings.model_copy(update=changes))
+    return AsyncClient(transport=ASGITransport(app), base_url="http://test")
+
+
+async def test_every_answer_carries_the_security_headers(client: AsyncClient) -> None:
+    preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+    for response in (
+        await client.get("/health"),
+        await client.get("/nowhere"),
+        await client.get("/api/v1/users/me"),
+        await client.options("/health", headers=preflight),
+    ):
+        headers = response.headers
+        assert len(headers["x-request-id"]) == 36
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "server" not in headers
+
+
+@pytest.mark.parametrize(("environment", "strict"), [("development", False), ("production", True)])
+async def test_a_deployed_service_insists_on_https(
+    settings: Settings, environment: str, strict: bool
+) -> None:
+    async with client_of_another(settings, ENVIRONMENT=environment) as client:
+        response = await client.get("/health")
+
+    assert ("strict-transport-security" in response.headers) is strict
+
+
+@pytest.mark.parametrize("path", ["docs", "docs/", "redoc"])
+async def test_the_documentation_may_load_its_scripts(client: AsyncClient, path: str) -> None:
+    response = await client.get(f"/api/v1/{path}")
+
+    assert response.status_code == 200
+    assert "content-security-policy" not in response.headers
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_request_keeps_the_id_it_came_with(client: AsyncClient) -> None:
+    response = await client.get("/nowhere", headers={"X-Request-ID": "call-7.a_B"})
+
+    assert response.headers["x-request-id"] == "call-7.a_B"
+    assert response.json()["request_id"] == "call-7.a_B"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a\tb", "x" * 65, "<script>", "é"])
+async def test_a_strange_request_id_is_replaced(client: AsyncClient, given: str) -> None:
+    response = await client.get("/health", headers={b"X-Request-ID": given.encode()})
+
+    assert response.headers["x-request-id"] != given
+    assert len(response.headers["x-request-id"]) == 36
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("api.example.com", 404),
+        ("API.Example.com:8443", 404),
+        ("eu.example.org", 404),
+        ("evil.example", 400),
+        ("example.org", 400),
+        ("api.example.com.evil.example", 400),
+        ("api.example.com@evil.example", 400),
+        ("evil.example/.example.org", 400),
+        ("evil.example,eu.example.org", 400),
+        ("", 400),
+    ],
+)
+async def test_only_its_own_host_names_are_answered(
+    settings: Settings, host: str, status: int
+) -> None:
+    hosts = ("api.example.com", "*.example.org")
+    async with client_of_another(settings, ALLOWED_HOSTS=hosts) as client:
+        response = await client.get("/nowhere", headers={"Host": host})
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_of_two_host_names_neither_is_answered(settings: Settings) -> None:
+    hosts = [("Host", "api.example.com"), ("Host", "evil.example")]
+    async with client_of_another(settings, ALLOWED_HOSTS=("api.example.com",)) as client:
+        for headers in (hosts, hosts[::-1]):
+            assert (await client.get("/nowhere", headers=headers)).status_code == 400
+
+
+async def test_health_answers_a_probe_that_knows_only_the_address(settings: Settings) -> None:
+    async with client_of_another(settings, ALLOWED_HOSTS=("api.example.com",)) as client:
+        response = await client.get("/health", headers={"Host": "10.0.0.7:8000"})
+
+    assert response.status_code == 200
+
+
+async def test_both_spellings_of_a_path_are_served(service: Service, session: AsyncSession) -> None:
+    admin = await service.sign_in(await make_admin(session))
+
+    for path in ("/api/v1/users", "/api/v1/users/", "/api/v1/users/me", "/api/v1/users/me/"):
+        response = await admin.get(path, headers={"Host": "evil.example"})
+
+        assert response.status_code == 200
+        assert not response.history
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/", "//evil.example/", "/api/v1/users//"])
+async def test_no_path_is_redirected(client: AsyncClient, path: str) -> None:
+    response = await client.get(f"http://test{path}")
+
+    assert response.status_code in {401, 404}
+    assert "location" not in response.headers
+
+
+async def test_a_long_answer_is_compressed(service: Service, session: AsyncSession) -> None:
+    for _ in range(10):
+        await make_user(session)
+    admin = await service.sign_in(await make_admin(session))
+
+    response = await admin.get("/api/v1/users/")
+
+    assert response.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in response.headers["vary"]
+
+
+async def test_a_short_answer_is_not_compressed(service: Service, session: AsyncSession) -> None:
+    admin = await service.sign_in(await make_admin(session))
+
+    response = await admin.get("/api/v1/users/")
+
+    assert len(response.content) < 1000
+    assert "content-encoding" not in response.headers
+
+
+async def test_an_answer_that_may_hold_a_secret_is_not_compressed(client: AsyncClient) -> None:
+    long = {"email": "a@example.com", "password": "x"} | {f"field{n}": n for n in range(50)}
+
+    response = await client.post(LOGIN, json=long)
+
+    assert len(response.content) > 1000
+    assert "content-encoding" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("users", "GET, HEAD, POST"),
+        ("users/", "GET, HEAD, POST"),
+        ("organizations/acme", "DELETE, GET, HEAD, PATCH"),
+        ("auth/login", "POST"),
+    ],
+)
+async def test_a_refused_method_is_answered_with_all_that_are_allowed(
+    client: AsyncClient, path: str, methods: str
+) -> None:
+    response = await client.put(f"/api/v1/{path}")
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == methods
+
+
+@pytest.mark.parametrize("path", ["/health", "/api/v1/openapi.json", "/api/v1/users/me"])
+async def test_head_gets_what_get_gets_without_the_body(
+    service: Service, session: AsyncSession, path: str
+) -> None:
+    client = await service.sign_in(await make_user(session))
+
+    whole, head = await client.get(path), await client.head(path)
+
+    assert head.status_code == whole.status_code == 200
+    assert head.content == b""
+    assert head.headers.pop("x-request-id") != whole.headers.pop("x-request-id")
+    assert head.headers == whole.headers

@@ -1,0 +1,157 @@
+"""How keys look, how long they last, and what is stored with them."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from fastapi.responses import JSONResponse
+from httpx import AsyncClient, Response
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.idempotency import IdempotentRoute, PublicIdempotency
+from app.core.clock import utc_now
+from app.core.config import Settings
+from app.core.errors import KeyReused
+from app.models import IdempotencyKey
+from app.services import idempotency
+from app.services.idempotency import PURGED_AT_ONCE, KeyedRequest
+from tests.support.clock import clock as clock
+from tests.support.factories import PASSWORD
+from tests.support.problems import assert_problem
+from tests.support.service import Service, add_route
+
+REGISTER = "/api/v1/auth/register"
+ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
+GRACE = {"email": "grace@example.com", "name": "Grace", "password": PASSWORD}
+ORIGIN = "http://localhost:3000"
+
+
+async def register(client: AsyncClient, body: dict[str, str], key: str = "my-key") -> Response:
+    return await client.post(REGISTER, json=body, headers={b"Idempotency-Key": key.encode()})
+
+
+def after(hours: float) -> time_machine.travel:
+    return time_machine.travel(utc_now() + timedelta(hours=hours), tick=False)
+
+
+async def stored(session: AsyncSession) -> list[IdempotencyKey]:
+    return list(await session.scalars(select(IdempotencyKey)))
+
+
+def with_key(settings: Settings, key: str, *former: str) -> Settings:
+    keys = {"SECRET_KEY": SecretStr(key), "SECRET_KEY_FALLBACKS": tuple(map(SecretStr, former))}
+    return settings.model_copy(update=keys)
+
+
+@pytest.mark.parametrize("key", ["", "two words", "tab\there", "é", "\x7f", "x" * 256])
+async def test_a_strange_key_is_refused(client: AsyncClient, key: str) -> None:
+    response = await register(client, ADA, key)
+
+    assert_problem(response, 422)
+    sentence = "Idempotency-Key: Write 1 to 255 printable ASCII characters, without spaces"
+    assert response.json()["detail"] == f"header.{sentence}"
+    assert (await register(client, ADA)).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["!", "~" * 255, '"5f0c9c9a-3c1e-4f0e-9d5b-0b8f4f9a4c11"'])
+async def test_any_other_key_will_do(client: AsyncClient, key: str) -> None:
+    answers = [await register(client, ADA, key) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_key_is_free_again_when_it_has_expired(
+    client: AsyncClient, session: AsyncSession, settings: Settings
+) -> None:
+    first = await register(client, ADA)
+
+    with after(settings.IDEMPOTENCY_EXPIRE_HOURS - 0.1):
+        again = await register(client, ADA)
+    with after(settings.IDEMPOTENCY_EXPIRE_HOURS + 0.1):
+        too_late = await register(client, ADA)
+        another = await register(client, GRACE)
+
+    assert again.json() == first.json()
+    assert_problem(too_late, 409)
+    assert another.json()["email"] == "grace@example.com"
+    assert len(await stored(session)) == 1
+
+
+async def test_each_new_key_makes_a_few_expired_ones_vanish(
+    client: AsyncClient, session: AsyncSession
+) -> None:
+    long_ago = utc_now() - timedelta(days=2)
+    session.add_all(
+        IdempotencyKey(
+            caller="",
+            key=f"key-{number}",
+            fingerprint="",
+            status=201,
+            body=b"",
+            expires_at=long_ago + timedelta(seconds=number),
+        )
+        for number in range(PURGED_AT_ONCE + 2)
+    )
+    await session.commit()
+
+    newest = f"key-{PURGED_AT_ONCE + 1}"
+    response = await register(client, ADA, newest)
+
+    assert response.status_code == 201
+    assert {each.key for each in await stored(session)} == {f"key-{PURGED_AT_ONCE}", newest}
+
+
+async def test_an_error_that_a_route_returns_is_not_kept(committed_service: Service) -> None:
+    answers = iter([JSONResponse({}, 400), JSONResponse({})])
+
+    async def refuse_at_first(idempotency: PublicIdempotency) -> JSONResponse:
+        return next(answers)
+
+    path = add_route(committed_service, refuse_at_first, IdempotentRoute)
+    async with committed_service.client() as client:
+        statuses = [
+            (await client.post(path, headers={"Idempotency-Key": "my-key"})).status_code
+            for _ in range(3)
+        ]
+
+    assert statuses == [400, 200, 200]
+
+
+async def test_neither_the_password_nor_its_hash_is_stored(
+    client: AsyncClient, session: AsyncSession
+) -> None:
+    response = await register(client, ADA)
+
+    [row] = await stored(session)
+    assert row.body == response.content
+    assert "password" not in response.text
+    assert PASSWORD not in "".join(map(str, (row.key, row.fingerprint, row.caller)))
+
+
+async def test_whoever_reads_the_table_cannot_try_passwords(
+    session: AsyncSession, settings: Settings
+) -> None:
+    """Only who has the SECRET_KEY, or a former one, can tell what makes a fingerprint."""
+    request = KeyedRequest(caller="", key="my-key", content=b"POST /register")
+    await idempotency.store(session, with_key(settings, "old"), request, status=201, body=b"{}")
+
+    assert await idempotency.find(session, with_key(settings, "new", "old"), request)
+    with pytest.raises(KeyReused):
+        await idempotency.find(session, with_key(settings, "new"), request)
+
+
+async def test_a_web_page_may_send_a_key_and_see_that_an_answer_is_an_old_one(
+    client: AsyncClient,
+) -> None:
+    asks = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "idempotency-key",
+    }
+    preflight = await client.options(REGISTER, headers={"Origin": ORIGIN} | asks)
+    response = await client.post(REGISTER, json=ADA, headers={"Origin": ORIGIN})
+
+    assert preflight.status_code == 200
+    assert "Idempotent-Replayed" in response.headers["access-control-expose-headers"]

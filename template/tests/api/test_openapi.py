@@ -1,0 +1,196 @@
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+
+from tests.support.service import Service
+
+PUBLIC = {
+    "confirm_email",
+    "forgot_password",
+    "health",
+    "login",
+    "readiness",
+    "refresh",
+    "register",
+    "reset_password",
+    "verify_email",
+}
+"""All other operations need a token. Add your own ones that do not."""
+
+SELF_EXPLAINING = {"date", "date-time", "uuid"}
+
+
+@pytest.fixture
+def document(shared_service: Service) -> dict[str, Any]:
+    return shared_service.app.openapi()
+
+
+@pytest.fixture
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def test_every_operation_is_described(operations: list[dict[str, Any]]) -> None:
+    for operation in operations:
+        assert {"summary", "description", "tags"} <= operation.keys(), operation["operationId"]
+        assert len(operation["tags"]) == 1
+
+
+def test_operation_ids_are_the_names_of_functions_and_each_is_unique(
+    operations: list[dict[str, Any]],
+) -> None:
+    ids = [operation["operationId"] for operation in operations]
+
+    assert len(ids) == len(set(ids))
+    assert [name for name in ids if not re.fullmatch("[a-z]+(_[a-z0-9]+)*", name)] == []
+
+
+def test_every_operation_needs_a_token_but_the_public_ones(
+    document: dict[str, Any], operations: list[dict[str, Any]]
+) -> None:
+    public = {each["operationId"] for each in operations if not each.get("security")}
+
+    assert public == PUBLIC
+    (scheme,) = document["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+def test_every_error_is_a_problem_document_with_an_example(
+    operations: list[dict[str, Any]],
+) -> None:
+    for operation in operations:
+        answers = operation["responses"]
+        assert {"400", "500"} <= answers.keys()
+        for status, answer in answers.items():
+            if status >= "400":
+                (media_type,) = answer["content"]
+                content = answer["content"][media_type]
+                assert media_type == "application/problem+json"
+                assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+                assert content["example"]["status"] == int(status)
+
+
+def test_whoever_is_told_to_wait_is_told_how_long(operations: list[dict[str, Any]]) -> None:
+    for operation in operations:
+        for status in {"429", "503"} & operation["responses"].keys():
+            assert "Retry-After" in operation["responses"][status]["headers"]
+
+
+def test_an_answer_without_content_announces_none(operations: list[dict[str, Any]]) -> None:
+    empty = [each["responses"]["204"] for each in operations if "204" in each["responses"]]
+
+    assert empty
+    assert not any("content" in answer for answer in empty)
+
+
+def test_every_text_that_travels_has_an_example(
+    document: dict[str, Any], operations: list[dict[str, Any]]
+) -> None:
+    contents = [
+        (operation["operationId"], content["schema"])
+        for operation in operations
+        for body in (operation.get("requestBody", {}), *_successes(operation))
+        for content in body.get("content", {}).values()
+    ]
+
+    unexplained = [
+        f"{name}: {field}" for name, schema in contents for field in _unexplained(document, schema)
+    ]
+
+    assert contents
+    assert unexplained == []
+
+
+def test_no_answer_has_a_place_for_a_password_or_a_hash(
+    document: dict[str, Any], operations: list[dict[str, Any]]
+) -> None:
+    for operation in operations:
+        for answer in _successes(operation):
+            for content in answer.get("content", {}).values():
+                fields = set(_fields(document, content["schema"]))
+                assert not [name for name in fields if re.search("password|hash|secret", name)]
+
+
+def test_what_can_be_read_twice_holds_no_token_and_no_key(document: dict[str, Any]) -> None:
+    """Responses to GET are compressed, and what a key may ask for again is stored for a while."""
+    for method, operation in (each for path in document["paths"].values() for each in path.items()):
+        headers = {each["name"] for each in operation.get("parameters", [])}
+        read_twice = method == "get" or "Idempotency-Key" in headers
+        for answer in _successes(operation) if read_twice else []:
+            for content in answer.get("content", {}).values():
+                fields = set(_fields(document, content["schema"]))
+                assert not [name for name in fields if re.search("token|key$", name)]
+
+
+def test_every_reference_leads_to_a_schema_and_every_schema_is_used(
+    document: dict[str, Any],
+) -> None:
+    used = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+
+    assert used == document["components"]["schemas"].keys()
+
+
+def test_every_parameter_in_a_path_is_declared(document: dict[str, Any]) -> None:
+    for path, path_operations in document["paths"].items():
+        for operation in path_operations.values():
+            declared = {
+                each["name"] for each in operation.get("parameters", []) if each["in"] == "path"
+            }
+            assert declared == set(re.findall(r"{(\w+)}", path))
+
+
+def test_every_parameter_of_a_query_is_explained(operations: list[dict[str, Any]]) -> None:
+    unexplained = [
+        f"{operation['operationId']}: {each['name']}"
+        for operation in operations
+        for each in operation.get("parameters", [])
+        if each["in"] == "query" and "description" not in each
+    ]
+
+    assert unexplained == []
+
+
+async def test_the_documentation_is_served_where_it_says(client: AsyncClient) -> None:
+    page = await client.get("/api/v1/docs")
+
+    assert page.status_code == 200
+    assert "/api/v1/openapi.json" in page.text
+    assert (await client.get("/api/v1/openapi.json")).json()["openapi"].startswith("3.1")
+
+
+def _successes(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [answer for status, answer in operation["responses"].items() if status < "400"]
+
+
+def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    resolved: dict[str, Any] = document["components"]["schemas"][name] if name else schema
+    return resolved
+
+
+def _fields(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+    """The names of all properties, however deep."""
+    schema = _resolve(document, schema)
+    for name, field in schema.get("properties", {}).items():
+        yield name
+        yield from _fields(document, field)
+    for part in (*schema.get("anyOf", []), *filter(None, [schema.get("items")])):
+        yield from _fields(document, part)
+
+
+def _unexplained(
+    document: dict[str, Any], schema: dict[str, Any], name: str = "body"
+) -> Iterator[str]:
+    """Texts of which nothing tells what they look like."""
+    schema = _resolve(document, schema)
+    if schema.keys() & {"examples", "enum", "const", "default"}:
+        return
+    if schema.get("type") == "string" and schema.get("format") not in SELF_EXPLAINING:
+        yield name
+    for field, part in schema.get("properties", {}).items():
+        yield from _unexplained(document, part, field)
+    for part in (*schema.get("anyOf", []), *filter(None, [schema.get("items")])):
+        yield from _unexplained(document, part, name)

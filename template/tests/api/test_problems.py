@@ -1,0 +1,156 @@
+from collections.abc import AsyncGenerator
+
+import pytest
+from fastapi.responses import StreamingResponse
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy.exc import ProgrammingError
+
+from app.core.config import Settings
+from app.core.errors import Unavailable
+from app.main import create_app
+from tests.support.problems import assert_problem
+from tests.support.service import running
+
+ORIGIN = "http://localhost:3000"
+LOGIN = "/api/v1/auth/login"
+REGISTER = "/api/v1/auth/register"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/api/v1/users/me", 401),
+        ("PUT", "/api/v1/users/me", 405),
+        ("PUT", "/api/v1/users", 405),
+        ("OPTIONS", "/api/v1/users", 405),
+        ("BREW", "/health", 405),
+        ("BREW", "/api/v1/docs", 405),
+        ("GET", "//", 404),
+        ("POST", LOGIN, 422),
+        ("GET", "/api/v1/users/%00", 400),
+        ("GET", "/api/v1/users/%ff", 400),
+        ("GET", "/api/v1/users/?search=%00a", 400),
+    ],
+)
+async def test_every_error_is_a_problem_document(
+    client: AsyncClient, method: str, path: str, status: int
+) -> None:
+    assert_problem(await client.request(method, path), status)
+
+
+async def test_a_wrong_method_is_told_the_right_ones(client: AsyncClient) -> None:
+    response = await client.put("/api/v1/users/me")
+
+    assert set(response.headers["allow"].split(", ")) == {"DELETE", "GET", "HEAD", "PATCH"}
+
+
+async def test_a_wrong_field_is_named_and_its_value_is_not_echoed(client: AsyncClient) -> None:
+    body = {"email": "hunter2", "name": "hunter2" * 20, "password": "hunter2", "hunted": "hunter2"}
+
+    response = await client.post(REGISTER, json=body)
+
+    assert_problem(response, 422)
+    fields = [error["field"] for error in response.json()["errors"]]
+    assert fields == ["body.email", "body.name", "body.password", "body.hunted"]
+    assert "hunter2" not in response.text
+
+
+async def test_of_very_many_wrong_fields_a_few_are_named(client: AsyncClient) -> None:
+    body = {f"{'long' * 1000}{number}": number for number in range(200)}
+
+    response = await client.post(REGISTER, json=body)
+
+    assert_problem(response, 422)
+    assert len(response.content) < 10_000
+
+
+@pytest.fixture
+async def broken(settings: Settings) -> AsyncGenerator[AsyncClient]:
+    """An app with routes that fail."""
+
+    async def crash(secret: str) -> None:
+        raise RuntimeError(f"{secret} on line 7 of a file")
+
+    async def busy() -> None:
+        raise Unavailable("Come back later.")
+
+    async def wrong_sql() -> None:
+        raise ProgrammingError("SELECT secret", {}, Exception("no such table"))
+
+    async def interrupted() -> StreamingResponse:
+        async def lines() -> AsyncGenerator[str]:
+            yield "the first line\n"
+            raise RuntimeError("before the second")
+
+        return StreamingResponse(lines())
+
+    app = create_app(settings)
+    for route in (crash, busy, wrong_sql, interrupted):
+        app.add_api_route(f"/{route.__name__}", route)
+    transport = ASGITransport(app)
+    async with running(app), AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/crash?secret=hunter2", "/wrong_sql"])
+async def test_a_defect_is_a_500_that_leaks_nothing(broken: AsyncClient, path: str) -> None:
+    response = await broken.get(path, headers={"Origin": ORIGIN})
+
+    assert_problem(response, 500)
+    assert response.json()["detail"] == "Something went wrong on our side"
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert response.headers["x-frame-options"] == "DENY"
+
+
+async def test_a_defect_is_logged_with_its_traceback_and_the_requests_id(
+    broken: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = await broken.get("/crash", params={"secret": "s"})
+
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    event = record.msg
+    assert isinstance(event, dict)
+    assert event["event"] == "unhandled_error"
+    assert event["path"] == "/crash"
+    assert event["request_id"] == response.headers["x-request-id"]
+    assert record.exc_info or event["exc_info"]
+
+
+async def test_who_comes_at_a_bad_time_is_told_when_to_come_back(broken: AsyncClient) -> None:
+    response = await broken.get("/busy")
+
+    assert_problem(response, 503)
+    assert int(response.headers["retry-after"]) > 0
+
+
+async def test_each_request_is_logged_once_without_its_query(
+    broken: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    await broken.get("/nowhere", params={"token": "hunter2"})
+
+    (event,) = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    assert (event["event"], event["path"], event["status"]) == ("request", "/nowhere", 404)
+    assert "hunter2" not in str(event)
+
+
+async def test_an_answer_that_breaks_off_is_logged_and_not_completed(
+    broken: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(RuntimeError, match="before the second"):
+        await broken.get("/interrupted")
+
+    assert "unhandled_error" in caplog.text
+
+
+async def test_a_path_cannot_garble_the_terminal_that_shows_the_log(
+    broken: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    await broken.get("/%1b%5b31m")
+
+    events = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    assert [event["path"] for event in events] == ["/%1B%5B31m"]

@@ -1,0 +1,179 @@
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+from time_machine import Traveller
+
+from app.core.config import Settings, SettingsError
+from app.models import User
+from tests.conftest import settings_for
+from tests.support.clock import clock as clock
+from tests.support.factories import make_api_key, make_user
+from tests.support.limited import running_limited
+from tests.support.service import Service
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+LOGIN = "/api/v1/auth/login"
+ME = "/api/v1/users/me"
+REFRESH = "/api/v1/auth/refresh"
+REGISTER = "/api/v1/auth/register"
+SMALL = {
+    "RATE_LIMIT_ADDRESSES": True,
+    "RATE_LIMIT_CALLER": "12/minute",
+    "RATE_LIMIT_LOGIN": "8/minute",
+    "RATE_LIMIT_REFRESH": "4/minute",
+    "RATE_LIMIT_REGISTER": "2/hour",
+}
+
+
+@pytest.fixture
+async def limited(own_url: str) -> AsyncGenerator[Service]:
+    async with running_limited(own_url, **SMALL) as service:
+        yield service
+
+
+@pytest.fixture
+async def user(limited: Service) -> User:
+    async with limited.database.write() as session:
+        return await make_user(session)
+
+
+@pytest.fixture
+async def client(limited: Service) -> AsyncGenerator[AsyncClient]:
+    async with limited.client() as client:
+        yield client
+
+
+def client_at(service: Service, address: str) -> AsyncClient:
+    transport = ASGITransport(service.app, client=(address, 50000))
+    return AsyncClient(transport=transport, base_url="http://test")
+
+
+async def statuses(client: AsyncClient, path: str, times: int) -> list[int]:
+    return [(await client.post(path, json={})).status_code for _ in range(times)]
+
+
+@pytest.mark.parametrize(("path", "quota"), [(LOGIN, 8), (REFRESH, 4), (REGISTER, 2)])
+async def test_an_address_has_a_quota(client: AsyncClient, path: str, quota: int) -> None:
+    assert await statuses(client, path, quota + 1) == [422] * quota + [429]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("192.0.2.1", "::ffff:192.0.2.1"),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2"),
+        ("a-unix-socket", "a-unix-socket"),
+    ],
+)
+async def test_one_client_with_two_addresses_has_one_quota(
+    limited: Service, one: str, other: str
+) -> None:
+    await statuses(client_at(limited, one), REGISTER, 2)
+
+    assert await statuses(client_at(limited, other), REGISTER, 1) == [429]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("192.0.2.1", "192.0.2.2"), ("2001:db8:0:1::1", "2001:db8:0:2::1")]
+)
+async def test_two_clients_have_two_quotas(limited: Service, one: str, other: str) -> None:
+    await statuses(client_at(limited, one), REGISTER, 2)
+
+    assert await statuses(client_at(limited, other), REGISTER, 1) == [422]
+
+
+async def test_the_address_that_a_client_claims_does_not_count(client: AsyncClient) -> None:
+    await statuses(client, REGISTER, 2)
+    client.headers["X-Forwarded-For"] = "192.0.2.7"
+
+    assert await statuses(client, REGISTER, 1) == [429]
+
+
+async def test_a_user_has_one_quota_at_all_addresses(limited: Service, user: User) -> None:
+    token = (await limited.sign_in(user)).headers["Authorization"]
+    answers = []
+    for number in range(13):
+        async with client_at(limited, f"192.0.2.{number}") as client:
+            answers.append(await client.get(ME, headers={"Authorization": token}))
+
+    assert [answer.status_code for answer in answers] == [200] * 12 + [429]
+
+
+async def test_a_user_has_one_quota_for_logins_and_keys(limited: Service, user: User) -> None:
+    async with limited.database.write() as session:
+        keys = [(await make_api_key(session, user))[1] for _ in range(2)]
+    token = (await limited.sign_in(user)).headers["Authorization"].removeprefix("Bearer ")
+    answers = []
+    for number in range(13):
+        async with client_at(limited, f"192.0.2.{number}") as client:
+            bearer = [*keys, token][number % 3]
+            answers.append(await client.get(ME, headers={"Authorization": f"Bearer {bearer}"}))
+
+    assert [answer.status_code for answer in answers] == [200] * 12 + [429]
+
+
+@pytest.mark.parametrize("kind", ["token", "ak_"])
+async def test_tokens_that_are_worth_nothing_share_the_quota_of_their_address(
+    limited: Service, kind: str
+) -> None:
+    answers = []
+    for number in range(13):
+        async with limited.client(f"{kind}{number}") as client:
+            answers.append(await client.get(ME))
+
+    assert [answer.status_code for answer in answers] == [401] * 12 + [429]
+
+
+async def test_health_is_never_limited(client: AsyncClient) -> None:
+    for _ in range(13):
+        await client.get(ME)
+
+    assert (await client.get("/health")).status_code == 200
+
+
+async def test_a_refusal_tells_what_the_quota_is_and_when_to_come_back(
+    client: AsyncClient, clock: Traveller
+) -> None:
+    await statuses(client, REGISTER, 2)
+    clock.shift(timedelta(minutes=20))
+
+    refused = await client.post(REGISTER, json={})
+
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json()["detail"] == "Too many requests; try again in 2100 s"
+    assert refused.headers["Retry-After"] == "2100"
+    assert refused.headers["RateLimit"] == '"register";r=0;t=2100'
+    assert refused.headers["RateLimit-Policy"] == '"register";q=2;w=3600'
+
+
+async def test_limits_can_be_switched_off(own_url: str) -> None:
+    switched_off = SMALL | {"RATE_LIMIT_ENABLED": False}
+
+    async with running_limited(own_url, **switched_off) as service, service.client() as client:
+        assert await statuses(client, REGISTER, 13) == [422] * 13
+
+
+@pytest.mark.parametrize(("chosen", "last"), [({}, 422), ({"RATE_LIMIT_ADDRESSES": True}, 429)])
+async def test_the_address_of_a_developer_has_no_quota_unless_he_wants_it(
+    own_url: str, chosen: dict[str, bool], last: int
+) -> None:
+    limits = {"RATE_LIMIT_REGISTER": "2/hour"} | chosen
+
+    async with running_limited(own_url, **limits) as service, service.client() as client:
+        assert (await statuses(client, REGISTER, 3))[-1] == last
+
+
+@pytest.mark.parametrize(
+    "value", ["", "10", "0/minute", "10/0 minutes", "10/week", "-1/hour", "10/minute;99/hour", "x"]
+)
+def test_a_limit_that_cannot_be_read_stops_the_start(settings: Settings, value: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        settings_for(settings.DATABASE_URL, RATE_LIMIT_LOGIN=value)
+
+    assert str(error.value) == (
+        "RATE_LIMIT_LOGIN: Write it as 10/minute or 10/15 minutes: "
+        "a number, then second, minute, hour or day."
+    )

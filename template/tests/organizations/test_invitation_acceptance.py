@@ -1,0 +1,221 @@
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import Response
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import utc_now
+from app.core.roles import MemberRole
+from app.core.tokens import hash_token
+from app.models import Invitation, Membership, Organization, User
+from app.tasks.invitation import send_invitation_email
+from tests.support.factories import (
+    add_member,
+    make_invitation,
+    make_member,
+    make_organization,
+    make_user,
+)
+from tests.support.logins import later
+from tests.support.outbox import Outbox, token_in
+from tests.support.outbox import outbox as outbox
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+ACCEPT = "/api/v1/invitations/accept"
+TOKEN = "the-token-of-the-mail"
+
+
+@pytest.fixture
+async def inviter(session: AsyncSession) -> User:
+    return await make_user(session)
+
+
+@pytest.fixture
+async def organization(session: AsyncSession, inviter: User) -> Organization:
+    owner = await make_user(session)
+    organization = await make_organization(session, owner, slug="acme")
+    await add_member(session, organization, inviter, MemberRole.ADMIN)
+    return organization
+
+
+@pytest.fixture
+async def invitation(
+    session: AsyncSession, organization: Organization, inviter: User
+) -> Invitation:
+    return await make_invitation(
+        session, organization, inviter, email="ada@example.com", token_hash=hash_token(TOKEN)
+    )
+
+
+@pytest.fixture
+async def ada(session: AsyncSession) -> User:
+    return await make_user(session, email="Ada@example.com")
+
+
+async def accept(service: Service, user: User, token: str = TOKEN) -> Response:
+    return await (await service.sign_in(user)).post(ACCEPT, json={"token": token})
+
+
+async def test_the_mail_leads_into_the_organization(
+    service: Service, session: AsyncSession, organization: Organization, ada: User, outbox: Outbox
+) -> None:
+    owner = await service.sign_in(await make_member(session, organization, MemberRole.OWNER))
+    body = {"email": "ada@example.com", "role": "viewer"}
+    await owner.post("/api/v1/organizations/acme/invitations", json=body)
+
+    response = await accept(service, ada, token_in(outbox[-1]))
+
+    assert response.status_code == 200
+    assert (response.json()["slug"], response.json()["role"]) == ("acme", "viewer")
+    await session.refresh(ada)
+    assert ada.email_verified_at is not None
+
+
+async def test_of_two_mails_the_last_one_counts(
+    service: Service, invitation: Invitation, ada: User, outbox: Outbox
+) -> None:
+    """A worker that dies after it has sent a mail leaves the job to the next one."""
+    for _ in range(2):
+        await service.app.state.start_task(send_invitation_email, "a-job", [str(invitation.id)], {})
+    first, last = map(token_in, outbox)
+
+    assert_problem(await accept(service, ada, first), 400)
+    assert (await accept(service, ada, last)).status_code == 200
+
+
+async def test_it_works_once(service: Service, invitation: Invitation, ada: User) -> None:
+    await accept(service, ada)
+
+    assert_problem(await accept(service, ada), 400)
+
+
+@pytest.mark.usefixtures("invitation")
+async def test_the_token_is_worth_nothing_to_another_user(
+    service: Service, session: AsyncSession
+) -> None:
+    thief = await make_user(session)
+
+    stolen = await accept(service, thief)
+    guessed = await accept(service, thief, "a-guess")
+
+    assert_problem(stolen, 400)
+    assert stolen.json()["detail"] == guessed.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"revoked_at": utc_now()},
+        {"accepted_at": utc_now()},
+        {"expires_at": utc_now()},
+        {"role": MemberRole.OWNER},  # above the inviter's own
+    ],
+)
+async def test_what_is_void_is_not_accepted(
+    service: Service,
+    session: AsyncSession,
+    invitation: Invitation,
+    ada: User,
+    change: dict[str, Any],
+) -> None:
+    for name, value in change.items():
+        setattr(invitation, name, value)
+    await session.commit()
+
+    assert_problem(await accept(service, ada), 400)
+
+
+@pytest.mark.parametrize("loss", ["demoted", "left", "inactive", "deleted"])
+async def test_whoever_invited_must_still_be_allowed_to(
+    service: Service,
+    session: AsyncSession,
+    invitation: Invitation,
+    inviter: User,
+    ada: User,
+    loss: str,
+) -> None:
+    membership = await session.scalar(select(Membership).where(Membership.user_id == inviter.id))
+    assert membership
+    if loss == "demoted":
+        membership.role = MemberRole.MEMBER
+    elif loss == "left":
+        await session.delete(membership)
+    elif loss == "inactive":
+        inviter.is_active = False
+    else:
+        inviter.deleted_at = utc_now()
+    await session.commit()
+
+    assert_problem(await accept(service, ada), 400)
+
+
+async def test_it_expires(service: Service, invitation: Invitation, ada: User) -> None:
+    with later(days=service.settings.INVITATION_EXPIRE_DAYS):
+        assert_problem(await accept(service, ada), 400)
+
+
+@pytest.mark.usefixtures("invitation")
+async def test_the_organization_must_still_exist(
+    service: Service, session: AsyncSession, organization: Organization, ada: User
+) -> None:
+    organization.deleted_at = utc_now()
+    await session.commit()
+
+    assert_problem(await accept(service, ada), 400)
+
+
+@pytest.mark.usefixtures("invitation")
+async def test_who_was_added_meanwhile_is_a_member_already(
+    service: Service, session: AsyncSession, organization: Organization, ada: User
+) -> None:
+    await add_member(session, organization, ada, MemberRole.VIEWER)
+
+    response = await accept(service, ada)
+
+    assert_problem(response, 409)
+    assert response.json()["detail"] == "The user is already a member"
+
+
+@pytest.mark.usefixtures("invitation")
+async def test_who_was_removed_does_not_come_back_with_an_old_invitation(
+    service: Service, session: AsyncSession, organization: Organization, ada: User
+) -> None:
+    owner = await service.sign_in(await make_member(session, organization, MemberRole.OWNER))
+    members = "/api/v1/organizations/acme/members"
+    await add_member(session, organization, ada, MemberRole.VIEWER)
+
+    assert (await owner.delete(f"{members}/{ada.id}")).status_code == 204
+
+    assert_problem(await accept(service, ada), 400)
+
+
+@pytest.mark.usefixtures("invitation")
+async def test_adding_somebody_closes_the_invitation(
+    service: Service, session: AsyncSession, organization: Organization, ada: User
+) -> None:
+    owner = await service.sign_in(await make_member(session, organization, MemberRole.OWNER))
+    acme = "/api/v1/organizations/acme"
+
+    await owner.post(f"{acme}/members", json={"user_id": str(ada.id)})
+
+    assert (await owner.get(f"{acme}/invitations")).json()["total"] == 0
+
+
+async def test_the_token_is_stored_nowhere(
+    service: Service,
+    session: AsyncSession,
+    organization: Organization,
+    inviter: User,
+    outbox: Outbox,
+) -> None:
+    admin = await service.sign_in(inviter)
+    url = "/api/v1/organizations/acme/invitations"
+    response = await admin.post(url, json={"email": "ada@example.com"})
+
+    token = token_in(outbox[-1])
+    row = await session.get_one(Invitation, UUID(response.json()["id"]))
+    assert token not in {str(getattr(row, column.key)) for column in Invitation.__table__.columns}
+    assert token not in response.text + (await admin.get(url)).text

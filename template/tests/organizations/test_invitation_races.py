@@ -1,0 +1,88 @@
+"""Requests about one invitation at once: exactly one of them gets its way."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from httpx import AsyncClient, Response
+from sqlalchemy import func, select
+
+from app.core.tokens import hash_token
+from app.models import Membership, User
+from app.services import invitations
+from tests.support.databases import LockWaits
+from tests.support.factories import make_invitation, make_organization, make_user
+from tests.support.races import blocked_or_done
+from tests.support.races import lock_waits as lock_waits
+from tests.support.service import Service
+from tests.support.waiting import patience
+
+ACCEPT = "/api/v1/invitations/accept"
+TOKEN = "the-token-of-the-mail"
+
+
+async def accept(service: Service, user: User) -> Response:
+    return await (await service.sign_in(user)).post(ACCEPT, json={"token": TOKEN})
+
+
+async def members(service: Service) -> int:
+    async with service.database.read() as session:
+        return await session.scalar(select(func.count(Membership.id))) or 0
+
+
+async def test_two_at_once_make_one_member(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        inviter, ada = await make_user(session), await make_user(session)
+        organization = await make_organization(session, inviter)
+        await make_invitation(
+            session, organization, inviter, email=ada.email, token_hash=hash_token(TOKEN)
+        )
+
+    answers = await asyncio.gather(*(accept(committed_service, ada) for _ in range(4)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
+    assert await members(committed_service) == 2
+
+
+async def test_two_invitations_at_once_for_one_address(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        owner = await make_user(session)
+        await make_organization(session, owner, slug="acme")
+    client: AsyncClient = await committed_service.sign_in(owner)
+
+    answers = await asyncio.gather(
+        *(
+            client.post("/api/v1/organizations/acme/invitations", json={"email": "a@example.com"})
+            for _ in range(4)
+        )
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+
+
+async def test_an_acceptance_and_a_revocation_at_once(
+    committed_service: Service, lock_waits: LockWaits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The revocation arrives when the invitation has been read, and not yet accepted."""
+    async with committed_service.database.write() as session:
+        inviter, ada = await make_user(session), await make_user(session)
+        organization = await make_organization(session, inviter, slug="acme")
+        invitation = await make_invitation(
+            session, organization, inviter, email=ada.email, token_hash=hash_token(TOKEN)
+        )
+    owner = await committed_service.sign_in(inviter)
+    path = f"/api/v1/organizations/acme/invitations/{invitation.id}"
+    check, revocations = invitations._inviter_may, list[asyncio.Task[Response]]()
+
+    async def check_late(*args: Any) -> bool:
+        revocations.append(asyncio.create_task(owner.delete(path)))
+        await blocked_or_done(lock_waits, *revocations)
+        return await check(*args)
+
+    monkeypatch.setattr(invitations, "_inviter_may", check_late)
+    accepted = await accept(committed_service, ada)
+    async with patience():
+        revoked = await revocations[0]
+
+    assert (accepted.status_code, revoked.status_code) == (200, 404)
+    assert await members(committed_service) == 2

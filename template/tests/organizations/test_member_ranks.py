@@ -1,0 +1,99 @@
+"""Who may add, change and remove whom in an organization."""
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.roles import MemberRole
+from app.models import Organization
+from tests.support.factories import make_member, make_organization, make_user
+from tests.support.service import Service
+
+URL = "/api/v1/organizations/acme/members/"
+OWNER, ADMIN, MEMBER, VIEWER = MemberRole
+
+
+@pytest.fixture
+async def organization(session: AsyncSession) -> Organization:
+    return await make_organization(session, await make_user(session), slug="acme")
+
+
+@pytest.mark.parametrize(
+    ("actor", "role", "status"),
+    [(OWNER, OWNER, 201), (ADMIN, ADMIN, 201), (ADMIN, OWNER, 403), (MEMBER, VIEWER, 403)],
+)
+async def test_nobody_adds_somebody_above_himself(
+    actor: MemberRole,
+    role: MemberRole,
+    status: int,
+    service: Service,
+    session: AsyncSession,
+    organization: Organization,
+) -> None:
+    client = await service.sign_in(await make_member(session, organization, actor))
+    user = await make_user(session)
+
+    response = await client.post(URL, json={"user_id": str(user.id), "role": role})
+
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("actor", "member", "role", "status"),
+    [
+        (OWNER, OWNER, VIEWER, 200),
+        (OWNER, MEMBER, OWNER, 200),
+        (ADMIN, VIEWER, ADMIN, 200),
+        (ADMIN, MEMBER, OWNER, 403),
+        (ADMIN, ADMIN, VIEWER, 403),
+        (ADMIN, OWNER, VIEWER, 403),
+        (MEMBER, VIEWER, MEMBER, 403),
+    ],
+)
+async def test_a_role_changes_only_as_the_ranks_allow(
+    actor: MemberRole,
+    member: MemberRole,
+    role: MemberRole,
+    status: int,
+    service: Service,
+    session: AsyncSession,
+    organization: Organization,
+) -> None:
+    client = await service.sign_in(await make_member(session, organization, actor))
+    user = await make_member(session, organization, member)
+
+    response = await client.patch(f"{URL}{user.id}", json={"role": role})
+
+    assert response.status_code == status
+    listed = (await client.get(URL)).json()["data"]
+    assert listed[-1]["role"] == (role if status == 200 else member)
+
+
+@pytest.mark.parametrize(
+    ("actor", "member", "status"),
+    [
+        (OWNER, OWNER, 204),
+        (OWNER, ADMIN, 204),
+        (ADMIN, MEMBER, 204),
+        (ADMIN, ADMIN, 403),
+        (ADMIN, OWNER, 403),
+        (MEMBER, VIEWER, 403),
+        (VIEWER, VIEWER, 403),
+    ],
+)
+async def test_a_member_is_removed_only_as_the_ranks_allow(
+    actor: MemberRole,
+    member: MemberRole,
+    status: int,
+    service: Service,
+    session: AsyncSession,
+    organization: Organization,
+) -> None:
+    client = await service.sign_in(await make_member(session, organization, actor))
+    user = await make_member(session, organization, member)
+    removed = await service.sign_in(user)
+
+    response = await client.delete(f"{URL}{user.id}")
+
+    assert response.status_code == status
+    sees = await removed.get("/api/v1/organizations/acme")
+    assert sees.status_code == (404 if status == 204 else 200)

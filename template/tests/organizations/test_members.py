@@ -1,0 +1,155 @@
+import asyncio
+from uuid import uuid4
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.roles import MemberRole
+from app.models import Organization, User
+from tests.support.factories import make_admin, make_member, make_organization, make_user
+from tests.support.service import Service
+
+URL = "/api/v1/organizations/acme/members/"
+
+
+@pytest.fixture
+async def owner(session: AsyncSession) -> User:
+    return await make_user(session, name="Olga")
+
+
+@pytest.fixture(autouse=True)
+async def organization(session: AsyncSession, owner: User) -> Organization:
+    return await make_organization(session, owner, slug="acme")
+
+
+@pytest.fixture
+async def client(service: Service, owner: User) -> AsyncClient:
+    return await service.sign_in(owner)
+
+
+async def test_an_owner_adds_a_user_by_id(client: AsyncClient, session: AsyncSession) -> None:
+    user = await make_user(session)
+
+    response = await client.post(URL, json={"user_id": str(user.id)})
+
+    assert response.status_code == 201
+    member = response.json()
+    assert member["user_id"] == str(user.id)
+    assert member["role"] == "member"
+    assert member["email"] == user.email
+    assert (await client.get(URL)).json()["data"][1] == member
+
+
+async def test_nobody_learns_by_adding_members_who_has_an_account(
+    client: AsyncClient, session: AsyncSession
+) -> None:
+    user = await make_user(session)
+
+    known = await client.post(URL, json={"email": user.email})
+    unknown = await client.post(URL, json={"email": "nobody@example.com"})
+
+    assert (known.status_code, known.json()["detail"]) == (422, unknown.json()["detail"])
+
+
+async def test_a_new_member_sees_the_organization(
+    service: Service, client: AsyncClient, session: AsyncSession
+) -> None:
+    user = await make_user(session)
+    await client.post(URL, json={"user_id": str(user.id)})
+
+    newcomer = await service.sign_in(user)
+
+    assert (await newcomer.get("/api/v1/organizations/acme")).json()["member_count"] == 2
+
+
+@pytest.mark.parametrize("column", ["deleted", "inactive"])
+async def test_a_user_who_cannot_log_in_is_not_found(
+    column: str, client: AsyncClient, session: AsyncSession
+) -> None:
+    user = await make_user(session)
+    if column == "deleted":
+        user.deleted_at = user.created_at
+    else:
+        user.is_active = False
+    await session.commit()
+
+    assert (await client.post(URL, json={"user_id": str(user.id)})).status_code == 404
+
+
+async def test_an_unknown_user_is_not_found(client: AsyncClient) -> None:
+    response = await client.post(URL, json={"user_id": str(uuid4())})
+
+    assert response.status_code == 404
+    assert response.json()["detail"] == "User not found"
+
+
+async def test_nobody_is_a_member_twice(client: AsyncClient, session: AsyncSession) -> None:
+    user = await make_user(session)
+    await client.post(URL, json={"user_id": str(user.id)})
+
+    response = await client.post(URL, json={"user_id": str(user.id), "role": "viewer"})
+
+    assert response.status_code == 409
+    assert response.json()["detail"] == "The user is already a member"
+    assert (await client.get(URL)).json()["data"][1]["role"] == "member"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"role": "viewer"},
+        {"user_id": None},
+        {"user_id": "somebody"},
+        {"user_id": "\u0000"},
+        {"user_id": str(uuid4()), "role": "king"},
+        {"user_id": str(uuid4()), "role": None},
+        {"user_id": str(uuid4()), "joined_at": "2020-01-01T00:00:00Z"},
+    ],
+)
+async def test_a_bad_member_is_refused(body: object, client: AsyncClient) -> None:
+    assert (await client.post(URL, json=body)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"role": None}, {"role": "king"}, {"role": "admin", "name": "x"}]
+)
+async def test_a_bad_role_is_refused(body: object, client: AsyncClient, owner: User) -> None:
+    assert (await client.patch(f"{URL}{owner.id}", json=body)).status_code == 422
+
+
+async def test_members_are_listed_by_standing_in_pages(
+    client: AsyncClient, session: AsyncSession, organization: Organization, owner: User
+) -> None:
+    second = await make_member(session, organization, MemberRole.VIEWER)
+    third = await make_member(session, organization)
+
+    first_page = (await client.get(URL, params={"limit": 2})).json()
+    last_page = (await client.get(URL, params={"limit": 2, "page": 2})).json()
+
+    assert [row["user_id"] for row in first_page["data"]] == [str(owner.id), str(second.id)]
+    assert [row["user_id"] for row in last_page["data"]] == [str(third.id)]
+    assert (first_page["total"], first_page["total_pages"], last_page["has_more"]) == (3, 2, False)
+    assert first_page["data"][0]["name"] == "Olga"
+    assert first_page["data"][0]["role"] == "owner"
+
+
+async def test_an_administrator_of_the_platform_is_a_stranger_too(
+    service: Service, session: AsyncSession
+) -> None:
+    administrator = await service.sign_in(await make_admin(session))
+
+    assert (await administrator.get(URL)).status_code == 404
+
+
+async def test_of_two_requests_at_once_one_adds_the_user(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        owner, user = await make_user(session), await make_user(session)
+        await make_organization(session, owner, slug="acme")
+    client = await committed_service.sign_in(owner)
+    body = {"user_id": str(user.id)}
+
+    answers = await asyncio.gather(*(client.post(URL, json=body) for _ in range(2)))
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409]

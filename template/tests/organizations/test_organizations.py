@@ -1,0 +1,205 @@
+import asyncio
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.roles import MemberRole
+from app.models import Organization, User
+from tests.support.factories import (
+    add_member,
+    make_member,
+    make_organization,
+    make_project,
+    make_user,
+)
+from tests.support.service import Service
+
+URL = "/api/v1/organizations/"
+ACME = {"name": "Acme Ltd", "slug": "acme"}
+
+
+@pytest.fixture
+async def owner(session: AsyncSession) -> User:
+    return await make_user(session)
+
+
+@pytest.fixture
+async def client(service: Service, owner: User) -> AsyncClient:
+    return await service.sign_in(owner)
+
+
+@pytest.fixture
+async def organization(session: AsyncSession, owner: User) -> Organization:
+    return await make_organization(session, owner, **ACME)
+
+
+async def test_whoever_creates_an_organization_owns_it(client: AsyncClient, owner: User) -> None:
+    response = await client.post(URL, json=ACME)
+
+    assert response.status_code == 201
+    organization = response.json()
+    assert organization["name"] == "Acme Ltd"
+    assert organization["slug"] == "acme"
+    assert organization["owner_id"] == str(owner.id)
+    assert organization["member_count"] == 1
+    assert organization["role"] == "owner"
+    assert (await client.get(f"{URL}acme")).json() == organization
+
+
+@pytest.mark.parametrize("name", ["Ac", "x" * 255])
+@pytest.mark.parametrize("slug", ["a1", "42", "acme-2-b", "x" * 100])
+async def test_a_good_organization_is_accepted(name: str, slug: str, client: AsyncClient) -> None:
+    assert (await client.post(URL, json={"name": name, "slug": slug})).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        ACME | {"name": None},
+        ACME | {"name": "x"},
+        ACME | {"name": "x" * 256},
+        ACME | {"name": "Ac\u0000me"},
+        ACME | {"name": "Ac\nme"},
+        ACME | {"name": "Ac\u2028me"},
+        ACME | {"name": ["Acme"]},
+        {"name": "Acme"},
+        ACME | {"slug": None},
+        ACME | {"slug": "a"},
+        ACME | {"slug": "x" * 101},
+        ACME | {"slug": "---"},
+        ACME | {"slug": "-acme"},
+        ACME | {"slug": "acme-"},
+        ACME | {"slug": "ac--me"},
+        ACME | {"slug": "Acme"},
+        ACME | {"slug": "ac me"},
+        ACME | {"slug": "ac/me"},
+        ACME | {"slug": "äcme"},
+        ACME | {"slug": "acme\n"},
+        ACME | {"slug": "me"},
+        ACME | {"slug": "new"},
+        ACME | {"slug": "admin"},
+        ACME | {"slug": "invitations"},
+        ACME | {"slug": "localhost"},
+        ACME | {"slug": "settings"},
+        ACME | {"owner_id": "00000000-0000-4000-8000-000000000000"},
+    ],
+)
+async def test_a_bad_organization_is_refused(body: object, client: AsyncClient) -> None:
+    response = await client.post(URL, json=body)
+
+    assert response.status_code == 422
+    assert (await client.get(URL)).json()["total"] == 0
+
+
+async def test_a_slug_is_taken_once(
+    service: Service, session: AsyncSession, organization: Organization
+) -> None:
+    somebody = await service.sign_in(await make_user(session))
+
+    response = await somebody.post(URL, json=ACME)
+
+    assert response.status_code == 409
+    assert response.json()["detail"] == "Slug already taken"
+
+
+async def test_of_two_creations_at_once_one_gets_the_slug(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        users = [await make_user(session), await make_user(session)]
+    clients = [await committed_service.sign_in(user) for user in users]
+
+    answers = await asyncio.gather(*(client.post(URL, json=ACME) for client in clients))
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+
+
+async def test_my_organizations_are_listed_newest_first_in_pages(
+    client: AsyncClient, session: AsyncSession, owner: User
+) -> None:
+    stranger = await make_user(session)
+    for slug in ("first", "second", "third"):
+        await make_organization(session, owner, slug=slug)
+    other = await make_organization(session, stranger, slug="other")
+    await make_organization(session, stranger)
+    await add_member(session, other, owner, MemberRole.VIEWER)
+
+    first = (await client.get(URL, params={"limit": 3})).json()
+    second = (await client.get(URL, params={"limit": 3, "page": 2})).json()
+
+    assert [row["slug"] for row in first["data"]] == ["other", "third", "second"]
+    assert [row["slug"] for row in second["data"]] == ["first"]
+    assert (first["total"], first["total_pages"], first["has_more"]) == (4, 2, True)
+    assert first["data"][0]["role"] == "viewer"
+    assert first["data"][0]["owner_id"] == str(stranger.id)
+    assert [row["member_count"] for row in first["data"]] == [2, 1, 1]
+
+
+async def test_every_member_reads_his_own_role(
+    service: Service, session: AsyncSession, organization: Organization
+) -> None:
+    viewer = await service.sign_in(await make_member(session, organization, MemberRole.VIEWER))
+
+    answer = (await viewer.get(f"{URL}acme")).json()
+
+    assert answer["role"] == "viewer"
+    assert answer["member_count"] == 2
+
+
+async def test_an_admin_renames_an_organization(
+    service: Service, session: AsyncSession, organization: Organization
+) -> None:
+    admin = await service.sign_in(await make_member(session, organization, MemberRole.ADMIN))
+
+    response = await admin.patch(f"{URL}acme", json={"name": "Acme Inc"})
+
+    assert response.status_code == 200
+    assert response.json()["name"] == "Acme Inc"
+    assert response.json()["updated_at"] > response.json()["created_at"]
+    assert (await admin.get(f"{URL}acme")).json() == response.json()
+
+
+@pytest.mark.usefixtures("organization")
+async def test_an_empty_change_changes_nothing(client: AsyncClient) -> None:
+    before = (await client.get(f"{URL}acme")).json()
+
+    response = await client.patch(f"{URL}acme", json={})
+
+    assert response.status_code == 200
+    assert response.json() == before
+
+
+@pytest.mark.parametrize(
+    "body", [{"name": None}, {"name": " "}, {"name": "Ac\u007fme"}, {"slug": "acme-2"}, []]
+)
+@pytest.mark.usefixtures("organization")
+async def test_a_bad_change_is_refused(body: object, client: AsyncClient) -> None:
+    response = await client.patch(f"{URL}acme", json=body)
+
+    assert response.status_code == 422
+    assert (await client.get(f"{URL}acme")).json()["name"] == "Acme Ltd"
+
+
+async def test_a_deleted_organization_is_gone_for_its_members(
+    client: AsyncClient, session: AsyncSession, organization: Organization, owner: User
+) -> None:
+    project = await make_project(session, organization)
+
+    response = await client.delete(f"{URL}acme")
+
+    assert response.status_code == 204
+    for path in ("", "/members", f"/members/{owner.id}", "/projects", f"/projects/{project.id}"):
+        method = "DELETE" if path.count("/") == 2 else "GET"
+        assert (await client.request(method, f"{URL}acme{path}")).status_code == 404
+    assert (await client.get(URL)).json()["total"] == 0
+    assert (await client.get("/api/v1/users/me")).json()["organizations"] == []
+
+
+@pytest.mark.usefixtures("organization")
+async def test_the_slug_of_a_deleted_organization_is_free(client: AsyncClient) -> None:
+    await client.delete(f"{URL}acme")
+
+    response = await client.post(URL, json=ACME)
+
+    assert response.status_code == 201
+    assert (await client.get(f"{URL}acme/projects")).json()["total"] == 0

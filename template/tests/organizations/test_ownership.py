@@ -1,0 +1,177 @@
+"""An organization always has an owner: who may leave, and how he hands it on."""
+
+from uuid import uuid4
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.roles import MemberRole
+from app.models import Membership, Organization, User
+from tests.support.factories import make_admin, make_member, make_organization, make_user
+from tests.support.service import Service
+
+URL = "/api/v1/organizations/acme"
+NEEDS_AN_OWNER = "An organization needs an owner: transfer the ownership first"
+
+
+@pytest.fixture
+async def owner(session: AsyncSession) -> User:
+    return await make_user(session)
+
+
+@pytest.fixture(autouse=True)
+async def organization(session: AsyncSession, owner: User) -> Organization:
+    return await make_organization(session, owner, slug="acme")
+
+
+@pytest.fixture
+async def client(service: Service, owner: User) -> AsyncClient:
+    return await service.sign_in(owner)
+
+
+async def roles_of(session: AsyncSession) -> list[str]:
+    return sorted(await session.scalars(select(Membership.role)))
+
+
+@pytest.mark.parametrize("role", [MemberRole.ADMIN, MemberRole.MEMBER, MemberRole.VIEWER])
+async def test_whoever_is_no_owner_may_leave(
+    role: MemberRole, service: Service, session: AsyncSession, organization: Organization
+) -> None:
+    member = await service.sign_in(await make_member(session, organization, role))
+
+    response = await member.post(f"{URL}/leave")
+
+    assert response.status_code == 204
+    assert (await member.get(URL)).status_code == 404
+    assert await roles_of(session) == ["owner"]
+
+
+async def test_a_member_may_remove_himself(
+    service: Service, session: AsyncSession, organization: Organization
+) -> None:
+    viewer = await make_member(session, organization, MemberRole.VIEWER)
+    client = await service.sign_in(viewer)
+
+    assert (await client.delete(f"{URL}/members/{viewer.id}")).status_code == 204
+
+
+async def test_the_last_owner_cannot_go(
+    client: AsyncClient, session: AsyncSession, organization: Organization, owner: User
+) -> None:
+    await make_member(session, organization, MemberRole.ADMIN)
+    me = f"{URL}/members/{owner.id}"
+
+    answers = [
+        await client.post(f"{URL}/leave"),
+        await client.delete(me),
+        await client.patch(me, json={"role": "admin"}),
+    ]
+
+    assert {answer.status_code for answer in answers} == {409}
+    assert {answer.json()["detail"] for answer in answers} == {NEEDS_AN_OWNER}
+    assert await roles_of(session) == ["admin", "owner"]
+
+
+async def test_the_last_owner_may_stay_what_he_is(client: AsyncClient, owner: User) -> None:
+    response = await client.patch(f"{URL}/members/{owner.id}", json={"role": "owner"})
+
+    assert response.status_code == 200
+
+
+async def test_one_of_two_owners_may_leave(
+    service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
+) -> None:
+    other = await make_member(session, organization, MemberRole.OWNER)
+
+    response = await client.post(f"{URL}/leave")
+
+    assert response.status_code == 204
+    left = (await (await service.sign_in(other)).get(URL)).json()
+    assert left["owner_id"] == str(other.id)
+    assert left["member_count"] == 1
+
+
+async def test_an_owner_hands_the_organization_on(
+    service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
+) -> None:
+    heir = await make_member(session, organization, MemberRole.VIEWER)
+
+    response = await client.post(f"{URL}/transfer", json={"user_id": str(heir.id)})
+
+    assert response.status_code == 200
+    assert response.json()["owner_id"] == str(heir.id)
+    assert response.json()["role"] == "admin"
+    assert (await (await service.sign_in(heir)).get(URL)).json()["role"] == "owner"
+
+
+async def test_an_organization_is_not_handed_to_a_stranger(
+    client: AsyncClient, session: AsyncSession
+) -> None:
+    stranger = await make_user(session)
+
+    response = await client.post(f"{URL}/transfer", json={"user_id": str(stranger.id)})
+
+    assert response.status_code == 404
+    assert await roles_of(session) == ["owner"]
+
+
+async def test_nobody_becomes_owner_who_cannot_log_in(
+    client: AsyncClient, session: AsyncSession, organization: Organization
+) -> None:
+    heir = await make_member(session, organization, MemberRole.ADMIN)
+    heir.is_active = False
+    await session.commit()
+
+    answers = [
+        await client.post(f"{URL}/transfer", json={"user_id": str(heir.id)}),
+        await client.patch(f"{URL}/members/{heir.id}", json={"role": "owner"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert {answer.json()["detail"] for answer in answers} == {"The member's account is not active"}
+    assert await roles_of(session) == ["admin", "owner"]
+
+
+async def test_an_organization_is_not_handed_to_its_owner(client: AsyncClient, owner: User) -> None:
+    response = await client.post(f"{URL}/transfer", json={"user_id": str(owner.id)})
+
+    assert response.status_code == 409
+    assert (await client.get(URL)).json()["role"] == "owner"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"user_id": None}, {"user_id": "x"}, {"user_id": str(uuid4()), "role": "owner"}]
+)
+async def test_a_bad_transfer_is_refused(body: object, client: AsyncClient) -> None:
+    assert (await client.post(f"{URL}/transfer", json=body)).status_code == 422
+
+
+async def test_the_only_owner_of_organizations_is_not_deleted(
+    service: Service, session: AsyncSession, owner: User
+) -> None:
+    gone = await make_organization(session, owner, slug="gone")
+    gone.deleted_at = gone.created_at
+    shared = await make_organization(session, owner, slug="shared")
+    await make_member(session, shared, MemberRole.OWNER)
+    await make_organization(session, owner, slug="zoo")
+    administrator = await service.sign_in(await make_admin(session))
+
+    response = await administrator.delete(f"/api/v1/users/{owner.id}")
+
+    assert response.status_code == 409
+    assert response.json()["detail"] == "The user is the only owner of: acme, zoo"
+
+
+async def test_a_deleted_user_is_no_member_any_more(
+    service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
+) -> None:
+    user = await make_member(session, organization, MemberRole.OWNER)
+    administrator = await service.sign_in(await make_admin(session))
+
+    response = await administrator.delete(f"/api/v1/users/{user.id}")
+
+    assert response.status_code == 204
+    assert (await client.get(URL)).json()["member_count"] == 1
+    assert (await client.get(f"{URL}/members")).json()["total"] == 1

@@ -1,0 +1,115 @@
+import tomllib
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import text
+from starlette.types import Message
+
+from app import main
+from app.cli.declared import ROOT
+from app.core.config import Settings, load_settings
+from app.main import create_app
+from tests.conftest import settings_for
+from tests.support.service import Service, running
+
+
+def test_a_server_finds_the_app_by_its_name(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", settings.DATABASE_URL)
+    monkeypatch.setenv("SECRET_KEY", settings.SECRET_KEY.get_secret_value())
+
+    found = main.app
+
+    assert found.state.settings.DATABASE_URL == settings.DATABASE_URL
+    assert main.app is found
+
+
+def test_the_module_has_no_other_name() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'application'"):
+        _ = main.application
+
+
+def test_each_app_has_its_own_settings(shared_service: Service) -> None:
+    one, settings = shared_service.app, shared_service.settings
+    other = settings.model_copy(update={"PROJECT_NAME": "Another", "API_V1_PREFIX": "/v9"})
+
+    two = create_app(other)
+
+    assert one.title == settings.PROJECT_NAME
+    assert two.title == "Another"
+    assert "/v9/users/me" in two.openapi()["paths"]
+    assert "/v9/users/me" not in one.openapi()["paths"]
+
+
+async def test_without_a_key_it_warns_that_a_restart_logs_everybody_out(
+    own_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(create_app(load_settings(_env_file=None, DATABASE_URL=own_url))):
+        assert "SECRET_KEY is not set" in capsys.readouterr().err
+
+
+async def test_a_server_starts_and_stops_it(own_url: str) -> None:
+    app = create_app(settings_for(own_url))
+    commands = iter(["lifespan.startup", "lifespan.shutdown"])
+    answers: list[str] = []
+
+    async def receive() -> Message:
+        if answers:
+            async with Service(app).database.read() as session:
+                assert await session.scalar(text("SELECT 1")) == 1
+        return {"type": next(commands)}
+
+    async def send(message: Message) -> None:
+        answers.append(message["type"])
+
+    await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+
+    assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert "Connections in pool: 0" in app.state.database.engine.pool.status()
+
+
+async def test_the_document_of_the_api_is_under_the_prefix(client: AsyncClient) -> None:
+    for path in ("openapi.json", "docs", "redoc"):
+        assert (await client.get(f"/api/v1/{path}")).status_code == 200
+
+
+def test_the_document_describes_the_project_as_it_describes_itself(
+    shared_service: Service,
+) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    info = shared_service.app.openapi()["info"]
+
+    assert info["title"] == shared_service.settings.PROJECT_NAME
+    assert info["version"] == project["version"]
+    assert info["description"] == project["description"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "docs_enabled", "status"),
+    [
+        ("development", None, 200),
+        ("development", False, 404),
+        ("production", None, 404),
+        ("production", True, 200),
+    ],
+)
+async def test_a_deployed_service_hides_its_documentation(
+    settings: Settings, environment: str, docs_enabled: bool | None, status: int
+) -> None:
+    changes = {"ENVIRONMENT": environment, "DOCS_ENABLED": docs_enabled}
+    transport = ASGITransport(create_app(settings.model_copy(update=changes)))
+
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        for path in ("openapi.json", "docs", "redoc"):
+            assert (await client.get(f"/api/v1/{path}")).status_code == status
+
+
+def test_the_documentation_tells_how_to_log_in(shared_service: Service) -> None:
+    document = shared_service.app.openapi()
+
+    (scheme,) = document["components"]["securitySchemes"].values()
+    assert scheme["scheme"] == "bearer"
+    assert "POST /auth/login" in scheme["description"]
+    assert "access_token" in scheme["description"]

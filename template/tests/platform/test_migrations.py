@@ -1,0 +1,179 @@
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Enum, inspect
+
+from app.cli.database import alembic_config
+from app.cli.declared import ROOT
+from app.core.config import Settings
+from app.db.base import Base
+from app.db.dialect import create_engine
+from tests.conftest import settings_for
+from tests.support.processes import Forked, run_command
+from tests.support.service import running_with
+from tests.support.waiting import patience
+
+T = TypeVar("T")
+
+NEW_MODELS = """
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, Identified, Timestamped
+from app.db.dialect import partial
+from app.db.types import UtcDateTime, str_enum
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Invoice(Identified, Timestamped, Base):
+    __tablename__ = "invoices"
+    __table_args__ = (
+        Index("uq_invoices_number", "number", unique=True, **partial("paid_at IS NULL")),
+    )
+
+    number: Mapped[str] = mapped_column(String(20))
+    paid_at: Mapped[datetime | None]
+    colour: Mapped[Colour] = mapped_column(str_enum(Colour, "colour"))
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), index=True)
+
+
+Project.colour = mapped_column(str_enum(Colour, "colour"), server_default="red")
+Project.due_at = mapped_column(UtcDateTime, nullable=True)
+"""
+
+REVISE = """
+from alembic import command
+
+from app.cli.database import alembic_config
+from app.core.config import load_settings
+
+config = alembic_config(load_settings())
+command.upgrade(config, "head")
+command.revision(config, 'Add "invoices" and colours', autogenerate=True)
+command.upgrade(config, "head")
+command.check(config)
+command.downgrade(config, "base")
+"""
+
+
+@pytest.fixture
+def config(empty_url: str) -> Config:
+    return alembic_config(settings_for(empty_url))
+
+
+async def look(settings: Settings, question: Callable[[Connection], T]) -> T:
+    engine = create_engine(settings)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(question)
+    finally:
+        await engine.dispose()
+
+
+async def test_up_without_drift_down_without_a_trace_and_up_again(config: Config) -> None:
+    settings = config.attributes["settings"]
+
+    await asyncio.to_thread(command.upgrade, config, "head")
+    await asyncio.to_thread(command.check, config)
+    await asyncio.to_thread(command.downgrade, config, "base")
+
+    tables = await look(settings, lambda connection: inspect(connection).get_table_names())
+    assert tables == ["alembic_version"]
+    await asyncio.to_thread(command.upgrade, config, "head")
+    await asyncio.to_thread(command.check, config)
+
+
+async def test_starting_the_service_creates_no_table(empty_url: str) -> None:
+    settings = settings_for(empty_url)
+
+    async with running_with(settings):
+        tables = await look(settings, lambda connection: inspect(connection).get_table_names())
+
+    assert tables == []
+
+
+async def test_four_migrators_at_once_all_succeed(empty_url: str, tmp_path: Path) -> None:
+    migrators = [
+        Forked(tmp_path / "log", run_command, "db", "upgrade", DATABASE_URL=empty_url)
+        for _ in range(3)
+    ]
+    await run(ROOT, empty_url, "-m", "alembic", "upgrade", "head")
+    codes = [await migrator.wait() for migrator in migrators]
+
+    assert codes == [0, 0, 0], (tmp_path / "log").read_text()
+    await asyncio.to_thread(command.check, alembic_config(settings_for(empty_url)))
+
+
+def test_there_is_one_newest_migration(config: Config) -> None:
+    assert len(ScriptDirectory.from_config(config).get_heads()) == 1
+
+
+def test_every_migration_says_what_it_does(config: Config) -> None:
+    for migration in ScriptDirectory.from_config(config).walk_revisions():
+        assert migration.module.__doc__, migration.path
+
+
+async def test_the_database_accepts_every_member_of_an_enum(own_url: str) -> None:
+    """The drift test does not see that an enum has got a new member."""
+
+    def unchecked(connection: Connection) -> list[str]:
+        inspector = inspect(connection)
+        return [
+            f"{table.name}.{column.name}: {value}"
+            for table in Base.metadata.sorted_tables
+            for column in table.columns
+            if isinstance(column.type, Enum)
+            for value in column.type.enums
+            if not any(
+                column.name in check["sqltext"] and f"'{value}'" in check["sqltext"]
+                for check in inspector.get_check_constraints(table.name)
+            )
+        ]
+
+    assert await look(settings_for(own_url), unchecked) == []
+
+
+async def test_a_new_revision_is_clean_code_and_can_be_undone(
+    empty_url: str, tmp_path: Path
+) -> None:
+    for part in ("app", "migrations"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+    with (tmp_path / "app/models/__init__.py").open("a") as models:
+        models.write(NEW_MODELS)
+
+    await run(tmp_path, empty_url, "-c", REVISE)
+
+    await run(tmp_path, empty_url, "-m", "ruff", "check", "migrations")
+    await run(tmp_path, empty_url, "-m", "ruff", "format", "--check", "migrations")
+
+
+async def run(folder: Path, url: str, *arguments: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=folder,
+        env=os.environ | {"DATABASE_URL": url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with patience():
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()

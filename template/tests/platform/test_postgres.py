@@ -1,0 +1,119 @@
+import asyncio
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.deps import DB
+from app.db.postgres import COMMAND_TIMEOUT_SECONDS, STATEMENT_TIMEOUT_SECONDS
+from tests.conftest import settings_for
+from tests.support.factories import new_user
+from tests.support.service import Service, add_route
+from tests.support.waiting import PATIENCE, eventually, patience
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_every_spelling_of_the_url_will_do(scheme: str) -> None:
+    settings = settings_for(f"{scheme}://ada:secret@db.example.com:5433/app")
+
+    assert settings.DATABASE_URL == "postgresql+asyncpg://ada:secret@db.example.com:5433/app"
+
+
+def test_the_url_may_name_the_encryption_as_other_drivers_do() -> None:
+    settings = settings_for("postgresql://ada:secret@db.example.com/app?sslmode=require")
+
+    assert make_url(settings.DATABASE_URL).query == {"ssl": "require"}
+
+
+def test_an_option_that_the_driver_does_not_know_is_refused_by_name() -> None:
+    with pytest.raises(SystemExit, match="does not know the option channel_binding") as refusal:
+        settings_for("postgresql://ada:hunter2@db.example.com/app?channel_binding=require")
+
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("no..host/app", "Write it as postgresql://"),
+        (f"{'x' * 64}.example.com/app", "Write it as postgresql://"),
+        ("db.example.com:99999/app", "Write it as postgresql://"),
+        ("db.example.com/app?port=abc", "The option port has a value"),
+        ("db.example.com/app?prepared_statement_cache_size=x", "The option prepared_statement"),
+        ("db.example.com/app?sslmode=bogus", "The option ssl has a value"),
+        ("db.example.com/app?target_session_attrs=x", "The option target_session_attrs has"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_before_it_is_used(place: str, sentence: str) -> None:
+    with pytest.raises(SystemExit, match=sentence) as refusal:
+        settings_for(f"postgresql://ada:hunter2@{place}")
+
+    assert "hunter2" not in str(refusal.value)
+
+
+async def test_the_audit_log_cannot_be_emptied_at_once(session: AsyncSession) -> None:
+    with pytest.raises(DBAPIError, match="append-only"):
+        await session.execute(text("TRUNCATE audit_events"))
+
+    await session.rollback()
+
+
+async def test_a_slow_statement_is_ended_by_the_server(service: Service) -> None:
+    async with service.database.read() as session:
+        assert await session.scalar(text("SHOW statement_timeout")) == f"{PATIENCE / 60:.0f}min"
+        assert await session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+    assert STATEMENT_TIMEOUT_SECONDS < COMMAND_TIMEOUT_SECONDS
+
+
+async def test_a_statement_that_takes_too_long_is_503(committed_service: Service) -> None:
+    async def dawdle(db: DB) -> None:
+        await db.execute(text("SET LOCAL statement_timeout = '50ms'"))
+        await db.execute(text("SELECT pg_sleep('infinity')"))
+
+    response = await committed_service.client().post(add_route(committed_service, dawdle))
+
+    assert response.status_code == 503
+
+
+async def test_a_transaction_that_the_server_ends_is_503(committed_service: Service) -> None:
+    async def lose_the_connection(db: DB) -> None:
+        process = await db.scalar(text("SELECT pg_backend_pid()"))
+        async with committed_service.database.read() as other:
+            await other.execute(text("SELECT pg_terminate_backend(:process)"), {"process": process})
+        db.add(new_user())
+        await db.flush()
+
+    path = add_route(committed_service, lose_the_connection)
+    response = await committed_service.client().post(path)
+
+    assert response.status_code == 503
+
+
+async def test_cancelled_requests_leave_no_transaction_open(committed_service: Service) -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def write_and_wait(db: DB) -> None:
+        db.add(new_user())
+        await db.flush()
+        begun.release()
+        await asyncio.Event().wait()
+
+    path = add_route(committed_service, write_and_wait)
+    requests = [asyncio.create_task(committed_service.client().post(path)) for _ in range(10)]
+    async with patience():
+        for _ in requests:
+            await begun.acquire()
+        for request in requests:
+            request.cancel()
+        await asyncio.wait(requests)
+
+    async def none_is_open() -> bool:
+        idle = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND state LIKE 'idle in transaction%'"
+        )
+        async with committed_service.database.read() as session:
+            return not await session.scalar(idle)
+
+    await eventually(none_is_open)

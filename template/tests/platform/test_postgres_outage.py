@@ -1,0 +1,177 @@
+"""What a client notices when the database goes down or hangs: 503, and not for longer than that."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from limits.aio.storage import MemoryStorage
+from sqlalchemy import make_url, text
+
+from app.api import health
+from app.api.deps import DB
+from app.api.rate_limit import RateLimiter
+from app.db import postgres
+from tests.conftest import settings_for
+from tests.support.factories import new_user
+from tests.support.ports import reserved_port
+from tests.support.postgres_line import Limits, Line
+from tests.support.service import Service, add_route, running_with
+from tests.support.waiting import NEVER, eventually
+
+LOGIN = {"email": "ada@example.com", "password": "Correct-Horse-7!"}
+NEWCOMER = LOGIN | {"name": "Ada"}
+
+
+@pytest.fixture
+async def line(own_url: str) -> AsyncGenerator[Line]:
+    url = make_url(own_url)
+    with reserved_port() as port:
+        line = Line(url.host or "", url.port or 5432, port)
+        await line.open()
+        yield line
+        line.resume()
+        line.cut()
+
+
+@pytest.fixture
+async def limits(monkeypatch: pytest.MonkeyPatch) -> Limits:
+    monkeypatch.setattr(health, "CHECK_SECONDS", NEVER)
+    monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_SECONDS", NEVER)
+    monkeypatch.setattr(postgres, "COMMAND_TIMEOUT_SECONDS", NEVER)
+    return Limits(monkeypatch)
+
+
+@pytest.fixture
+async def wired_service(own_url: str, line: Line, limits: Limits) -> AsyncGenerator[Service]:
+    url = make_url(own_url).set(host="127.0.0.1", port=line.port)
+    settings = settings_for(url.render_as_string(hide_password=False))
+    async with running_with(settings) as service:
+        yield service
+
+
+async def test_a_database_that_is_down_at_start_is_503_until_it_is_up(
+    wired_service: Service, line: Line
+) -> None:
+    client = wired_service.client()
+    line.cut()
+
+    assert (await client.get("/health")).status_code == 200
+    assert (await client.get("/health/ready")).status_code == 503
+    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+
+    await line.open()
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_no_log_tells_the_password_of_the_database(
+    own_url: str, line: Line, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = make_url(own_url).set(host="127.0.0.1", port=line.port, password="hunter2")
+    settings = settings_for(url.render_as_string(hide_password=False))
+    line.cut()
+    async with running_with(settings) as service:
+        assert (await service.client().get("/health/ready")).status_code == 503
+
+    log = capsys.readouterr().err
+    assert "database_unreachable" in log
+    assert "hunter2" not in log
+
+
+async def test_a_database_that_goes_down_is_503_until_it_is_back(
+    wired_service: Service, line: Line
+) -> None:
+    client = wired_service.client()
+    await asyncio.gather(*(client.get("/health/ready") for _ in range(5)))
+    line.cut()
+
+    assert {(await client.get("/health/ready")).status_code for _ in range(5)} == {503}
+    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 503
+
+    await line.open()
+    assert {(await client.get("/health/ready")).status_code for _ in range(5)} == {200}
+    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 201
+
+
+async def test_a_database_that_hangs_is_503_in_bounded_time(
+    wired_service: Service, line: Line, limits: Limits
+) -> None:
+    client = wired_service.client()
+    await client.get("/health/ready")
+    line.silence()
+
+    requests = [
+        asyncio.ensure_future(client.get("/health/ready")),
+        asyncio.ensure_future(client.post("/api/v1/auth/register", json=NEWCOMER)),
+    ]
+    await eventually(lambda: line.held == 2)
+    await limits.pass_for(*requests)
+
+    assert {(await request).status_code for request in requests} == {503}
+    line.resume()
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_an_outage_uses_up_no_quota(wired_service: Service, line: Line) -> None:
+    limits: dict[str, Any] = {
+        "RATE_LIMIT_ADDRESSES": True,
+        "RATE_LIMIT_ENABLED": True,
+        "RATE_LIMIT_LOGIN_FAILURES": "1/hour",
+        "RATE_LIMIT_REGISTER": "1/hour",
+    }
+    settings = wired_service.settings.model_copy(update=limits)
+    limiter = RateLimiter(settings, MemoryStorage(), wired_service.database)
+    wired_service.app.state.rate_limiter = limiter
+    client = wired_service.client()
+
+    async def register_and_log_in() -> list[int]:
+        return [
+            (await client.post("/api/v1/auth/register", json=NEWCOMER)).status_code,
+            (await client.post("/api/v1/auth/login", json=LOGIN)).status_code,
+        ]
+
+    line.cut()
+    assert await register_and_log_in() == [503, 503]
+    assert await register_and_log_in() == [503, 503]
+    await line.open()
+    assert await register_and_log_in() == [201, 200]
+
+
+async def test_a_pooled_connection_that_hangs_is_503_in_bounded_time(
+    wired_service: Service, line: Line, limits: Limits
+) -> None:
+    client = wired_service.client()
+    await client.get("/health/ready")
+    line.silence()
+
+    request = asyncio.ensure_future(client.post("/api/v1/auth/register", json=NEWCOMER))
+    await eventually(lambda: line.held == 1)
+    await limits.pass_for(request)
+
+    assert (await request).status_code == 503
+    line.resume()
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_a_database_that_hangs_in_a_transaction_is_503_in_bounded_time(
+    wired_service: Service, line: Line, limits: Limits
+) -> None:
+    async def hang_halfway(db: DB) -> None:
+        db.add(new_user())
+        await db.flush()
+        line.silence()
+        await db.execute(text("SELECT 1"))
+
+    client = wired_service.client()
+    path = add_route(wired_service, hang_halfway)
+    request = asyncio.ensure_future(client.post(path))
+    await eventually(lambda: line.held == 1)
+    await limits.pass_for(request)
+
+    assert (await request).status_code == 503
+    line.resume()
+    assert (await client.get("/health/ready")).status_code == 200

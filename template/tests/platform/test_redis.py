@@ -1,0 +1,98 @@
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+
+import pytest
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from structlog.testing import capture_logs
+
+from app.core.config import Settings
+from app.core.redis import SharedRedis, open_redis
+from tests.conftest import settings_for
+from tests.support.redis_server import Clock, RedisServer, open_redis_server
+from tests.support.redis_server import clock as clock
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with open_redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def shared(settings: Settings, server: RedisServer) -> AsyncGenerator[SharedRedis]:
+    async with open_redis(settings_for(settings.DATABASE_URL, REDIS_URL=server.url)) as shared:
+        yield shared
+
+
+async def ping(shared: SharedRedis) -> None:
+    with shared.attempt():
+        await shared.client.ping()
+
+
+async def test_a_restart_between_two_commands_is_not_noticed(
+    shared: SharedRedis, server: RedisServer
+) -> None:
+    await asyncio.gather(*[ping(shared) for _ in range(5)])
+    server.kill()
+    server.start_again()
+
+    await asyncio.gather(*[ping(shared) for _ in range(5)])
+
+
+async def test_more_commands_than_connections_wait_for_one_another(shared: SharedRedis) -> None:
+    await asyncio.gather(*[ping(shared) for _ in range(100)])
+
+
+async def test_only_one_caller_at_a_time_waits_for_a_server_that_hangs(
+    shared: SharedRedis, server: RedisServer, clock: Clock
+) -> None:
+    async def has_waited() -> bool:
+        with pytest.raises(RedisError) as error:
+            await ping(shared)
+        return isinstance(error.value, RedisTimeoutError)
+
+    await ping(shared)
+    server.stop()
+    assert await has_waited()
+
+    assert [await has_waited() for _ in range(20)] == [False] * 20
+    clock.end_the_pause()
+    waited = await asyncio.gather(*[has_waited() for _ in range(20)])
+    assert waited.count(True) == 1
+
+    server.resume()
+    clock.end_the_pause()
+    await ping(shared)
+
+
+async def test_the_loss_and_the_return_are_logged_once(
+    shared: SharedRedis, server: RedisServer, clock: Clock
+) -> None:
+    with capture_logs() as logs:
+        await ping(shared)
+        server.kill()
+        for _ in range(3):
+            with pytest.raises(RedisError):
+                await ping(shared)
+        clock.end_the_pause()
+        with pytest.raises(RedisError):
+            await ping(shared)
+        server.start_again()
+        clock.end_the_pause()
+        await ping(shared)
+        await ping(shared)
+
+    assert [log["event"] for log in logs] == ["redis_lost", "redis_back"]
+
+
+async def test_the_log_names_the_error_without_the_password(
+    settings: Settings, server: RedisServer
+) -> None:
+    url = server.url.replace("//", "//ada:hunter2@")
+    with capture_logs() as logs:
+        async with open_redis(settings_for(settings.DATABASE_URL, REDIS_URL=url)) as shared:
+            with pytest.raises(RedisError):
+                await ping(shared)
+
+    assert logs == [{"event": "redis_lost", "error": "AuthenticationError", "log_level": "error"}]

@@ -1,0 +1,176 @@
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import event, func, select, text
+from starlette.types import Message, Receive, Scope, Send
+
+from app.api.deps import DB
+from app.core.errors import Conflict
+from app.db.session import Database
+from app.models import User
+from tests.conftest import settings_for
+from tests.support.databases import LockWaits
+from tests.support.factories import make_user, new_user
+from tests.support.races import blocked_or_done
+from tests.support.races import lock_waits as lock_waits
+from tests.support.service import Service, add_route, running_with
+from tests.support.waiting import PATIENCE, patience
+
+NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
+
+
+async def count_users(database: Database) -> int:
+    async with database.read() as session:
+        return await session.scalar(select(func.count(User.id))) or 0
+
+
+@pytest.fixture
+async def narrow_service(own_url: str) -> AsyncGenerator[Service]:
+    """With one connection, for which nobody waits long."""
+    # Fires early without harm: a connection that is free is not waited for.
+    one = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": 0.2}
+    settings = settings_for(own_url, **one)
+    async with running_with(settings) as service:
+        yield service
+
+
+async def test_a_row_is_there_for_others_before_the_answer_starts(
+    committed_service: Service,
+) -> None:
+    users_at_start: list[int] = []
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def count_and_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                users_at_start.append(await count_users(committed_service.database))
+            await send(message)
+
+        await committed_service.app(scope, receive, count_and_send)
+
+    async with AsyncClient(transport=ASGITransport(watched), base_url="http://test") as client:
+        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+
+    assert response.status_code == 201
+    assert users_at_start == [1]
+
+
+async def test_a_conflict_that_only_the_commit_finds_is_still_an_answer(
+    committed_service: Service,
+) -> None:
+    async def add_without_flush(db: DB) -> None:
+        db.add_all([new_user(email="ada@example.com"), new_user(email="ada@example.com")])
+
+    path = add_route(committed_service, add_without_flush)
+    response = await committed_service.client().post(path)
+
+    assert response.status_code == 409
+    assert response.json()["detail"] == "Email already registered"
+    assert await count_users(committed_service.database) == 0
+
+
+@pytest.mark.parametrize(("error", "status"), [(Conflict("No."), 409), (RuntimeError("oops"), 500)])
+async def test_an_error_undoes_what_the_request_wrote(
+    committed_service: Service, error: Exception, status: int
+) -> None:
+    async def write_and_fail(db: DB) -> None:
+        db.add(new_user())
+        await db.flush()
+        raise error
+
+    path = add_route(committed_service, write_and_fail)
+    response = await committed_service.client().post(path)
+
+    assert response.status_code == status
+    assert await count_users(committed_service.database) == 0
+
+
+async def test_a_cancelled_request_is_undone_and_frees_its_connection(
+    narrow_service: Service,
+) -> None:
+    written = asyncio.Event()
+
+    async def write_and_wait(db: DB) -> None:
+        db.add(new_user())
+        await db.flush()
+        written.set()
+        await asyncio.Event().wait()
+
+    path = add_route(narrow_service, write_and_wait)
+    request = asyncio.create_task(narrow_service.client().post(path))
+    async with patience():
+        await written.wait()
+        request.cancel()
+        await asyncio.wait([request])
+
+    assert await count_users(narrow_service.database) == 0
+    response = await narrow_service.client().post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 201
+
+
+async def test_readers_do_not_wait_for_a_writer(
+    committed_service: Service, lock_waits: LockWaits
+) -> None:
+    async with committed_service.database.write() as writer:
+        user = await make_user(writer)
+        client = await committed_service.sign_in(user)
+        writer.add(new_user())
+        await writer.flush()
+
+        request = asyncio.ensure_future(client.get("/api/v1/users/me"))
+        await blocked_or_done(lock_waits, request)
+
+        assert request.done()
+
+    assert (await request).status_code == 200
+
+
+async def test_forty_writers_at_once_all_succeed(
+    committed_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committed_service.database.engine.sync_engine.pool, "_timeout", PATIENCE)
+    async with committed_service.database.write() as session:
+        client = await committed_service.sign_in(await make_user(session))
+
+    responses = await asyncio.gather(
+        *(
+            client.post("/api/v1/organizations/", json={"name": "Acme", "slug": f"acme-{number}"})
+            for number in range(40)
+        )
+    )
+
+    assert {response.status_code for response in responses} == {201}
+
+
+async def test_without_a_free_connection_the_answer_is_503_until_there_is_one(
+    narrow_service: Service,
+) -> None:
+    client = narrow_service.client()
+    async with narrow_service.database.write() as session:
+        await session.execute(text("SELECT 1"))
+
+        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "5"
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert (await client.get("/health/ready")).status_code == 503
+        assert (await client.get("/health")).status_code == 200
+
+    assert (await client.get("/health/ready")).status_code == 200
+    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    assert response.status_code == 201
+
+
+async def test_every_connection_is_closed_at_shutdown(own_url: str) -> None:
+    opened: list[object] = []
+    closed: list[object] = []
+
+    async with running_with(settings_for(own_url)) as service:
+        engine = service.database.engine.sync_engine
+        event.listen(engine, "connect", lambda connection, _: opened.append(connection))
+        event.listen(engine, "close", lambda connection, _: closed.append(connection))
+        await asyncio.gather(*(service.client().get("/health/ready") for _ in range(3)))
+
+    assert opened
+    assert len(closed) == len(opened)

@@ -1,0 +1,151 @@
+"""Changing, archiving and deleting a project, and requests that do so at once."""
+
+import asyncio
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.roles import MemberRole
+from app.models import Organization, Project
+from tests.support.factories import make_member, make_organization, make_project, make_user
+from tests.support.service import Service
+
+
+@pytest.fixture
+async def organization(session: AsyncSession) -> Organization:
+    return await make_organization(session, await make_user(session))
+
+
+@pytest.fixture
+async def project(session: AsyncSession, organization: Organization) -> Project:
+    return await make_project(session, organization, name="Apollo", description="To the moon")
+
+
+@pytest.fixture
+def url(organization: Organization, project: Project) -> str:
+    return f"/api/v1/organizations/{organization.slug}/projects/{project.id}"
+
+
+@pytest.fixture
+async def member(
+    service: Service, session: AsyncSession, organization: Organization
+) -> AsyncClient:
+    return await service.sign_in(await make_member(session, organization))
+
+
+async def test_a_change_leaves_the_other_fields_alone(member: AsyncClient, url: str) -> None:
+    before = (await member.get(url)).json()
+
+    response = await member.patch(url, json={"description": ""})
+
+    assert response.status_code == 200
+    after = response.json()
+    assert after["updated_at"] > before["updated_at"]
+    assert after == before | {"description": "", "updated_at": after["updated_at"]}
+    assert (await member.get(url)).json() == after
+
+
+async def test_an_empty_change_changes_nothing(member: AsyncClient, url: str) -> None:
+    before = (await member.get(url)).json()
+
+    response = await member.patch(url, json={})
+
+    assert response.status_code == 200
+    assert response.json() == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": None},
+        {"archived": None},
+        {"name": "x"},
+        {"name": "x" * 101},
+        {"name": "Apo\u0000llo"},
+        {"description": "\u001b[31m"},
+        {"archived": "perhaps"},
+        {"archived": 1},
+        {"archived_at": "2026-01-01T00:00:00Z"},
+        {"slug": "gemini"},
+        {"organization_id": "00000000-0000-4000-8000-000000000000"},
+    ],
+)
+async def test_a_bad_change_is_refused(body: object, member: AsyncClient, url: str) -> None:
+    before = (await member.get(url)).json()
+
+    response = await member.patch(url, json=body)
+
+    assert response.status_code == 422
+    assert (await member.get(url)).json() == before
+
+
+async def test_archiving_twice_keeps_the_first_moment(member: AsyncClient, url: str) -> None:
+    first = await member.patch(url, json={"archived": True})
+    second = await member.patch(url, json={"archived": True})
+
+    assert first.json()["archived_at"] is not None
+    assert second.json()["archived_at"] == first.json()["archived_at"]
+
+
+async def test_an_archived_project_comes_back(member: AsyncClient, url: str) -> None:
+    await member.patch(url, json={"archived": True})
+
+    response = await member.patch(url, json={"archived": False})
+
+    assert response.json()["archived_at"] is None
+
+
+async def test_an_admin_deletes_a_project_and_its_slug_is_free(
+    service: Service,
+    session: AsyncSession,
+    organization: Organization,
+    project: Project,
+    url: str,
+) -> None:
+    admin = await service.sign_in(await make_member(session, organization, MemberRole.ADMIN))
+
+    response = await admin.delete(url)
+
+    assert response.status_code == 204
+    assert (await admin.get(url)).status_code == 404
+    again = {"name": "Again", "slug": project.slug}
+    assert (await admin.post(url.rsplit("/", 1)[0], json=again)).status_code == 201
+
+
+async def test_a_project_outlives_its_author(
+    service: Service, session: AsyncSession, organization: Organization, member: AsyncClient
+) -> None:
+    author = await make_member(session, organization)
+    project = await make_project(session, organization, created_by=author.id)
+    author.deleted_at = project.created_at
+    await session.commit()
+
+    response = await member.get(f"/api/v1/organizations/{organization.slug}/projects/{project.id}")
+
+    assert response.json()["created_by"] == str(author.id)
+
+
+async def test_of_two_creations_at_once_one_gets_the_slug(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        owner = await make_user(session)
+        organization = await make_organization(session, owner)
+    client = await committed_service.sign_in(owner)
+    url = f"/api/v1/organizations/{organization.slug}/projects/"
+
+    answers = await asyncio.gather(*(client.post(url, json={"name": "Apollo"}) for _ in range(2)))
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+
+
+async def test_of_two_deletions_at_once_one_finds_the_project(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        owner = await make_user(session)
+        organization = await make_organization(session, owner)
+        project = await make_project(session, organization)
+    client = await committed_service.sign_in(owner)
+    url = f"/api/v1/organizations/{organization.slug}/projects/{project.id}"
+
+    answers = await asyncio.gather(*(client.delete(url) for _ in range(2)))
+
+    assert sorted(answer.status_code for answer in answers) == [204, 404]

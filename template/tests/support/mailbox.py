@@ -1,0 +1,99 @@
+"""A real mail server on a free port, in the tests' own event loop, and what has arrived there."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage, Message
+from typing import Any
+
+from aiosmtpd.handlers import AsyncMessage
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from app.services import email
+from tests.support.waiting import PATIENCE
+
+email.TIMEOUT_SECONDS = int(PATIENCE)  # a slow machine is no outage of the mail server
+
+HOST = "127.0.0.1"
+USERNAME = "postmaster"
+PASSWORD = "Letter-Box-9!"
+
+
+class Mailbox(AsyncMessage):
+    """Takes mail from anybody; who logs in must know USERNAME and PASSWORD."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mails: list[EmailMessage] = []
+        self.on_arrival: Callable[[], Awaitable[None]] | None = None
+        self.logins: list[str] = []
+        self.refuses = False
+        self.handle_RCPT = self._take_recipient  # where aiosmtpd looks for it
+        self._socket = socket.socket()
+        self._socket.bind((HOST, 0))
+        self._server: asyncio.Server | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        port = self._socket.getsockname()[1]
+        return {"SMTP_HOST": HOST, "SMTP_PORT": port, "SMTP_SECURITY": "none"}
+
+    async def start(self) -> None:
+        """Until then, connections are refused."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: SMTP(
+                self,
+                hostname="localhost",
+                authenticator=self._authenticate,
+                auth_require_tls=False,
+                loop=loop,
+            ),
+            sock=self._socket,
+        )
+
+    async def stop(self) -> None:
+        if self._server:
+            self._server.close()
+            await self._server.wait_closed()
+        self._socket.close()
+
+    async def _take_recipient(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.refuses:
+            return f"550 {address} is not welcome"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_message(self, message: Message) -> None:
+        mail = message_from_bytes(message.as_bytes(), policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        if self.on_arrival:
+            await self.on_arrival()
+
+    def _authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, credentials: Any
+    ) -> AuthResult:
+        assert isinstance(credentials, LoginPassword)
+        self.logins.append(credentials.login.decode())
+        known = credentials == LoginPassword(USERNAME.encode(), PASSWORD.encode())
+        return AuthResult(success=known, handled=False)
+
+
+@asynccontextmanager
+async def open_mailbox() -> AsyncGenerator[Mailbox]:
+    mailbox = Mailbox()
+    await mailbox.start()
+    yield mailbox
+    await mailbox.stop()
+
+
+def text(mail: EmailMessage, kind: str = "plain") -> str:
+    body = mail.get_body((kind,))
+    assert body
+    content: str = body.get_content()
+    return content

@@ -1,0 +1,201 @@
+"""The service's commands in processes of their own.
+
+`running` starts a new Python, as a user does. `serving` and `Forked` fork, on Linux, a process that
+has imported the application already: the import is most of what a start costs.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import pytest
+from httpx import AsyncClient, TransportError
+
+from app.cli import main
+from app.cli.declared import ROOT
+from app.core.config import Settings
+from tests.support.ports import reserved_port
+from tests.support.waiting import PATIENCE, eventually, patience
+
+CONTEXT = get_context("forkserver") if sys.platform == "linux" else get_context("spawn")
+CONTEXT.set_forkserver_preload(
+    ["app.main", "app.cli.database", "app.cli.project", "tests.conftest", "uvicorn"]
+)
+
+
+class Process(Protocol):
+    """The part of `asyncio.subprocess.Process` that the tests use."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    async def communicate(self) -> tuple[bytes, object]: ...
+
+
+class Forked:
+    """A process that leads its own group and appends what it prints to `log`."""
+
+    def __init__(
+        self, log: Path, function: Callable[..., None], *arguments: str, **environment: str
+    ) -> None:
+        """Run the function with the arguments; `environment` adds to that of the tests."""
+        self.log = log
+        log.touch()
+        # A daemon: a run that ends too early does not wait for it.
+        self._process = CONTEXT.Process(
+            target=_run, args=(log, os.environ | environment, function, arguments), daemon=True
+        )
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, sent: signal.Signals) -> None:
+        os.kill(self.pid, sent)
+
+    async def wait(self) -> int:
+        await eventually(lambda: self.returncode is not None)
+        return self.returncode or 0
+
+    async def communicate(self) -> tuple[bytes, object]:
+        await self.wait()
+        return self.log.read_bytes(), None
+
+    async def printed(self, *texts: str) -> str:
+        """Return everything printed so far, as soon as the texts are among it."""
+
+        def found() -> str:
+            printed = self.log.read_text()
+            if all(text in printed for text in texts):
+                return printed
+            assert self.returncode is None, printed
+            return ""
+
+        return await eventually(found)
+
+
+def _run(
+    log: Path,
+    environment: dict[str, str],
+    function: Callable[..., None],
+    arguments: tuple[str, ...],
+) -> None:
+    import_module("tests.conftest")  # what it changes for all tests holds here too
+    os.setpgid(0, 0)
+    os.environ.clear()
+    os.environ.update(environment)
+    with log.open("ab") as printed:
+        os.dup2(printed.fileno(), 1)
+        os.dup2(printed.fileno(), 2)
+    Settings.model_config["env_file"] = None  # `.env` belongs to the developer
+    function(*arguments)
+
+
+def run_command(*arguments: str) -> None:
+    main(arguments)
+
+
+@contextmanager
+def copy_of_the_project() -> Iterator[Path]:
+    """Yield a folder for a command that writes into the project's."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # a server may run as another account
+        for name in ("app", "migrations"):
+            shutil.copytree(ROOT / name, Path(folder) / name)
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def project() -> Iterator[Path]:
+    with copy_of_the_project() as project:
+        yield project
+
+
+@asynccontextmanager
+async def running(
+    project: Path, command: str, **environment: str
+) -> AsyncGenerator[tuple[asyncio.subprocess.Process, AsyncClient]]:
+    """Yield a command that a new Python runs, and a client for it, as soon as it answers."""
+    with reserved_port() as port:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app", command, "--host", "127.0.0.1", "--port", str(port)),
+            cwd=project,
+            env=os.environ | environment,
+            stdout=PIPE,
+            stderr=STDOUT,
+            process_group=0,
+        )
+        async with _answering(process, port) as client:
+            yield process, client
+
+
+@asynccontextmanager
+async def serving(
+    run: Callable[..., None] = run_command, /, **environment: str
+) -> AsyncGenerator[tuple[Forked, AsyncClient]]:
+    """Yield `serve` in one forked process, and a client for it, as soon as it answers."""
+    with TemporaryDirectory() as folder, reserved_port() as port:
+        options = ("--host", "127.0.0.1", "--port", str(port))
+        process = Forked(Path(folder, "log"), run, "serve", *options, WORKERS="1", **environment)
+        async with _answering(process, port) as client:
+            yield process, client
+
+
+@asynccontextmanager
+async def _answering(process: Process, port: int) -> AsyncGenerator[AsyncClient]:
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with AsyncClient(base_url=url, timeout=PATIENCE, trust_env=False) as client:
+            await answering(process, client)
+            yield client
+    finally:
+        await kill(process)
+
+
+async def kill(process: Process) -> None:
+    """End the process and its group; nothing happens if it has ended."""
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def answering(process: Process, client: AsyncClient, status: str = "") -> None:
+    """Return once `/health` answers with the status, whether during a start or a reload."""
+
+    async def answered() -> bool:
+        if process.returncode is not None:
+            pytest.fail((await process.communicate())[0].decode())
+        with suppress(TransportError):
+            return status in (await client.get("/health")).text
+        return False
+
+    await eventually(answered)
+
+
+async def output_after(process: Process, sent: signal.Signals) -> str:
+    """Send a signal to the group, as a terminal does, and return what was printed until the end."""
+    os.killpg(process.pid, sent)
+    async with patience():
+        output, _ = await process.communicate()
+    return output.decode()

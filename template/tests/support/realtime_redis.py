@@ -1,0 +1,62 @@
+"""Hubs on one Redis, as several processes have them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import UUID
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core import redis as client
+from app.core.config import Settings
+from app.core.redis import open_redis
+from app.db.changes import WatchedDatabase
+from app.realtime import redis, redis_channel, redis_roster
+from app.realtime.hub import Hub
+from app.realtime.redis import RedisBroker
+from app.realtime.start import start_hub
+from tests.support import websocket_process
+from tests.support.realtime import join, say, texts
+from tests.support.waiting import NEVER, PATIENCE, PAUSE, eventually
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No slow machine is taken for a Redis that hangs, or for a process that has died."""
+    monkeypatch.setattr(redis_channel, "PONG_SECONDS", PATIENCE)
+    # Fires early without harm: it is one more attempt.
+    monkeypatch.setattr(redis_channel, "RETRY_SECONDS", PAUSE)
+    monkeypatch.setattr(redis, "CATCH_UP_SECONDS", NEVER)
+    monkeypatch.setattr(redis_roster, "EXPIRY_SECONDS", int(NEVER))
+
+
+def run_unhurried(*arguments: str) -> None:
+    """Run a command in a process of its own, which waits for Redis as long as it is slow."""
+    client.TIMEOUT_SECONDS = client.WAIT_SECONDS = redis.WAIT_SECONDS = int(PATIENCE)
+    redis_channel.PONG_SECONDS = int(PATIENCE)
+    redis.CATCH_UP_SECONDS = redis_roster.EXPIRY_SECONDS = int(NEVER)
+    websocket_process.run_unhurried(*arguments)
+
+
+@asynccontextmanager
+async def hub_on(settings: Settings, engine: AsyncEngine) -> AsyncGenerator[Hub]:
+    """Yield a hub that listens."""
+    async with open_redis(settings) as shared, AsyncExitStack() as stack:
+        broker = RedisBroker(shared.client, settings.JWT_ISSUER)
+        hub = start_hub(settings, WatchedDatabase(engine), broker)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(redis, "WAIT_SECONDS", PATIENCE)
+            await stack.enter_async_context(broker.running(hub))
+        yield hub
+
+
+async def meet(hub: Hub, other: Hub, project_id: UUID) -> None:
+    """Return once what is said in one is heard in the other."""
+    listener = await join(other, project_id)
+
+    def heard() -> bool:
+        say(hub, project_id, "meet")
+        return "meet" in texts(listener)
+
+    await eventually(heard)
+    await other.leave(listener)

@@ -1,0 +1,82 @@
+"""A Redis server of a test's own, to be killed, started again or stopped in the middle of work."""
+
+import os
+import signal
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from redis import Redis
+
+from app.cli.redis import private_redis
+from app.core import redis
+from tests.support.ports import reserved_port
+from tests.support.redis import AWAY, LONG
+
+
+class RedisServer:
+    """Always at the same `url`, and empty after each start."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._running = ExitStack()
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Returns once it answers."""
+        AWAY.discard(self._port)
+        self.url = self._running.enter_context(private_redis(self._port))
+        with Redis.from_url(self.url, **LONG) as client:
+            self._pid: int = client.info("server")["process_id"]
+
+    def kill(self) -> None:
+        """Its connections break, and new ones are refused."""
+        self._send(signal.SIGKILL)
+        AWAY.add(self._port)
+        self._running.close()
+
+    def stop(self) -> None:
+        """It accepts connections and commands, and does not answer until it is resumed."""
+        self._send(signal.SIGSTOP)
+        AWAY.add(self._port)
+
+    def resume(self) -> None:
+        AWAY.discard(self._port)
+        self._send(signal.SIGCONT)
+
+    def close(self) -> None:
+        self.resume()
+        self._running.close()
+
+    def _send(self, sent: signal.Signals) -> None:
+        try:
+            os.kill(self._pid, sent)
+        except ProcessLookupError:
+            return
+
+
+@contextmanager
+def open_redis_server() -> Generator[RedisServer]:
+    with reserved_port() as port:
+        server = RedisServer(port)
+        try:
+            yield server
+        finally:
+            server.close()
+
+
+class Clock:
+    """Stands still: the pause after a failed command ends only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def end_the_pause(self) -> None:
+        self.now += redis.PAUSE_SECONDS
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(redis, "monotonic", lambda: clock.now)
+    return clock

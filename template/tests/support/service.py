@@ -1,0 +1,135 @@
+"""The service under test, and the clients that call it."""
+
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from httpx import ASGITransport, AsyncClient, Response
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from app.core.config import Settings
+from app.db.session import Database
+from app.main import create_app
+from app.models import User
+from app.services import sessions
+
+Operations = dict[str, dict[str, Any]]
+
+ANNOUNCED: dict[str, list[tuple[re.Pattern[str], Operations]]] = {}
+"""The paths of the OpenAPI document, by its prefix: nothing else differs, and it takes a while."""
+IDLE: list[FastAPI] = []
+"""Applications that have ended, to be started again."""
+
+
+@dataclass
+class Service:
+    app: FastAPI
+
+    @property
+    def settings(self) -> Settings:
+        settings: Settings = self.app.state.settings
+        return settings
+
+    @property
+    def database(self) -> Database:
+        database: Database = self.app.state.database
+        return database
+
+    def client(self, token: str | None = None) -> AsyncClient:
+        """Every answer it gets must be one that the OpenAPI document announces."""
+        return AsyncClient(
+            transport=ASGITransport(self.app, raise_app_exceptions=False),
+            base_url="http://test",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            event_hooks={"response": [self._check_announced]},
+        )
+
+    async def sign_in(self, user: User) -> AsyncClient:
+        """A client with an access token, from a login without the detour over the password."""
+        async with self.database.write() as session:
+            stored = await session.get_one(User, user.id)
+            pair = await sessions.start(session, self.settings, stored)
+            await session.commit()
+        return self.client(pair.access_token)
+
+    async def _check_announced(self, response: Response) -> None:
+        path = response.request.url.path.removesuffix("/")
+        for pattern, operations in self._announced:
+            operation = operations.get(response.request.method.lower())
+            if operation and pattern.fullmatch(path):
+                assert str(response.status_code) in operation["responses"], (
+                    f"{response.request.method} {path} answered {response.status_code}: announce it"
+                )
+                return
+
+    @property
+    def _announced(self) -> list[tuple[re.Pattern[str], Operations]]:
+        prefix = self.settings.API_V1_PREFIX
+        if prefix not in ANNOUNCED:
+            paths = self.app.openapi()["paths"]
+            fixed_first = sorted(paths, key=lambda path: path.count("{"))
+            ANNOUNCED[prefix] = [
+                (re.compile(re.sub(r"{\w+}", "[^/]+", path.rstrip("/"))), paths[path])
+                for path in fixed_first
+            ]
+        return ANNOUNCED[prefix]
+
+
+@asynccontextmanager
+async def undone(session: AsyncSession) -> AsyncGenerator[None]:
+    """What is committed inside, by the service too, has not happened afterwards."""
+    await session.commit()
+    assert isinstance(session.bind, AsyncConnection)
+    transaction = await session.bind.begin_nested()
+    yield
+    await session.commit()
+    await transaction.rollback()
+
+
+def add_route(
+    service: Service,
+    endpoint: Callable[..., Awaitable[Any]],
+    route_class: type[APIRoute] = APIRoute,
+) -> str:
+    """The path of a POST route that only this service has, to make it do what no other would."""
+    path = f"/{endpoint.__name__}"
+    service.app.router.add_api_route(
+        *(path, endpoint),
+        methods=["POST"],
+        include_in_schema=False,
+        route_class_override=route_class,
+    )
+    return path
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncGenerator[Service]:
+    """What `add_route` adds ends with it."""
+    routes = list(app.router.routes)
+    async with app.router.lifespan_context(app):
+        yield Service(app)
+    app.router.routes[:] = routes
+
+
+@contextmanager
+def application(settings: Settings) -> Iterator[FastAPI]:
+    """Yield an application that may have run before, because a new one takes longer to make.
+
+    It has these settings, but for those that `create_app` reads: hosts, origins, documentation,
+    sizes and hashing.
+    """
+    app = IDLE.pop() if IDLE else create_app(settings)
+    app.state.settings = settings
+    yield app
+    IDLE.append(app)
+
+
+@asynccontextmanager
+async def running_with(settings: Settings) -> AsyncGenerator[Service]:
+    with application(settings) as app:
+        async with running(app) as service:
+            yield service

@@ -1,0 +1,106 @@
+"""`worker` and the worker of `dev` as their users see them."""
+
+import os
+import signal
+import sys
+from asyncio import create_subprocess_exec
+from asyncio.subprocess import PIPE, STDOUT, Process
+from pathlib import Path
+from uuid import uuid4
+
+from app.cli.redis import private_redis
+from app.core.config import Settings
+from tests.platform.test_dev import USER
+from tests.support import celery_tasks
+from tests.support.celery_mailbox import SilentMailbox
+from tests.support.celery_mailbox import mailbox as mailbox
+from tests.support.celery_worker import running_worker, settings_of_its_own
+from tests.support.factories import PASSWORD
+from tests.support.ports import reserved_port
+from tests.support.processes import answering, output_after, running
+from tests.support.processes import project as project
+from tests.support.service import Service
+from tests.support.waiting import patience
+
+DEVELOPMENT_WORKER = """
+import sys
+from app.cli.worker import development_worker
+with development_worker():
+    sys.stdin.read()
+"""
+
+
+async def test_a_worker_waits_for_redis_and_ends_when_its_task_has_ended(
+    settings: Settings, mailbox: SilentMailbox, tmp_path: Path
+) -> None:
+    with reserved_port() as port:
+        url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+        own = settings_of_its_own(settings.DATABASE_URL, CELERY_BROKER_URL=url, **mailbox.settings)
+        async with running_worker(own, tmp_path) as worker:
+            output = await worker.printed("Trying again in")
+            assert "Connection refused" in output
+
+            with private_redis(port):
+                await worker.printed("ready")
+                mailbox.be_silent_for("ada@example.com")
+                await worker.publish(celery_tasks.send_mail, to="ada@example.com")
+                await mailbox.waiting.wait()
+                worker.process.send_signal(signal.SIGTERM)
+                await worker.printed("Warm shutdown")
+                mailbox.answer.set()
+                assert await worker.process.wait() == 0
+
+    assert mailbox.count("ada@example.com") == 1
+    output = worker.log.read_text()
+    assert "Traceback" not in output
+    assert PASSWORD not in output
+
+
+async def printed(process: Process, *texts: str) -> None:
+    """Returns when each of them was printed, one after the other."""
+    assert process.stdout
+    async with patience():
+        for text in texts:
+            while text not in (line := await process.stdout.readline()).decode():
+                assert line
+
+
+async def test_dev_runs_a_redis_and_a_worker_anew_after_each_change_until_ctrl_c(
+    project: Path, committed_service: Service
+) -> None:
+    environment = {"DATABASE_URL": committed_service.settings.DATABASE_URL, "REDIS_URL": ""}
+    async with running(project, "dev", **environment) as (process, client):
+        assert (await client.get("/health/ready")).status_code == 200
+        assert (await client.post("/api/v1/auth/register", json=USER)).status_code == 201
+        await printed(process, f"To: {USER['email']}")
+        health = project / "app" / "api" / "health.py"
+        health.write_text(health.read_text().replace('"healthy"', '"mended"'))
+        await printed(process, "ready.")
+        await answering(process, client, "mended")
+        # Reads until nobody is left who could print.
+        output = await output_after(process, signal.SIGINT)
+    assert process.returncode == 0
+    assert "Traceback" not in output
+    assert "redis_lost" not in output[output.index("Shutting down") :]
+
+
+async def test_the_worker_of_dev_ends_with_a_killed_dev(
+    project: Path, committed_service: Service
+) -> None:
+    (project / "app" / "cli" / "watchfiles.py").write_text("raise ImportError('the wrong one')")
+    development = await create_subprocess_exec(
+        *(sys.executable, "-c", DEVELOPMENT_WORKER),
+        cwd=project,
+        env=os.environ
+        | {"DATABASE_URL": committed_service.settings.DATABASE_URL, "JWT_ISSUER": str(uuid4())},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    await printed(development, "ready.")
+
+    development.kill()
+
+    assert development.stdout
+    async with patience():
+        assert "Warm shutdown" in (await development.stdout.read()).decode()
