@@ -65,7 +65,7 @@ MEASUREMENTS = [
     ),
     Measurement(
         "mutation",
-        DOCS / "developing.md",
+        DOCS / "mutations.md",
         ["mutation", "in", "noticed by"],
         lambda: [mutation.name for mutation in MUTATIONS],
     ),

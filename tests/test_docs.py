@@ -1,15 +1,14 @@
 """The documents: what they repeat is up to date, and what they point to is there."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 
+from tests import promises
 from tests.conftest import ROOT
 from tests.questions import PAGE, page
 
-PROMISES = ("promises.md", "security.md")
 DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").glob("*.md")]
 
 
@@ -30,31 +29,25 @@ def test_every_decision_is_in_the_list() -> None:
     assert listed == {path.name for path in folder.glob("0*.md")}
 
 
-@pytest.mark.parametrize("name", PROMISES)
-def test_every_promise_names_tests_that_exist(name: str) -> None:
+def test_the_page_of_promises_is_up_to_date() -> None:
+    assert promises.PAGE.read_text(encoding="utf-8") == promises.page(), (
+        "run `uv run python -m tests.promises`"
+    )
+
+
+def test_every_threat_names_files_of_tests_that_exist() -> None:
     """Up to the part about the template they are those of the service."""
-    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    of_the_service, _, of_the_template = page.partition("\n## The template\n")
-    for part, folder in ((of_the_service, ROOT / "template"), (of_the_template, ROOT)):
-        named = re.findall(r"`(tests/[\w/]*test_\w+\.py)::(\w+)`", part)
-        missing = [each for each in named if each[1] not in functions_of(folder / each[0])]
-        assert named
-        assert not missing
-
-
-@pytest.mark.parametrize("name", PROMISES)
-def test_every_promise_names_a_test(name: str) -> None:
-    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    rows = [row for row in page.splitlines() if re.match(r"\| (?!(promise|threat|fault) \|)", row)]
-    assert rows
-    assert not [row for row in rows if "::" not in row.split(" | ")[-1]]
-
-
-def functions_of(path: Path) -> set[str]:
-    if not path.exists():
-        return set()
-    nodes = ast.parse(path.read_text(encoding="utf-8")).body
-    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    of_the_service, _, of_the_template = text.partition("\n## The template\n")
+    for part, folder in (
+        (of_the_service, ROOT / "template/tests"),
+        (of_the_template, ROOT / "tests"),
+    ):
+        rows = [row for row in part.splitlines() if re.match(r"\| (?!(threat|fault) \||--)", row)]
+        named = [re.findall(r"`([\w/]+\.py)`", row.split(" | ")[-1]) for row in rows]
+        assert rows
+        assert all(named)
+        assert not [name for names in named for name in names if not (folder / name).exists()]
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:

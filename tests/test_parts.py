@@ -59,7 +59,9 @@ def test_no_module_is_an_orphan(rendering: Path) -> None:
 
 
 def test_no_module_of_the_tests_is_an_orphan(rendering: Path) -> None:
-    modules = {_dotted(path.relative_to(rendering)): path for path in rendering.rglob("tests/**/*.py")}
+    modules = {
+        _dotted(path.relative_to(rendering)): path for path in rendering.rglob("tests/**/*.py")
+    }
     used = set[str]().union(*map(_mentioned, modules.values()))
     shared = {name for name in modules if not re.search(r"\.(test_\w+|conftest)$|^tests$", name)}
     assert sorted(shared - used) == []

@@ -32,5 +32,7 @@ class Mutation:
 
     @property
     def test_files(self) -> list[str]:
-        found = [path for name in self.tests.split() for path in TEMPLATE.glob(f"tests/*/{name}.py")]
+        found = [
+            path for name in self.tests.split() for path in TEMPLATE.glob(f"tests/*/{name}.py")
+        ]
         return [path.relative_to(TEMPLATE).as_posix() for path in found]
