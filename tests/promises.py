@@ -53,11 +53,12 @@ def _file(path: Path) -> str:
 
 def _promises(nodes: list[ast.stmt]) -> Iterator[str]:
     for node in nodes:
-        if isinstance(node, ast.ClassDef):
-            yield from _promises(node.body)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if node.name.startswith("test_"):
-                yield node.name.removeprefix("test_").replace("_", " ")
+        match node:
+            case ast.ClassDef(body=body):
+                yield from _promises(body)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                if name.startswith("test_"):
+                    yield name.removeprefix("test_").replace("_", " ")
 
 
 def _condition(name: str) -> str:

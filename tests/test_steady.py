@@ -22,7 +22,12 @@ LONG = 2 * PATIENCE
 """
 MODULES = {
     "app/limits.py": "PAUSE_SECONDS = 0.5\n",
-    "tests/support/waiting.py": "PATIENCE = 180.0\nNEVER = 86_400.0\nPAUSE = 0.02\ntime.sleep(0.02)\n",
+    "tests/support/waiting.py": """\
+PATIENCE = 180.0
+NEVER = 86_400.0
+PAUSE = 0.02
+time.sleep(0.02)
+""",
 }
 BAD = [
     "await asyncio.sleep(0.1)",

@@ -10,7 +10,7 @@ ALL = "postgres-redis-celery-websockets"
 
 @dataclass(frozen=True)
 class Mutation:
-    """`file` lies in template/, where `old` is once; `tests` names files in the folders of its tests/."""
+    """`old` occurs once in `file` of template/; `tests` are the stems of files in its tests/."""
 
     name: str
     file: str
