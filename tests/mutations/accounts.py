@@ -69,7 +69,7 @@ ACCOUNTS = [
     ),
     Mutation(
         "a forgotten password tells whether there is an account",
-        "app/api/v1/passwords.py",
+        "app/api/v1/auth.py",
         """    queue.enqueue(send_password_reset_email, str(user.id if user else uuid4()))""",
         """    if user:
         queue.enqueue(send_password_reset_email, str(user.id))""",
@@ -77,7 +77,7 @@ ACCOUNTS = [
     ),
     Mutation(
         "anybody fills a mailbox",
-        "app/api/v1/passwords.py",
+        "app/api/v1/auth.py",
         """    await limiter.count(Policy.MAIL, f"reset:{normalize_email(body.email)}")""",
         "",
         "test_password_reset",

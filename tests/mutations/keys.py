@@ -70,7 +70,7 @@ KEYS = [
     ),
     Mutation(
         "a key changes the profile of its user",
-        "app/api/v1/users.py",
+        "app/api/v1/me.py",
         """async def update_me(db: DB, user: SessionUser,""",
         """async def update_me(db: DB, user: CurrentUser,""",
         "test_access",

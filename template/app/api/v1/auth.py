@@ -1,31 +1,42 @@
 from typing import Any
+from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Response, status
 from fastapi.responses import JSONResponse
 
 from app.api.address import UserAgent
-from app.api.deps import DB, AppPasswords, AppSettings, Claims, Tasks
+from app.api.deps import DB, AppPasswords, AppSettings, Claims, SessionUser, Tasks
 from app.api.errors import problems
 from app.api.idempotency import IdempotentRoute, PublicIdempotency
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.models import User
 from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
 from app.schemas.common import Accepted
+from app.schemas.email_address import EmailVerification
+from app.schemas.password import ForgotPassword, PasswordReset
 from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse
-from app.services import audit, auth, sessions, users
+from app.services import audit, auth, email_addresses, sessions, users
+from app.services import passwords as user_passwords
 from app.services.refresh_tokens import TokenPair
 from app.services.users import NewUser
-from app.tasks.email import send_account_exists_email, send_welcome_email
+from app.tasks.email import (
+    send_account_exists_email,
+    send_password_changed_email,
+    send_password_reset_email,
+    send_verification_email,
+    send_welcome_email,
+)
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": Accepted, "description": "Accepted"}}
 
-router = APIRouter(prefix="/auth", tags=["auth"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/auth", route_class=IdempotentRoute)
 
 
 @router.post(
     "/register",
     summary="Register",
+    tags=["auth"],
     status_code=status.HTTP_201_CREATED,
     response_model=UserResponse,
     responses=problems(409) | ACCEPTED,
@@ -63,6 +74,7 @@ async def register(
 @router.post(
     "/login",
     summary="Log in",
+    tags=["auth"],
     response_model=TokenResponse,
     responses=problems(401, 403, 503),
     dependencies=[Depends(limit_address(Policy.LOGIN))],
@@ -97,6 +109,7 @@ async def login(
 @router.post(
     "/refresh",
     summary="Refresh the tokens",
+    tags=["auth"],
     response_model=TokenResponse,
     responses=problems(401),
     dependencies=[Depends(limit_address(Policy.REFRESH))],
@@ -113,6 +126,7 @@ async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenP
 @router.post(
     "/logout",
     summary="Log out",
+    tags=["auth"],
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(401, 403),
 )
@@ -123,3 +137,101 @@ async def logout(db: DB, claims: Claims) -> None:
     """
     audit.set_origin(db, actor_id=claims.user_id)
     await sessions.revoke(db, claims.session_id)
+
+
+@router.post(
+    "/logout-all",
+    summary="Log out everywhere",
+    tags=["sessions"],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(401, 403),
+)
+async def logout_all(db: DB, user: SessionUser) -> None:
+    """Ends all sessions of the caller, this one too. API keys go on."""
+    await sessions.revoke_all(db, user.id)
+
+
+@router.post(
+    "/forgot-password",
+    summary="Ask for a new password",
+    tags=["passwords"],
+    status_code=status.HTTP_202_ACCEPTED,
+    dependencies=[Depends(limit_address(Policy.TOKEN))],
+)
+async def forgot_password(db: DB, limiter: Limiter, queue: Tasks, body: ForgotPassword) -> Accepted:
+    """Mails a token for `POST /auth/reset-password`, if there is an account with this e-mail.
+
+    The response does not tell whether there is one.
+    """
+    await limiter.count(Policy.MAIL, f"reset:{normalize_email(body.email)}")
+    user = await users.find_by_email(db, body.email)
+    # For an unknown address a task is enqueued too, which finds nobody: it takes as long.
+    queue.enqueue(send_password_reset_email, str(user.id if user else uuid4()))
+    return Accepted()
+
+
+@router.post(
+    "/reset-password",
+    summary="Set a new password",
+    tags=["passwords"],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(400),
+    dependencies=[Depends(limit_address(Policy.TOKEN))],
+)
+async def reset_password(
+    db: DB, passwords: AppPasswords, queue: Tasks, body: PasswordReset
+) -> None:
+    """Takes the token of the mail, once, and ends all sessions and API keys of the account.
+
+    400 for a token that is wrong, was used or has expired.
+    """
+    user = await user_passwords.reset(
+        db, passwords, body.token.get_secret_value(), body.password.get_secret_value()
+    )
+    queue.enqueue(send_password_changed_email, str(user.id))
+
+
+@router.post(
+    "/verify-email",
+    summary="Verify my e-mail address",
+    tags=["e-mail addresses"],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(400),
+    dependencies=[Depends(limit_address(Policy.TOKEN))],
+)
+async def verify_email(db: DB, body: EmailVerification) -> None:
+    """Takes the token of the mail that followed the registration, once.
+
+    400 for a token that is wrong, was used or has expired.
+    """
+    await email_addresses.verify(db, body.token.get_secret_value())
+
+
+@router.post(
+    "/request-verification",
+    summary="Ask for another verification mail",
+    tags=["e-mail addresses"],
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problems(401, 403),
+)
+async def request_verification(user: SessionUser, limiter: Limiter, queue: Tasks) -> Accepted:
+    """Mails a new token for `POST /auth/verify-email`, unless the address is verified."""
+    await limiter.count(Policy.MAIL, f"verify:{user.email_normalized}")
+    queue.enqueue(send_verification_email, str(user.id))
+    return Accepted()
+
+
+@router.post(
+    "/confirm-email",
+    summary="Confirm my new e-mail address",
+    tags=["e-mail addresses"],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(400, 409),
+    dependencies=[Depends(limit_address(Policy.TOKEN))],
+)
+async def confirm_email(db: DB, body: EmailVerification) -> None:
+    """Takes the token of the mail to the new address, once, and ends all sessions of the account.
+
+    400 for a token that is wrong, was used or has expired; 409 if the address has been registered.
+    """
+    await email_addresses.change(db, body.token.get_secret_value())

@@ -3,24 +3,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, status
 
-from app.api.deps import DB, AdminUser, AppPasswords, CurrentUser, SessionUser
+from app.api.deps import DB, AdminUser, AppPasswords
 from app.api.errors import problems
 from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
-from app.api.reauthentication import ConfirmPassword
 from app.core.errors import Conflict
 from app.core.roles import UserRole
 from app.models import User
 from app.schemas.common import PaginatedResponse
 from app.schemas.strings import SafeStr
-from app.schemas.user import (
-    AccountDeletion,
-    UserCreate,
-    UserResponse,
-    UserUpdate,
-    UserUpdateMe,
-    UserWithOrganizations,
-)
+from app.schemas.user import UserCreate, UserResponse, UserUpdate
 from app.services import users
 from app.services.users import NewUser
 
@@ -51,36 +43,6 @@ async def list_users(
     return PaginatedResponse.create(
         [UserResponse.model_validate(row) for row in rows], total, pagination
     )
-
-
-@router.get("/me", summary="Read my profile")
-async def read_me(db: DB, user: CurrentUser) -> UserWithOrganizations:
-    """The caller, with their organizations and role in each."""
-    organizations = await users.list_organizations(db, user.id)
-    profile = UserResponse.model_validate(user).model_dump()
-    return UserWithOrganizations(**profile, organizations=organizations)
-
-
-@router.patch("/me", summary="Change my profile", response_model=UserResponse)
-async def update_me(db: DB, user: SessionUser, body: UserUpdateMe) -> User:
-    """Changes the caller's name. Only administrators can change a role or deactivate a user."""
-    return await users.update_me(db, user, body)
-
-
-@router.delete(
-    "/me",
-    summary="Delete my account",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(409),
-)
-async def delete_me(db: DB, confirm: ConfirmPassword, body: AccountDeletion) -> None:
-    """Needs the password. Ends all sessions and API keys and frees the e-mail for a new account.
-
-    409 for the only owner of an organization, which is named, and for the last administrator;
-    403 for a wrong password, 429 after too many.
-    """
-    user = await confirm(body.password)
-    await users.delete(db, user.id)
 
 
 @router.get(

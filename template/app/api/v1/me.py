@@ -1,0 +1,176 @@
+from uuid import UUID
+
+from fastapi import APIRouter, status
+
+from app.api.deps import DB, AppPasswords, AppSettings, Claims, CurrentUser, SessionUser, Tasks
+from app.api.errors import problems
+from app.api.paging import Pagination
+from app.api.rate_limit import Limiter, Policy
+from app.api.reauthentication import ConfirmPassword
+from app.models import User
+from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
+from app.schemas.common import Accepted, PaginatedResponse
+from app.schemas.email_address import EmailChange
+from app.schemas.password import PasswordChange
+from app.schemas.session import SessionResponse
+from app.schemas.strings import normalize_email
+from app.schemas.user import AccountDeletion, UserResponse, UserUpdateMe, UserWithOrganizations
+from app.services import api_keys, email_addresses, sessions, users
+from app.services import passwords as user_passwords
+from app.tasks.email import (
+    send_email_change_notice,
+    send_email_change_token,
+    send_password_changed_email,
+)
+
+router = APIRouter(prefix="/users/me", responses=problems(401, 403))
+
+
+@router.get("", summary="Read my profile", tags=["users"])
+async def read_me(db: DB, user: CurrentUser) -> UserWithOrganizations:
+    """The caller, with their organizations and role in each."""
+    organizations = await users.list_organizations(db, user.id)
+    profile = UserResponse.model_validate(user).model_dump()
+    return UserWithOrganizations(**profile, organizations=organizations)
+
+
+@router.patch("", summary="Change my profile", response_model=UserResponse, tags=["users"])
+async def update_me(db: DB, user: SessionUser, body: UserUpdateMe) -> User:
+    """Changes the caller's name. Only administrators can change a role or deactivate a user."""
+    return await users.update_me(db, user, body)
+
+
+@router.delete(
+    "",
+    summary="Delete my account",
+    tags=["users"],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(409),
+)
+async def delete_me(db: DB, confirm: ConfirmPassword, body: AccountDeletion) -> None:
+    """Needs the password. Ends all sessions and API keys and frees the e-mail for a new account.
+
+    409 for the only owner of an organization, which is named, and for the last administrator;
+    403 for a wrong password, 429 after too many.
+    """
+    user = await confirm(body.password)
+    await users.delete(db, user.id)
+
+
+@router.post(
+    "/password",
+    summary="Change my password",
+    tags=["passwords"],
+    status_code=status.HTTP_204_NO_CONTENT,
+)
+async def change_password(
+    db: DB,
+    claims: Claims,
+    confirm: ConfirmPassword,
+    passwords: AppPasswords,
+    queue: Tasks,
+    body: PasswordChange,
+) -> None:
+    """Needs the current password, and ends all other sessions. API keys go on.
+
+    403 for a wrong current password; 429 after too many.
+    """
+    user = await confirm(body.current_password)
+    password = body.new_password.get_secret_value()
+    await user_passwords.change(db, passwords, user, password, kept=claims.session_id)
+    queue.enqueue(send_password_changed_email, str(claims.user_id))
+
+
+@router.post(
+    "/email",
+    summary="Change my e-mail address",
+    tags=["e-mail addresses"],
+    status_code=status.HTTP_202_ACCEPTED,
+)
+async def request_email_change(
+    db: DB,
+    settings: AppSettings,
+    confirm: ConfirmPassword,
+    limiter: Limiter,
+    queue: Tasks,
+    body: EmailChange,
+) -> Accepted:
+    """Needs the password. Mails a token for `POST /auth/confirm-email` to the new address, and a
+    notice to the old one, which stays until then.
+
+    403 for a wrong password; 429 after too many.
+    """
+    user = await confirm(body.password)
+    # Neither may one account write to many addresses, nor many accounts to one.
+    await limiter.count(Policy.MAIL, f"change-by:{user.id}")
+    await limiter.count(Policy.MAIL, f"change:{normalize_email(body.email)}")
+    token_id = await email_addresses.request_change(db, settings, user.id, body.email)
+    queue.enqueue(send_email_change_token, str(token_id))
+    queue.enqueue(send_email_change_notice, str(user.id))
+    return Accepted()
+
+
+@router.get("/sessions", summary="List my sessions", tags=["sessions"])
+async def list_sessions(
+    db: DB, user: SessionUser, claims: Claims, pagination: Pagination
+) -> PaginatedResponse[SessionResponse]:
+    """Where the caller is logged in, the last used session first."""
+    rows, total = await sessions.list_open(db, user.id, pagination)
+    data = [SessionResponse.model_validate(row) for row in rows]
+    for session in data:
+        session.current = session.id == claims.session_id
+    return PaginatedResponse.create(data, total, pagination)
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    summary="End a session",
+    tags=["sessions"],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404),
+)
+async def revoke_session(db: DB, user: SessionUser, session_id: UUID) -> None:
+    """One of the caller's own: its access and refresh tokens stop working at once."""
+    await sessions.revoke_of_user(db, user.id, session_id)
+
+
+@router.post(
+    "/api-keys/",
+    summary="Create an API key",
+    tags=["API keys"],
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(409),
+)
+async def create_api_key(db: DB, user: SessionUser, body: ApiKeyCreate) -> ApiKeyCreated:
+    """A program sends the key as `Authorization: Bearer …`, in place of an access token, and acts
+    in the caller's name, within the key's scopes. It is shown this once.
+
+    No key can change the account itself, end its sessions or manage keys: that needs a login.
+    409 if there are 50 keys already.
+    """
+    key, secret = await api_keys.create(db, user, body)
+    return ApiKeyCreated(**ApiKeyResponse.model_validate(key).model_dump(), key=secret)
+
+
+@router.get("/api-keys/", summary="List my API keys", tags=["API keys"])
+async def list_api_keys(
+    db: DB, user: SessionUser, pagination: Pagination
+) -> PaginatedResponse[ApiKeyResponse]:
+    """All keys that act in the caller's name and are not revoked, newest first; those that were
+    made for an organization as well."""
+    rows, total = await api_keys.list_keys(db, api_keys.of_user(user.id), pagination)
+    return PaginatedResponse.create(
+        [ApiKeyResponse.model_validate(row) for row in rows], total, pagination
+    )
+
+
+@router.delete(
+    "/api-keys/{key_id}",
+    summary="Revoke an API key",
+    tags=["API keys"],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404),
+)
+async def revoke_api_key(db: DB, user: SessionUser, key_id: UUID) -> None:
+    """It stops working at once, for ever."""
+    await api_keys.revoke(db, api_keys.of_user(user.id), key_id)
