@@ -18,6 +18,7 @@ from app.core.config import Settings
 from app.core.errors import InvalidToken, TooManyRequests
 from app.core.tokens import read_access_token
 from app.db.session import Database
+from app.schemas.strings import normalize_email
 
 
 class Policy(StrEnum):
@@ -68,6 +69,10 @@ class RateLimiter:
             window=quota.get_expiry(),
             retry_after=max(1, ceil(free_again - time.time())),
         )
+
+    async def count_mail(self, purpose: str, email: str) -> None:
+        """Each kind of mail has a quota of its own for each address, however it is spelled."""
+        await self.count(Policy.MAIL, f"{purpose}:{normalize_email(email)}")
 
     async def count_address(self, policy: Policy, connection: HTTPConnection) -> None:
         if self._limits_addresses:

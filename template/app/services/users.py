@@ -32,6 +32,14 @@ class NewUser:
     verified: bool = False
 
 
+@dataclass(frozen=True)
+class Registration:
+    """The user with the registered email: `created` now, or before."""
+
+    user: User | None
+    created: bool
+
+
 async def get(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
     user = await find(session, user_id, lock=lock)
     if user is None:
@@ -105,17 +113,21 @@ async def create(session: AsyncSession, passwords: Passwords, new: NewUser) -> U
     return user
 
 
-async def register(session: AsyncSession, passwords: Passwords, new: NewUser) -> User | None:
-    """None if the e-mail is registered already; which takes as long."""
+async def register(
+    session: AsyncSession, passwords: Passwords, new: NewUser, *, enumeration_safe: bool
+) -> Registration:
+    """With `enumeration_safe` a registered email raises no conflict, and takes as long."""
+    if not enumeration_safe:
+        return Registration(await create(session, passwords, new), created=True)
     user = await _prepare(passwords, new)
     try:
         async with session.begin_nested():
             session.add(user)
             await session.flush()
     except IntegrityError:
-        return None
+        return Registration(await find_by_email(session, new.email), created=False)
     audit.record(session, Action.USER_CREATED, user, role=user.role)
-    return user
+    return Registration(user, created=True)
 
 
 async def update_me(session: AsyncSession, user: User, body: UserUpdateMe) -> User:
@@ -126,9 +138,12 @@ async def update_me(session: AsyncSession, user: User, body: UserUpdateMe) -> Us
     return user
 
 
-async def update(session: AsyncSession, user_id: UUID, body: UserUpdate) -> User:
+async def update(
+    session: AsyncSession, user_id: UUID, body: UserUpdate, *, admin: User | None = None
+) -> User:
     """A change ends the user's sessions, so that a revoked right takes effect at once; API keys
     end with a deactivation, and do not come back with the user."""
+    _check_other(admin, user_id)
     admins = await _lock_admins(session)
     user = await get(session, user_id)
     for field, value in body.changes().items():
@@ -143,8 +158,9 @@ async def update(session: AsyncSession, user_id: UUID, body: UserUpdate) -> User
     return user
 
 
-async def delete(session: AsyncSession, user_id: UUID) -> None:
+async def delete(session: AsyncSession, user_id: UUID, *, admin: User | None = None) -> None:
     """Frees the e-mail, ends the sessions and API keys, and leaves every organization."""
+    _check_other(admin, user_id)
     admins = await _lock_admins(session)
     user = await get(session, user_id)
     await memberships.leave_all(session, user.id)
@@ -154,6 +170,13 @@ async def delete(session: AsyncSession, user_id: UUID) -> None:
     await session.flush()
     await sessions.revoke_all(session, user.id)
     await api_keys.revoke_all(session, user.id)
+
+
+def _check_other(admin: User | None, user_id: UUID) -> None:
+    """Keep administrators from locking themselves out, or deleting their account without a
+    password."""
+    if admin is not None and admin.id == user_id:
+        raise Conflict("Another administrator has to do that to your account")
 
 
 async def _prepare(passwords: Passwords, new: NewUser) -> User:

@@ -50,25 +50,21 @@ async def register(
     queue: Tasks,
     idempotency: PublicIdempotency,
     body: RegisterRequest,
-) -> User | Response:
+) -> User | Response | None:
     """Creates a user account and mails a token to verify the e-mail. The role is always `user`.
 
     With `REGISTRATION_ENUMERATION_SAFE` the response is 202 whether or not the e-mail was
     registered already; only a mail to it tells.
     """
     new = NewUser(email=body.email, name=body.name, password=body.password)
-    if settings.REGISTRATION_ENUMERATION_SAFE:
-        await limiter.count(Policy.MAIL, f"register:{normalize_email(body.email)}")
-        user = await users.register(db, passwords, new)
-    else:
-        user = await users.create(db, passwords, new)
-    if user:
-        queue.enqueue(send_welcome_email, str(user.id))
-    elif known := await users.find_by_email(db, new.email):
-        queue.enqueue(send_account_exists_email, str(known.id))
-    if user and not settings.REGISTRATION_ENUMERATION_SAFE:
-        return user
-    return JSONResponse(Accepted().model_dump(), status.HTTP_202_ACCEPTED)
+    safe = settings.REGISTRATION_ENUMERATION_SAFE
+    if safe:
+        await limiter.count_mail("register", body.email)
+    registration = await users.register(db, passwords, new, enumeration_safe=safe)
+    if user := registration.user:
+        task = send_welcome_email if registration.created else send_account_exists_email
+        queue.enqueue(task, str(user.id))
+    return JSONResponse(Accepted().model_dump(), status.HTTP_202_ACCEPTED) if safe else user
 
 
 @router.post(
@@ -163,7 +159,7 @@ async def forgot_password(db: DB, limiter: Limiter, queue: Tasks, body: ForgotPa
 
     The response does not tell whether there is one.
     """
-    await limiter.count(Policy.MAIL, f"reset:{normalize_email(body.email)}")
+    await limiter.count_mail("reset", body.email)
     user = await users.find_by_email(db, body.email)
     # For an unknown address a task is enqueued too, which finds nobody: it takes as long.
     queue.enqueue(send_password_reset_email, str(user.id if user else uuid4()))
@@ -216,7 +212,7 @@ async def verify_email(db: DB, body: EmailVerification) -> None:
 )
 async def request_verification(user: SessionUser, limiter: Limiter, queue: Tasks) -> Accepted:
     """Mails a new token for `POST /auth/verify-email`, unless the address is verified."""
-    await limiter.count(Policy.MAIL, f"verify:{user.email_normalized}")
+    await limiter.count_mail("verify", user.email)
     queue.enqueue(send_verification_email, str(user.id))
     return Accepted()
 

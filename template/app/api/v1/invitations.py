@@ -12,7 +12,6 @@ from app.models import Invitation
 from app.schemas.common import PaginatedResponse
 from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationResponse
 from app.schemas.organization import OrganizationResponse
-from app.schemas.strings import normalize_email
 from app.services import invitations, organizations
 from app.tasks.invitation import send_invitation_email
 
@@ -39,7 +38,7 @@ async def create_invitation(
     caller's. Whether it has an account is not told. Admins and owners only.
     """
     await limiter.count(Policy.INVITATION, str(access.organization_id))
-    await limiter.count(Policy.MAIL, f"invite:{normalize_email(body.email)}")
+    await limiter.count_mail("invite", body.email)
     invitation = await invitations.create(db, settings, access, body)
     queue.enqueue(send_invitation_email, str(invitation.id))
     return invitation

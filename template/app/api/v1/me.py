@@ -13,7 +13,6 @@ from app.schemas.common import Accepted, PaginatedResponse
 from app.schemas.email_address import EmailChange
 from app.schemas.password import PasswordChange
 from app.schemas.session import SessionResponse
-from app.schemas.strings import normalize_email
 from app.schemas.user import AccountDeletion, UserResponse, UserUpdateMe, UserWithOrganizations
 from app.services import api_keys, email_addresses, sessions, users
 from app.services import passwords as user_passwords
@@ -103,7 +102,7 @@ async def request_email_change(
     user = await confirm(body.password)
     # Neither may one account write to many addresses, nor many accounts to one.
     await limiter.count(Policy.MAIL, f"change-by:{user.id}")
-    await limiter.count(Policy.MAIL, f"change:{normalize_email(body.email)}")
+    await limiter.count_mail("change", body.email)
     token_id = await email_addresses.request_change(db, settings, user.id, body.email)
     queue.enqueue(send_email_change_token, str(token_id))
     queue.enqueue(send_email_change_notice, str(user.id))

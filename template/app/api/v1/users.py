@@ -7,7 +7,6 @@ from app.api.deps import DB, AdminUser, AppPasswords
 from app.api.errors import problems
 from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
-from app.core.errors import Conflict
 from app.core.roles import UserRole
 from app.models import User
 from app.schemas.common import PaginatedResponse
@@ -91,8 +90,7 @@ async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate)
 
     Administrators only. 409 for oneself.
     """
-    _check_other(admin, user_id)
-    return await users.update(db, user_id, body)
+    return await users.update(db, user_id, body, admin=admin)
 
 
 @router.delete(
@@ -106,11 +104,4 @@ async def delete_user(db: DB, admin: AdminUser, user_id: UUID) -> None:
 
     Administrators only. 409 for oneself and for the only owner of an organization.
     """
-    _check_other(admin, user_id)
-    await users.delete(db, user_id)
-
-
-def _check_other(admin: User, user_id: UUID) -> None:
-    """Nobody locks himself out, nor ends his own account without a password."""
-    if user_id == admin.id:
-        raise Conflict("Another administrator has to do that to your account")
+    await users.delete(db, user_id, admin=admin)
