@@ -9,9 +9,9 @@ import asyncpg
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.cli.postgres import temporary_postgres
 from app.db import postgres
 from app.models import User
+from development.postgres import temporary_postgres
 from tests.support.databases import LockWaits, patient_service
 
 LIMITS = ("COMMAND_TIMEOUT_SECONDS", "CONNECT_TIMEOUT_SECONDS", "STATEMENT_TIMEOUT_SECONDS")

@@ -22,8 +22,8 @@ import pytest
 from httpx import AsyncClient, TransportError
 
 from app.cli import main
-from app.cli.declared import ROOT
 from app.core.config import Settings
+from app.core.paths import ROOT
 from tests.support.ports import reserved_port
 from tests.support.waiting import PATIENCE, eventually, patience
 
@@ -120,8 +120,9 @@ def copy_of_the_project() -> Iterator[Path]:
     """Yield a folder for a command that writes into the project's."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # a server may run as another account
-        for name in ("app", "migrations"):
-            shutil.copytree(ROOT / name, Path(folder) / name)
+        for name in ("app", "development", "migrations"):
+            if (ROOT / name).exists():
+                shutil.copytree(ROOT / name, Path(folder) / name)
         shutil.copy(ROOT / "pyproject.toml", folder)
         yield Path(folder)
 
@@ -134,12 +135,16 @@ def project() -> Iterator[Path]:
 
 @asynccontextmanager
 async def running(
-    project: Path, command: str, **environment: str
+    project: Path, command: str, program: tuple[str, str] = ("-m", "app"), /, **environment: str
 ) -> AsyncGenerator[tuple[asyncio.subprocess.Process, AsyncClient]]:
     """Yield a command that a new Python runs, and a client for it, as soon as it answers."""
     with reserved_port() as port:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", command, "--host", "127.0.0.1", "--port", str(port)),
+            sys.executable,
+            *program,
+            command,
+            f"--port={port}",
+            "--host=127.0.0.1",
             cwd=project,
             env=os.environ | environment,
             stdout=PIPE,
@@ -156,7 +161,7 @@ async def serving(
 ) -> AsyncGenerator[tuple[Forked, AsyncClient]]:
     """Yield `serve` in one forked process, and a client for it, as soon as it answers."""
     with TemporaryDirectory() as folder, reserved_port() as port:
-        options = ("--host", "127.0.0.1", "--port", str(port))
+        options = ("--host=127.0.0.1", f"--port={port}")
         process = Forked(Path(folder, "log"), run, "serve", *options, WORKERS="1", **environment)
         async with _answering(process, port) as client:
             yield process, client

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from redis import Redis
 
-from app.cli.redis import private_redis
 from app.core import redis
+from development.redis import private_redis
 from tests.support.ports import reserved_port
 from tests.support.redis import AWAY, LONG
 
