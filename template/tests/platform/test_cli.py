@@ -31,7 +31,7 @@ async def test_every_command_has_help(command: str) -> None:
         ("create-admin nobody@example.com --promote", {}, "Nobody is registered as nobody@"),
     ],
 )
-async def test_errors_are_one_sentence(
+async def test_operators_errors_are_one_sentence(
     committed_service: Service, command: str, environment: dict[str, str], sentence: str
 ) -> None:
     result = await run_on(committed_service, *command.split(), **environment)
@@ -55,7 +55,7 @@ def test_unknown_host_is_one_sentence(host: str) -> None:
         require_free(host, 8000)
 
 
-def test_free_ports_pass() -> None:
+def test_free_port_is_accepted() -> None:
     require_free("127.0.0.1", 0)
     require_free("::1", 0)
 

@@ -59,18 +59,16 @@ async def test_admin_meets_the_same_rules_as_users(
     assert password not in result.output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("\udcff@example.com", "--promote"), "Type it without control characters"),
-        # Every user of the machine can read the arguments of a process.
-        ((EMAIL, "--password", PASSWORD), "No such option"),
-        ((EMAIL, PASSWORD), "unexpected extra argument"),
-    ],
-)
-async def test_wrong_usage_is_one_sentence(
-    committed_service: Service, arguments: tuple[str, ...], sentence: str
-) -> None:
-    result = await run_on(committed_service, "create-admin", *arguments)
+async def test_email_of_undecodable_bytes_is_rejected(committed_service: Service) -> None:
+    result = await run_on(committed_service, "create-admin", "\udcff@example.com", "--promote")
     assert result.exit_code == 2
-    assert sentence in result.output
+    assert "Type it without control characters" in result.output
+
+
+@pytest.mark.parametrize("arguments", [("--password", PASSWORD), (PASSWORD,)])
+async def test_password_is_never_an_argument(
+    committed_service: Service, arguments: tuple[str, ...]
+) -> None:
+    """Every user of the machine can read the arguments of a process."""
+    result = await run_on(committed_service, "create-admin", EMAIL, *arguments)
+    assert result.exit_code == 2

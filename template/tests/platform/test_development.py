@@ -24,7 +24,9 @@ main()
 """
 
 
-async def test_production_serves_without_it(project: Path, committed_service: Service) -> None:
+async def test_production_needs_no_development_folder(
+    project: Path, committed_service: Service
+) -> None:
     environment = {
         "ALLOWED_HOSTS": "127.0.0.1",
         "DATABASE_URL": committed_service.settings.DATABASE_URL,
@@ -39,7 +41,7 @@ async def test_production_serves_without_it(project: Path, committed_service: Se
     assert process.returncode == 0
 
 
-async def test_dev_misses_it_in_one_sentence(project: Path) -> None:
+async def test_missing_development_folder_is_one_sentence(project: Path) -> None:
     with reserved_port() as port:
         process = await create_subprocess_exec(
             sys.executable,
@@ -59,7 +61,7 @@ async def test_dev_misses_it_in_one_sentence(project: Path) -> None:
     assert b"Traceback" not in output
 
 
-def test_its_wheels_are_not_installed_in_production() -> None:
+def test_private_servers_are_not_installed_in_production() -> None:
     """They are installed here, or no test would run: so they are development dependencies."""
     code = "".join(path.read_text() for path in (ROOT / "development").glob("*.py"))
     wheels = re.findall(r'^WHEEL = "(.+)"$', code, re.MULTILINE)

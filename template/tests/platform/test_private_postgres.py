@@ -84,7 +84,7 @@ async def test_last_user_stops_a_shared_server(directory: Path) -> None:
     assert has_ended(directory)
 
 
-async def test_first_user_may_leave_first(directory: Path) -> None:
+async def test_process_that_started_the_server_may_leave_first(directory: Path) -> None:
     async with another_process(directory) as (starter, url):
         with private_postgres(directory):
             await starter.communicate(b"")
@@ -97,7 +97,7 @@ async def test_server_ends_with_a_killed_user(directory: Path) -> None:
     await eventually(lambda: has_ended(directory))
 
 
-async def test_next_start_repairs_a_crash(directory: Path) -> None:
+async def test_next_start_recovers_from_a_crash(directory: Path) -> None:
     with private_postgres(directory, durable=False):
         pid_file = directory / "data" / "postmaster.pid"
         os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
@@ -106,7 +106,7 @@ async def test_next_start_repairs_a_crash(directory: Path) -> None:
         assert await execute(url, "SELECT 1") == 1
 
 
-def test_damaged_data_quote_the_server(directory: Path) -> None:
+def test_damaged_data_are_reported_by_the_server(directory: Path) -> None:
     with private_postgres(directory, durable=False):
         pass
     (directory / "data" / "PG_VERSION").write_text("9.6\n")
@@ -125,7 +125,7 @@ def test_missing_wheel_is_one_sentence(directory: Path, monkeypatch: pytest.Monk
     ("name", "value"),
     [("DATABASE_URL", "postgresql://elsewhere/service"), ("ENVIRONMENT", "production")],
 )
-def test_given_url_and_production_get_no_server(
+def test_no_server_starts_for_a_given_url_or_production(
     name: str, value: str, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(project, "ROOT", directory)
@@ -135,7 +135,9 @@ def test_given_url_and_production_get_no_server(
     assert not directory.exists()
 
 
-async def test_development_has_a_server(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_development_without_a_url_gets_a_server(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(project, "ROOT", directory)
     with project.database_server():
         assert await execute(os.environ["DATABASE_URL"], "SHOW fsync") == "on"

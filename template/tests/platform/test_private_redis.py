@@ -61,26 +61,15 @@ async def test_server_ends_with_its_context() -> None:
         assert await is_gone(url)
 
 
-async def test_each_user_has_an_own_server() -> None:
-    with private_redis() as one, private_redis() as other:
-        assert one != other
-        assert await answers(one)
-        assert await answers(other)
-
-
-async def test_server_ends_with_a_killed_user() -> None:
+async def test_server_ends_with_a_killed_user_and_not_with_ctrl_c() -> None:
+    """Ctrl-C goes to a process group. The user ends first, and may need the server until then."""
     async with another_process() as (process, url):
-        assert await answers(url)
-        process.kill()
-        await eventually(lambda: is_gone(url))
-
-
-async def test_ctrl_c_does_not_reach_the_server() -> None:
-    """Its user ends first, and may need it until then."""
-    async with another_process() as (process, url), connect(url) as client:
-        server = (await client.info("server"))["process_id"]
+        async with connect(url) as client:
+            server = (await client.info("server"))["process_id"]
         assert os.getpgid(process.pid) == process.pid
         assert os.getpgid(server) != process.pid
+        process.kill()
+        await eventually(lambda: is_gone(url))
 
 
 async def test_port_in_use_is_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
@@ -93,7 +82,7 @@ async def test_port_in_use_is_one_sentence(capfd: pytest.CaptureFixture[str]) ->
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_lost_free_port_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_lost_to_another_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     with reserved_port() as free, private_redis() as url:
         ports = iter([port_of(url), port_of(url), free])
         monkeypatch.setattr(module, "free_port", lambda: next(ports))
@@ -101,7 +90,7 @@ def test_lost_free_port_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
             assert other != url
 
 
-async def test_environment_names_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_server_is_announced_as_redis_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL")
 
     with redis_in_environment():
@@ -120,7 +109,7 @@ def test_missing_wheel_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     ("worker", "path", "number"),
     [("gw0", "", 0), ("gw3", "", 3), ("gw3", "/8", 11), ("", "/8", 8)],
 )
-async def test_test_workers_share_a_given_server(
+async def test_pytest_workers_share_a_given_server(
     worker: str, path: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has a database of its own there, which it empties."""

@@ -54,7 +54,7 @@ class PostgresDatabases:
 
     @asynccontextmanager
     async def lend(self, migrated: str) -> AsyncGenerator[str]:
-        """Emptied, it is lent again, because a new one takes longer to make."""
+        """Empty it afterwards and lend it again: to create a new one takes longer."""
         url = self._returned.pop() if self._returned else await self.copy(migrated)
         yield url
         await self._execute(EMPTY, database=make_url(url).database)

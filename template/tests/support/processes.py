@@ -11,12 +11,11 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
 
 import pytest
 from httpx import AsyncClient, TransportError
@@ -31,20 +30,6 @@ CONTEXT = get_context("forkserver") if sys.platform == "linux" else get_context(
 CONTEXT.set_forkserver_preload(
     ["app.main", "app.cli.database", "app.cli.project", "tests.conftest", "uvicorn"]
 )
-
-
-class Process(Protocol):
-    """The part of `asyncio.subprocess.Process` that the tests use."""
-
-    @property
-    def pid(self) -> int: ...
-
-    @property
-    def returncode(self) -> int | None: ...
-
-    async def wait(self) -> int: ...
-
-    async def communicate(self) -> tuple[bytes, object]: ...
 
 
 class Forked:
@@ -94,6 +79,9 @@ class Forked:
         return await eventually(found)
 
 
+Process = Forked | asyncio.subprocess.Process
+
+
 def _run(
     log: Path,
     environment: dict[str, str],
@@ -115,9 +103,9 @@ def run_command(*arguments: str) -> None:
     main(arguments)
 
 
-@contextmanager
-def copy_of_the_project() -> Iterator[Path]:
-    """Yield a folder for a command that writes into the project's."""
+@pytest.fixture
+def project() -> Iterator[Path]:
+    """A copy of the project, for a command that writes into its folder."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # a server may run as another account
         for name in ("app", "development", "migrations"):
@@ -125,12 +113,6 @@ def copy_of_the_project() -> Iterator[Path]:
                 shutil.copytree(ROOT / name, Path(folder) / name)
         shutil.copy(ROOT / "pyproject.toml", folder)
         yield Path(folder)
-
-
-@pytest.fixture
-def project() -> Iterator[Path]:
-    with copy_of_the_project() as project:
-        yield project
 
 
 @asynccontextmanager
