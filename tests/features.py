@@ -54,16 +54,20 @@ def services_of(project: Path) -> Features:
 def commands_of(project: Path) -> Features:
     """Those of the command line, as they are typed; each with the first line of its help."""
     commands = {}
-    for call in _calls(_parsed(project / "app/cli/__init__.py")):
-        if isinstance(call.func, ast.Call) and isinstance(call.args[0], ast.Attribute):
-            function = call.args[0]
-            assert isinstance(function.value, ast.Name)
-            functions = _functions(project / f"app/cli/{function.value.id}.py")
-            commands[_typed(function.attr)] = _summary(functions[function.attr])
+    tree = _parsed(project / "app/cli/__init__.py")
+    modules = {
+        alias.asname or alias.name: project / f"{node.module.replace('.', '/')}.py"
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    for call in _calls(tree):
+        if isinstance(call.func, ast.Call):
+            name = ast.unparse(call.args[0])
+            commands[_typed(name)] = _summary(_functions(modules[name])[name])
         elif ast.unparse(call.func) == "main.add_typer":
             group = ast.literal_eval(call.keywords[0].value)
-            module = ast.unparse(call.args[0]).partition(".")[0]
-            for name, node in _functions(project / f"app/cli/{module}.py").items():
+            for name, node in _functions(modules[ast.unparse(call.args[0])]).items():
                 if any("commands.command" in ast.unparse(each) for each in node.decorator_list):
                     commands[f"{group} {_typed(name)}"] = _summary(node)
     return commands
@@ -90,10 +94,11 @@ def endpoints_of(project: Path) -> Features:
 
 
 def modules_of(project: Path) -> Features:
-    """The Python files below `app/`, with the first sentence of each."""
+    """The Python files below `app/` and `development/`, with the first sentence of each."""
     return {
         path.relative_to(project).as_posix(): _sentence(ast.get_docstring(_parsed(path)))
-        for path in sorted((project / "app").rglob("*.py"))
+        for folder in ("app", "development")
+        for path in sorted((project / folder).rglob("*.py"))
     }
 
 

@@ -61,7 +61,7 @@ def _files(without: Path, having: Path) -> Iterator[str]:
     added = [name for name in after if name not in before]
     yield from _table("file", _added(modules_of, without, having))
     yield f"Tests: {_names(name for name in added if name.startswith('tests/'))}.\n"
-    others = [name for name in added if not name.startswith(("app/", "tests/"))]
+    others = [name for name in added if not name.startswith(("app/", "development/", "tests/"))]
     others += [name for name in added if name.startswith("app/") and not name.endswith(".py")]
     if others:
         yield f"Other files: {_names(others)}.\n"

@@ -47,7 +47,9 @@ def test_every_answer_has_words_that_vanish_with_it() -> None:
 def test_no_module_is_an_orphan(rendering: Path) -> None:
     """What nothing imports and nothing starts by its name was forgotten when a part went."""
     modules = {
-        _dotted(path.relative_to(rendering)): path for path in rendering.rglob("app/**/*.py")
+        _dotted(path.relative_to(rendering)): path
+        for folder in ("app", "development")
+        for path in rendering.rglob(f"{folder}/**/*.py")
     }
     reached, waiting = set[str](), set(ENTRIES)
     while waiting:
@@ -74,7 +76,7 @@ def _dotted(path: Path) -> str:
 
 @cache
 def _mentioned(path: Path) -> frozenset[str]:
-    """The modules that a file imports, or names as `package.module` or as a `file.py` beside it."""
+    """The modules that a file imports, or names as `app.module` or as a `file.py` in its folder."""
     names = set[str]()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
@@ -85,7 +87,10 @@ def _mentioned(path: Path) -> frozenset[str]:
             case ast.Constant(value=str(text)):
                 names |= set(re.findall(r"\bapp(?:\.\w+)+", text))
                 if re.fullmatch(r"\w+\.py", text):
-                    names.add(f"app.{path.parent.name}.{text.removesuffix('.py')}")
+                    names |= {
+                        f"{package}{path.parent.name}.{text.removesuffix('.py')}"
+                        for package in ("app.", "")
+                    }
     return frozenset(names)
 
 

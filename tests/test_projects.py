@@ -47,7 +47,7 @@ def test_its_layers_hold(run: Run) -> None:
 
 
 def test_all_of_it_compiles(run: Run) -> None:
-    run("python", "-W", "error", "-m", "compileall", "-q", "app", "migrations", "tests")
+    run("python", "-W", "error", "-m", "compileall", "-q", "-x", r"\.venv", ".")
 
 
 def test_its_command_answers(run: Run) -> None:
@@ -67,7 +67,8 @@ def test_its_own_tests_pass_cover_it_and_none_is_skipped(
     tools = tomllib.loads((rendering / "pyproject.toml").read_text())["tool"]
     gate: float = tools["coverage"]["report"]["fail_under"]
     coverage = tmp_path / "coverage.json"
-    measured = ("-m", "slipcover", "--branch", "--source=app", "--json", f"--out={coverage}")
+    source = ",".join(tools["coverage"]["run"]["source"])
+    measured = ("-m", "slipcover", "--branch", f"--source={source}", "--json", f"--out={coverage}")
     record_property("files", len(files_of(rendering)))
     outcome = suite(
         f"-n{share_of_processors()}",

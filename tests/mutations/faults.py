@@ -58,7 +58,7 @@ FAULTS = [
     ),
     Mutation(
         "a server keeps its port while it ends",
-        "app/cli/supervisor.py",
+        "app/server/supervisor.py",
         """            listener.close()""",
         """            pass""",
         "test_serve_processes",
@@ -89,9 +89,9 @@ FAULTS = [
     ),
     Mutation(
         "processes that cannot start end as if all were well",
-        "app/cli/supervisor.py",
-        """failed = any(each.exitcode == STARTUP_FAILURE for each in supervisor.processes)""",
-        """failed = False""",
+        "app/server/supervisor.py",
+        """            sys.exit(STARTUP_FAILURE)""",
+        """            pass""",
         "test_serve_processes",
     ),
 ]

@@ -70,7 +70,7 @@ LOGINS = [
     ),
     Mutation(
         "whoever sets X-Forwarded-For has a new address",
-        "app/cli/server.py.jinja",
+        "app/server/options.py.jinja",
         """        "proxy_headers": bool(settings.FORWARDED_ALLOW_IPS),""",
         """        "proxy_headers": True,""",
         "test_dev",

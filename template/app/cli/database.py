@@ -109,7 +109,7 @@ def migrations() -> Generator["Config"]:
 def alembic_config(settings: "Settings") -> "Config":
     from alembic.config import Config
 
-    from app.cli.declared import ROOT
+    from app.core.paths import ROOT
 
     return Config(
         toml_file=ROOT / "pyproject.toml", stdout=sys.stdout, attributes={"settings": settings}

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from app.core.paths import ROOT
 
 
 def are_pending(applied: set[str]) -> bool:

@@ -7,7 +7,7 @@ from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli.declared import ROOT
+from app.core.paths import ROOT
 from app.db import migrations
 from tests.conftest import settings_for
 from tests.support.service import Service, running_with

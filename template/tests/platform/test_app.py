@@ -6,8 +6,8 @@ from sqlalchemy import text
 from starlette.types import Message
 
 from app import main
-from app.cli.declared import ROOT
 from app.core.config import Settings, load_settings
+from app.core.paths import ROOT
 from app.main import create_app
 from tests.conftest import settings_for
 from tests.support.service import Service, running

@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Enum, inspect
 
 from app.cli.database import alembic_config
-from app.cli.declared import ROOT
 from app.core.config import Settings
+from app.core.paths import ROOT
 from app.db.base import Base
 from app.db.dialect import create_engine
 from tests.conftest import settings_for

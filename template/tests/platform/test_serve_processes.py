@@ -7,9 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
-from app.cli.declared import ROOT
+import pytest
+
 from app.core.config import Settings
-from tests.platform.test_dev import USER
+from app.core.paths import ROOT
+from tests.platform.test_dev import REGISTER, USER
 from tests.support.processes import project as project
 from tests.support.processes import running
 from tests.support.raw_http import connect, refused
@@ -17,9 +19,10 @@ from tests.support.service import Service
 from tests.support.waiting import patience
 
 BROKEN = """
+import sys
 from uvicorn import Config
 
-from app.cli.supervisor import run
+from app.server.supervisor import run
 
 
 async def app(scope, receive, send):
@@ -27,11 +30,11 @@ async def app(scope, receive, send):
 
 
 if __name__ == "__main__":
-    run(Config("broken:app", port=0, workers=2, lifespan="on"))
+    run(Config("broken:app", port=0, workers=int(sys.argv[1]), lifespan="on"))
 """
 
 
-async def test_what_was_begun_is_finished_and_each_process_ends_in_order(
+async def test_shutdown_finishes_requests_and_every_process(
     project: Path, committed_service: Service
 ) -> None:
     environment = {"DATABASE_URL": committed_service.settings.DATABASE_URL, "WORKERS": "2"}
@@ -40,7 +43,7 @@ async def test_what_was_begun_is_finished_and_each_process_ends_in_order(
     async with running(project, "serve", **environment) as (process, client):
         assert (await client.get("/health/ready")).status_code == 200
         async with connect(client) as begun, patience():
-            await begun.send_head("POST", "/api/v1/auth/register", len(body), expect="100-continue")
+            await begun.send_head("POST", REGISTER, len(body), expect="100-continue")
             assert await begun.status() == 100
             os.kill(process.pid, signal.SIGTERM)
             await refused(client)
@@ -54,10 +57,13 @@ async def test_what_was_begun_is_finished_and_each_process_ends_in_order(
     assert b"Traceback" not in output
 
 
-async def test_a_service_that_cannot_start_says_so_by_its_exit_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_failed_start_is_an_exit_code(tmp_path: Path, workers: str) -> None:
     (tmp_path / "broken.py").write_text(BROKEN)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "broken.py"),
+        sys.executable,
+        "broken.py",
+        workers,
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=asyncio.subprocess.DEVNULL,
@@ -67,5 +73,5 @@ async def test_a_service_that_cannot_start_says_so_by_its_exit_code(tmp_path: Pa
         assert await process.wait() == 3
 
 
-def test_there_are_four_of_them_by_default() -> None:
+def test_four_processes_are_the_default() -> None:
     assert Settings.model_fields["WORKERS"].default == 4

@@ -1,9 +1,9 @@
-"""A server in a process of its own, and clients that harm it if they can."""
+"""`serve` in a process of its own, and clients that harm it if they can."""
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 from httpx import AsyncClient, HTTPError
@@ -15,46 +15,28 @@ from tests.conftest import settings_for
 from tests.platform.test_dev import REGISTER, USER
 from tests.support.command_line import KEY
 from tests.support.databases import Databases
-from tests.support.processes import Forked, kill, serving
+from tests.support.processes import kill, output_after, serving
 from tests.support.raw_http import connect
 from tests.support.waiting import patience
 
-
-@dataclass
-class Served:
-    process: Forked
-    client: AsyncClient
-    database_url: str
-
-
-@asynccontextmanager
-async def serve(database_url: str) -> AsyncGenerator[Served]:
-    environment = {
-        "DATABASE_URL": database_url,
-        "ENVIRONMENT": "development",
-        "FORWARDED_ALLOW_IPS": "127.0.0.1",
-        "PASSWORD_HASH_TIME_COST": "1",
-        "PASSWORD_HASH_MEMORY_KIB": "8",
-        "RATE_LIMIT_ADDRESSES": "true",
-        "RATE_LIMIT_REGISTER": "10000/minute",
-        "RATE_LIMIT_TOKEN": "1/day",
-        "SECRET_KEY": KEY,
-    }
-    async with serving(**environment) as (process, client):
-        yield Served(process, client, database_url)
+ENVIRONMENT = {
+    "ENVIRONMENT": "development",
+    "FORWARDED_ALLOW_IPS": "127.0.0.1",
+    "PASSWORD_HASH_TIME_COST": "1",
+    "PASSWORD_HASH_MEMORY_KIB": "8",
+    "RATE_LIMIT_ADDRESSES": "true",
+    "RATE_LIMIT_REGISTER": "10000/minute",
+    "RATE_LIMIT_TOKEN": "1/day",
+    "SECRET_KEY": KEY,
+}
 
 
 @pytest.fixture(scope="module")
-async def served(databases: Databases, migrated: str) -> AsyncGenerator[Served]:
-    """A server for all tests of this file but the one that kills it."""
-    async with serve(await databases.copy(migrated)) as served:
-        yield served
-
-
-@pytest.fixture
-async def doomed(own_url: str) -> AsyncGenerator[Served]:
-    async with serve(own_url) as doomed:
-        yield doomed
+async def served(databases: Databases, migrated: str) -> AsyncGenerator[AsyncClient]:
+    """A client of the server that the tests share, unless they stop it."""
+    url = await databases.copy(migrated)
+    async with serving(DATABASE_URL=url, **ENVIRONMENT) as (_, client):
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -66,8 +48,8 @@ async def doomed(own_url: str) -> AsyncGenerator[Served]:
     ],
     ids=["nonsense", "a negative length", "two lengths"],
 )
-async def test_what_is_no_request_is_refused(served: Served, sent: bytes) -> None:
-    async with connect(served.client) as connection, patience():
+async def test_invalid_http_gets_a_problem(served: AsyncClient, sent: bytes) -> None:
+    async with connect(served) as connection, patience():
         await connection.send(sent)
         assert (await connection.problem())["status"] == 400
 
@@ -81,8 +63,8 @@ async def test_what_is_no_request_is_refused(served: Served, sent: bytes) -> Non
     ],
     ids=["a header", "a path", "a trailer"],
 )
-async def test_what_has_no_end_is_cut_off(served: Served, begin: bytes) -> None:
-    async with connect(served.client) as connection, patience():
+async def test_endless_head_is_cut_off(served: AsyncClient, begin: bytes) -> None:
+    async with connect(served) as connection, patience():
         with suppress(ConnectionError):  # it may hang up while we still send
             await connection.send(begin)
             await connection.send(b"x" * 1_000_000)
@@ -90,62 +72,77 @@ async def test_what_has_no_end_is_cut_off(served: Served, begin: bytes) -> None:
 
 
 @pytest.mark.parametrize(("size", "status"), [(60_000, 200), (70_000, 431)])
-async def test_a_head_has_a_largest_length_however_it_arrives(
-    served: Served, size: int, status: int
-) -> None:
+async def test_head_in_one_piece_is_limited(served: AsyncClient, size: int, status: int) -> None:
     head = b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * size + b"\r\n\r\n"
-    async with connect(served.client) as connection, patience():
+    async with connect(served) as connection, patience():
         await connection.send(head * 2)
         assert await connection.status() == status
 
 
-async def test_clients_that_send_half_a_request_keep_nobody_waiting(served: Served) -> None:
+async def test_half_requests_block_nobody(served: AsyncClient) -> None:
     async with AsyncExitStack() as stack, patience():
         for _ in range(30):
-            in_head = await stack.enter_async_context(connect(served.client))
+            in_head = await stack.enter_async_context(connect(served))
             await in_head.send(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nX-")
-            in_body = await stack.enter_async_context(connect(served.client))
+            in_body = await stack.enter_async_context(connect(served))
             await in_body.send_head("POST", REGISTER, 5000)
             await in_body.send(b'{"email": ')
 
-        assert (await served.client.get("/health")).status_code == 200
-        assert (await served.client.get("/health/ready")).status_code == 200
-        assert (await served.client.post(REGISTER, json=USER)).status_code == 201
+        assert (await served.get("/health")).status_code == 200
+        assert (await served.get("/health/ready")).status_code == 200
+        assert (await served.post(REGISTER, json=USER)).status_code == 201
 
 
-async def test_the_address_that_a_trusted_proxy_tells_is_believed(served: Served) -> None:
-    answers = [
-        await served.client.post(
-            "/api/v1/auth/verify-email",
-            json={"token": "a-guess"},
-            headers={"X-Forwarded-For": f"192.0.2.{number}"},
-        )
-        for number in (1, 2, 1)
-    ]
-    assert [answer.status_code for answer in answers] == [400, 400, 429]
+async def statuses_by_address(client: AsyncClient, *numbers: int) -> list[int]:
+    """Return the statuses of guesses that claim to come from the addresses 192.0.2.x."""
+    path, guess = "/api/v1/auth/verify-email", {"token": "a-guess"}
+    claims = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in numbers]
+    return [(await client.post(path, json=guess, headers=each)).status_code for each in claims]
 
 
-async def test_acknowledged_registration_survives_a_killed_server(doomed: Served) -> None:
+async def test_trusted_proxy_names_the_address(served: AsyncClient) -> None:
+    assert await statuses_by_address(served, 1, 2, 1) == [400, 400, 429]
+
+
+async def test_production_ignores_other_proxies_and_ends_cleanly(own_url: str) -> None:
+    production = {
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "ENVIRONMENT": "production",
+        "FORWARDED_ALLOW_IPS": "192.0.2.9",
+    }
+    async with serving(DATABASE_URL=own_url, **ENVIRONMENT | production) as (process, client):
+        response = await client.get("/health/ready")
+        assert response.status_code == 200
+        assert "server" not in response.headers
+        assert await statuses_by_address(client, 1, 2) == [400, 429]
+        output = await output_after(process, signal.SIGTERM)
+    assert process.returncode == 0
+    assert output.count("Application shutdown complete.") == 1
+    assert "Traceback" not in output
+
+
+async def test_acknowledged_registration_survives_a_killed_server(own_url: str) -> None:
     acknowledged: list[str] = []
     enough = asyncio.Event()
 
-    async def register(client: int) -> None:
+    async def register(client: AsyncClient, worker: int) -> None:
         with suppress(HTTPError):
             for number in range(1000):
-                body = USER | {"email": f"{client}.{number}@example.com"}
-                response = await doomed.client.post(REGISTER, json=body)
+                body = USER | {"email": f"{worker}.{number}@example.com"}
+                response = await client.post(REGISTER, json=body)
                 assert response.status_code == 201
                 acknowledged.append(body["email"])
                 if len(acknowledged) == 20:
                     enough.set()
 
-    clients = [asyncio.create_task(register(number)) for number in range(8)]
-    async with patience():
-        await enough.wait()
-    await kill(doomed.process)
-    await asyncio.gather(*clients)
+    async with serving(DATABASE_URL=own_url, **ENVIRONMENT) as (process, client):
+        workers = [asyncio.create_task(register(client, number)) for number in range(8)]
+        async with patience():
+            await enough.wait()
+        await kill(process)
+        await asyncio.gather(*workers)
 
-    engine = create_engine(settings_for(doomed.database_url))
+    engine = create_engine(settings_for(own_url))
     async with engine.connect() as connection:
         stored = set(await connection.scalars(select(User.email)))
     await engine.dispose()

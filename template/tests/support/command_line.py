@@ -1,4 +1,4 @@
-"""Runs commands in this process."""
+"""The service's commands, run in this process."""
 
 import asyncio
 
@@ -18,6 +18,6 @@ async def run(*arguments: str, typed: str = "", **environment: str) -> Result:
 
 
 async def run_on(service: Service, *arguments: str, typed: str = "", **environment: str) -> Result:
-    """On the database of that service."""
+    """Run a command on the database of the service."""
     url = service.settings.DATABASE_URL
     return await run(*arguments, typed=typed, **{"DATABASE_URL": url} | environment)

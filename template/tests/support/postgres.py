@@ -9,9 +9,9 @@ import asyncpg
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.cli.postgres import temporary_postgres
 from app.db import postgres
 from app.models import User
+from development.postgres import temporary_postgres
 from tests.support.databases import LockWaits, patient_service
 
 LIMITS = ("COMMAND_TIMEOUT_SECONDS", "CONNECT_TIMEOUT_SECONDS", "STATEMENT_TIMEOUT_SECONDS")
@@ -54,7 +54,7 @@ class PostgresDatabases:
 
     @asynccontextmanager
     async def lend(self, migrated: str) -> AsyncGenerator[str]:
-        """Emptied, it is lent again, because a new one takes longer to make."""
+        """Empty it afterwards and lend it again: to create a new one takes longer."""
         url = self._returned.pop() if self._returned else await self.copy(migrated)
         yield url
         await self._execute(EMPTY, database=make_url(url).database)

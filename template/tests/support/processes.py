@@ -11,19 +11,18 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
 
 import pytest
 from httpx import AsyncClient, TransportError
 
 from app.cli import main
-from app.cli.declared import ROOT
 from app.core.config import Settings
+from app.core.paths import ROOT
 from tests.support.ports import reserved_port
 from tests.support.waiting import PATIENCE, eventually, patience
 
@@ -31,20 +30,6 @@ CONTEXT = get_context("forkserver") if sys.platform == "linux" else get_context(
 CONTEXT.set_forkserver_preload(
     ["app.main", "app.cli.database", "app.cli.project", "tests.conftest", "uvicorn"]
 )
-
-
-class Process(Protocol):
-    """The part of `asyncio.subprocess.Process` that the tests use."""
-
-    @property
-    def pid(self) -> int: ...
-
-    @property
-    def returncode(self) -> int | None: ...
-
-    async def wait(self) -> int: ...
-
-    async def communicate(self) -> tuple[bytes, object]: ...
 
 
 class Forked:
@@ -94,6 +79,9 @@ class Forked:
         return await eventually(found)
 
 
+Process = Forked | asyncio.subprocess.Process
+
+
 def _run(
     log: Path,
     environment: dict[str, str],
@@ -115,31 +103,30 @@ def run_command(*arguments: str) -> None:
     main(arguments)
 
 
-@contextmanager
-def copy_of_the_project() -> Iterator[Path]:
-    """Yield a folder for a command that writes into the project's."""
+@pytest.fixture
+def project() -> Iterator[Path]:
+    """A copy of the project, for a command that writes into its folder."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # a server may run as another account
-        for name in ("app", "migrations"):
-            shutil.copytree(ROOT / name, Path(folder) / name)
+        for name in ("app", "development", "migrations"):
+            if (ROOT / name).exists():
+                shutil.copytree(ROOT / name, Path(folder) / name)
         shutil.copy(ROOT / "pyproject.toml", folder)
         yield Path(folder)
 
 
-@pytest.fixture
-def project() -> Iterator[Path]:
-    with copy_of_the_project() as project:
-        yield project
-
-
 @asynccontextmanager
 async def running(
-    project: Path, command: str, **environment: str
+    project: Path, command: str, program: tuple[str, str] = ("-m", "app"), /, **environment: str
 ) -> AsyncGenerator[tuple[asyncio.subprocess.Process, AsyncClient]]:
     """Yield a command that a new Python runs, and a client for it, as soon as it answers."""
     with reserved_port() as port:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", command, "--host", "127.0.0.1", "--port", str(port)),
+            sys.executable,
+            *program,
+            command,
+            f"--port={port}",
+            "--host=127.0.0.1",
             cwd=project,
             env=os.environ | environment,
             stdout=PIPE,
@@ -156,7 +143,7 @@ async def serving(
 ) -> AsyncGenerator[tuple[Forked, AsyncClient]]:
     """Yield `serve` in one forked process, and a client for it, as soon as it answers."""
     with TemporaryDirectory() as folder, reserved_port() as port:
-        options = ("--host", "127.0.0.1", "--port", str(port))
+        options = ("--host=127.0.0.1", f"--port={port}")
         process = Forked(Path(folder, "log"), run, "serve", *options, WORKERS="1", **environment)
         async with _answering(process, port) as client:
             yield process, client

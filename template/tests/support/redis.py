@@ -12,8 +12,8 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 
 from app.api import shared
-from app.cli.redis import private_redis
 from app.core import redis
+from development.redis import private_redis
 from tests.support.waiting import PATIENCE
 
 LIMITS = ("socket_timeout", "socket_connect_timeout")

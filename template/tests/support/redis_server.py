@@ -1,4 +1,4 @@
-"""A Redis server of a test's own, to be killed, started again or stopped in the middle of work."""
+"""A Redis server for one test, which may kill, restart or stop it in the middle of work."""
 
 import os
 import signal
@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from redis import Redis
 
-from app.cli.redis import private_redis
 from app.core import redis
+from development.redis import private_redis
 from tests.support.ports import reserved_port
 from tests.support.redis import AWAY, LONG
 
@@ -23,20 +23,20 @@ class RedisServer:
         self.start_again()
 
     def start_again(self) -> None:
-        """Returns once it answers."""
+        """Start it, and return once it answers."""
         AWAY.discard(self._port)
         self.url = self._running.enter_context(private_redis(self._port))
         with Redis.from_url(self.url, **LONG) as client:
             self._pid: int = client.info("server")["process_id"]
 
     def kill(self) -> None:
-        """Its connections break, and new ones are refused."""
+        """Break its connections; new ones are refused."""
         self._send(signal.SIGKILL)
         AWAY.add(self._port)
         self._running.close()
 
     def stop(self) -> None:
-        """It accepts connections and commands, and does not answer until it is resumed."""
+        """Let it accept connections and commands without an answer, until it is resumed."""
         self._send(signal.SIGSTOP)
         AWAY.add(self._port)
 
@@ -66,7 +66,7 @@ def open_redis_server() -> Generator[RedisServer]:
 
 
 class Clock:
-    """Stands still: the pause after a failed command ends only when a test says so."""
+    """A clock that stands still: the pause after a failed command ends when a test says so."""
 
     def __init__(self) -> None:
         self.now = 0.0

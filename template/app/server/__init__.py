@@ -1,0 +1,1 @@
+"""The web server: uvicorn, with our limits, our error responses and our shutdown."""

@@ -1,0 +1,1 @@
+"""Private servers for development and tests. Neither imports the other: this and production."""
