@@ -56,15 +56,6 @@ def queued(settings: Settings, redis: Redis) -> int:
     return int(redis.llen(f"{settings.JWT_ISSUER}:{settings.JWT_ISSUER}"))
 
 
-async def test_finished_task_runs_once(own: Settings, redis: Redis) -> None:
-    counting = message(celery_tasks.count_users)
-
-    assert [await run(own, counting), await run(own, counting)] == [True, False]
-
-    assert redis.llen(counting.job_id) == 1
-    assert queued(own, redis) == 0
-
-
 async def test_redelivery_of_a_running_task_is_delayed(own: Settings, redis: Redis) -> None:
     running = message(celery_tasks.count_users)
     redis.set(f"{own.JWT_ISSUER}:task:{running.job_id}:0", "running")
