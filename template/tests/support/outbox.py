@@ -23,7 +23,7 @@ async def outbox(service: Service) -> AsyncGenerator[Outbox]:
 
 @asynccontextmanager
 async def mails_of(service: Service, **changes: Any) -> AsyncGenerator[Outbox]:
-    """Run tasks in the service, with or without Celery, so that they end before the response.
+    """Run tasks in this process, so that they end before the client has its response.
 
     `changes` are settings of the tasks.
     """

@@ -99,7 +99,7 @@ async def test_jobs_have_different_ids() -> None:
 
 
 async def test_task_waits_five_minutes_for_an_outage(pauses: list[float]) -> None:
-    await do(Work(failures=999, error=Unavailable("Redis does not answer")), "value")
+    await do(Work(failures=999, error=Unavailable("The queue is away")), "value")
 
     assert 225 < sum(pauses) < 400
     assert max(pauses) <= 20
