@@ -50,11 +50,11 @@ import asyncio
 from pathlib import Path
 from tempfile import gettempdir
 
-from tests.celery_worker import Worker
-from tests.celery_worker import worker as worker
-from tests.celery_mailbox import mailbox as mailbox
-from tests.processes import serving
-from tests.service import Service
+from tests.support.celery_worker import Worker
+from tests.support.celery_worker import worker as worker
+from tests.support.celery_mailbox import mailbox as mailbox
+from tests.support.processes import serving
+from tests.support.service import Service
 
 
 async def test_hangs(committed_service: Service, worker: Worker) -> None:

@@ -64,9 +64,9 @@ SECRETS = [
     ),
     Mutation(
         "the name of an organization adds headers to a mail",
-        "app/services/email.py",
+        "app/core/mail.py",
         """subject.replace(ENCODED_WORD, "= ?")""",
         """subject""",
-        "test_email",
+        "test_mail",
     ),
 ]

@@ -1,1 +1,1 @@
-"""Work after the response: a route enqueues it and does not wait."""
+"""Background work: a function here with `@task` is a task, which a route enqueues."""

@@ -1,4 +1,4 @@
-"""Tasks run in worker processes, to which Celery passes them through Redis."""
+"""Tasks run in worker processes, which receive them from Celery through Redis."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,32 +13,10 @@ from kombu.exceptions import OperationalError
 from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.db.session import Database
-from app.tasks.email import (
-    send_account_exists_email,
-    send_email_change_notice,
-    send_email_change_token,
-    send_password_changed_email,
-    send_password_reset_email,
-    send_verification_email,
-    send_welcome_email,
-)
-from app.tasks.invitation import send_invitation_email
 from app.tasks.queue import Start, Task
 
-TASKS: tuple[Task[...], ...] = (
-    send_account_exists_email,
-    send_email_change_notice,
-    send_email_change_token,
-    send_invitation_email,
-    send_password_changed_email,
-    send_password_reset_email,
-    send_verification_email,
-    send_welcome_email,
-    # Your own tasks go below this line.
-)
-
 CONNECT_SECONDS = 1.0
-ANSWER_SECONDS = 2.0  # longer than the second for which a worker lets Redis wait for a message
+ANSWER_SECONDS = 2.0  # more than the second for which a worker's BRPOP blocks
 RESTORE_SECONDS = 10.0
 
 
@@ -47,9 +25,9 @@ async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[S
     celery = create_celery(settings)
 
     async def start(task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-        if task not in TASKS:
-            raise LookupError(f"No worker knows {task_name(task)}: add it to TASKS in {__name__}")
-        # Celery's client blocks: in this thread it would stop every other request.
+        if not task.function.__module__.startswith(f"{__package__}."):
+            raise LookupError(f"No worker knows {task.name}: move it to a module of {__package__}")
+        # In a thread, because Celery's client blocks.
         await asyncio.to_thread(publish, celery, task, job_id, args, kwargs)
 
     try:
@@ -66,29 +44,30 @@ def publish(
     kwargs: dict[str, Any],
     **options: Any,
 ) -> None:
+    """Raise Unavailable if Redis does not take the message."""
     try:
-        celery.send_task(task_name(task), args, kwargs, task_id=job_id, **options)
+        celery.send_task(task.name, args, kwargs, task_id=job_id, **options)
     except OperationalError as error:
-        # Without its message: old servers quote the command, AUTH too.
+        # Without its message: old Redis servers quote the command, AUTH included.
         reason = type(error.__cause__ or error).__name__
         raise Unavailable(f"Redis does not take the task: {reason}") from None
 
 
 def create_celery(settings: Settings) -> Celery:
-    """Two services may share one Redis: all keys begin with the issuer's name."""
+    """Create a client whose keys begin with the issuer, because services may share a Redis."""
     celery = Celery(settings.JWT_ISSUER, set_as_current=False)
     url = settings.CELERY_BROKER_URL
     if url.startswith("rediss:"):
         celery.conf.broker_use_ssl = {"ssl_cert_reqs": CERT_REQUIRED}
     celery.conf.update(
-        # Both win over the variables that Celery reads by itself.
+        # Celery also reads CELERY_BROKER_URL itself, but these two take precedence.
         broker_read_url=broker_url(url),
         broker_write_url=broker_url(url),
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=CONNECT_SECONDS,
         broker_transport_options={
-            "max_retries": 0,  # the queue tries again
+            "max_retries": 0,  # the queue retries
             "global_keyprefix": f"{settings.JWT_ISSUER}:",
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": ANSWER_SECONDS,
@@ -113,7 +92,7 @@ def create_celery(settings: Settings) -> Celery:
 
 
 def broker_url(url: str) -> str:
-    """The same in the words of Celery, which writes the URL of a socket in its own way."""
+    """Return the URL as Celery spells it: that of a Unix socket differs from redis-py's."""
     if not url.startswith("unix:"):
         return url
     parts = urlsplit(url)
@@ -121,7 +100,3 @@ def broker_url(url: str) -> str:
     password = parts.password or quote(options.get("password", ""), safe="")
     login = f"{parts.username or ''}:{password}"
     return f"redis+socket://{login}@{parts.path}?virtual_host={options.get('db', '0')}"
-
-
-def task_name(task: Task[...]) -> str:
-    return f"{task.__module__}.{task.__name__}"

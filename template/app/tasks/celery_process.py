@@ -1,7 +1,8 @@
-"""A process of the worker: one event loop for all its tasks, as its connections belong to it."""
+"""A worker's process: it runs one task at a time, all in the event loop of its connections."""
 
 from asyncio import Runner, timeout
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -17,15 +18,57 @@ from app.core.errors import Unavailable
 from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase, open_database
 from app.services.organization_cache import OrganizationCache
-from app.tasks.celery import ANSWER_SECONDS, CONNECT_SECONDS
-from app.tasks.celery_retries import Message, publish_again, retry
-from app.tasks.queue import Job
+from app.tasks.backoff import Backoff
+from app.tasks.celery import ANSWER_SECONDS, CONNECT_SECONDS, publish
+from app.tasks.queue import Job, Task
 
 logger = structlog.stdlib.get_logger(__name__)
 
-CLEANUP_SHARE = 0.1  # of TASK_TIME_LIMIT, left to a task that is told to stop
+GIVE_UP_SECONDS = 3600  # no task is lost to an outage, of a mail server say, of up to an hour
+CLEANUP_SHARE = 0.1  # of TASK_TIME_LIMIT: what a cancelled task has left before it is killed
 REMEMBERED_SECONDS = 86_400
 RUNNING, ENDED = "running", "ended"
+
+
+@dataclass(frozen=True)
+class Message:
+    task: Task[...]
+    job_id: str
+    failures: int
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+    def log_context(self) -> AbstractContextManager[object]:
+        return structlog.contextvars.bound_contextvars(task=self.task.name, job_id=self.job_id)
+
+
+def retry(settings: Settings, celery: Celery, message: Message, error: Exception) -> None:
+    """Publish the task again as the same job, or give it up. Raise Unavailable."""
+    failures = message.failures + 1
+    pause = backoff(settings).pause_after(failures)
+    if pause is None:
+        logger.error("task_failed", tries=failures, exc_info=error)
+    else:
+        republish(celery, message, failures, delay=pause)
+        logger.warning("task_retried", failures=failures, error=repr(error))
+
+
+def backoff(settings: Settings) -> Backoff:
+    """Let a retry end before its redelivery: a worker holds the message during the pause."""
+    longest = (settings.TASK_REDELIVERY_SECONDS - settings.TASK_TIME_LIMIT) / 2
+    return Backoff(longest, give_up_after=GIVE_UP_SECONDS)
+
+
+def republish(celery: Celery, message: Message, failures: int, *, delay: float) -> None:
+    publish(
+        celery,
+        message.task,
+        message.job_id,
+        message.args,
+        message.kwargs,
+        retries=failures,
+        countdown=delay,
+    )
 
 
 class Process:
@@ -45,7 +88,7 @@ class Process:
         self._runner.close()
 
     def run(self, message: Message) -> None:
-        """Raises Reject for a message that must come again, Ignore unless the task succeeded."""
+        """Raise Reject to requeue the message, and Ignore unless the task succeeded."""
         self._runner.run(self._run(message))
 
     async def _open(self) -> None:
@@ -56,23 +99,23 @@ class Process:
         self._redis = await enter(open_broker(self._settings))
 
     async def _run(self, message: Message) -> None:
-        with message.named_in_the_log():
+        with message.log_context():
             try:
                 await self._run_once(message)
             except (RedisError, Unavailable) as error:
-                # Without its message: old servers quote the command, AUTH too.
+                # Without its message: old Redis servers quote the command, AUTH included.
                 reason = type(error).__name__
                 logger.warning("task_delayed", error=reason)
                 raise Reject(reason, requeue=True) from None
 
     async def _run_once(self, message: Message) -> None:
-        """Redis may deliver a message twice: at the same time, or when its task has ended."""
+        """Skip a redelivery of a task that is running or has ended."""
         issuer, limit = self._settings.JWT_ISSUER, self._settings.TASK_TIME_LIMIT
         key = f"{issuer}:task:{message.job_id}:{message.failures}"
         if not await self._redis.set(key, RUNNING, nx=True, ex=limit):
             if await self._redis.get(key) == RUNNING:
-                # Its process may have been killed: look again when it must have ended.
-                publish_again(self._celery, message, message.failures, delay=limit)
+                # Its process may have been killed: check again once it must have ended.
+                republish(self._celery, message, message.failures, delay=limit)
             raise Ignore
         succeeded = await self._try(message)
         await self._redis.set(key, ENDED, ex=REMEMBERED_SECONDS)
@@ -91,7 +134,7 @@ class Process:
 
 
 def open_broker(settings: Settings) -> Redis:
-    """Waits some seconds for a restart of Redis: an end that is not noted is done again."""
+    """Wait some seconds for a restart of Redis: a task whose end is not recorded runs again."""
     return Redis.from_url(
         settings.CELERY_BROKER_URL,
         decode_responses=True,

@@ -1,4 +1,4 @@
-"""Tasks run in the process that enqueued them: what still waits when it ends is lost."""
+"""Tasks run in the process that enqueued them: those that still wait when it stops are lost."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

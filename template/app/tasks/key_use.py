@@ -1,4 +1,4 @@
-"""When an API key was last used: noted after the response, and never at the cost of a request."""
+"""Record when an API key was last used, after the response and never at its expense."""
 
 from asyncio import Lock
 from uuid import UUID
@@ -14,7 +14,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 class KeyUses:
-    """Takes at most one connection of the database, however long that keeps it waiting."""
+    """Records uses one at a time, so that they occupy at most one database connection."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -22,7 +22,7 @@ class KeyUses:
         self._waiting: set[UUID] = set()
 
     async def note(self, key_id: UUID) -> None:
-        """A failure is logged and forgotten: the next use tries again."""
+        """Record a use. A failure is only logged, because the next use tries again."""
         if key_id in self._waiting:
             return
         self._waiting.add(key_id)

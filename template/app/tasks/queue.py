@@ -1,12 +1,11 @@
-"""The queue for work after the response, which starts once the transaction is committed."""
+"""Background work: a route enqueues a task, which starts once the transaction is committed."""
 
 import json
 from asyncio import CancelledError, sleep
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
-from random import SystemRandom
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Generic, ParamSpec
 from uuid import uuid4
 
 import structlog
@@ -15,61 +14,90 @@ from starlette.background import BackgroundTasks
 from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.db.session import Database
+from app.tasks.backoff import Backoff
 
 logger = structlog.stdlib.get_logger(__name__)
 
-TRIES = 5
-OUTAGE_TRIES = 24  # about five minutes, while what a task needs is away
-LONGEST_PAUSE = 16
+# Retries occupy the process that serves requests, and end with it.
+ON_ERROR = Backoff(longest=16, give_up_after=15)
+ON_OUTAGE = Backoff(longest=16, give_up_after=300)
 
 P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
 class Job:
-    """The first argument of every task; `id` stays the same when it is tried again."""
+    """The first argument of every task; `id` stays the same when the task is retried."""
 
     id: str
     settings: Settings
     database: Database
 
 
-Task = Callable[Concatenate[Job, P], Awaitable[None]]
+@dataclass(frozen=True)
+class Task(Generic[P]):
+    """What `@task` makes of a function, so that only registered functions can be enqueued."""
+
+    name: str
+    function: Callable[Concatenate[Job, P], Awaitable[None]]
+
+    async def __call__(self, job: Job, *args: P.args, **kwargs: P.kwargs) -> None:
+        await self.function(job, *args, **kwargs)
+
+
+TASKS: dict[str, Task[...]] = {}
+
+
+def task(function: Callable[Concatenate[Job, P], Awaitable[None]]) -> Task[P]:
+    """Register a function under its name, which may occur once.
+
+    Messages in a queue carry the name: renaming a task loses those that wait for it.
+    """
+    name = function.__name__
+    if name in TASKS:
+        raise ValueError(f"Two tasks are called {name}: rename one")
+    registered = Task(name, function)
+    TASKS[name] = registered
+    return registered
 
 
 Start = Callable[[Task[...], str, list[Any], dict[str, Any]], Awaitable[None]]
-"""Starts a task with a job's id and the task's arguments, here or in another process."""
+"""Starts a task, here or in another process. Takes the job's id and the task's arguments."""
 
 
 class TaskQueue:
-    """What a failed request has enqueued is dropped."""
+    """The tasks that one request enqueues. They are dropped if the request fails."""
 
     def __init__(self, background: BackgroundTasks, start: Start) -> None:
         self._background = background
         self._start = start
 
     def enqueue(self, task: Task[P], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Takes only values that JSON can carry to another process: ids and strings, never rows."""
-        values = json.dumps([args, kwargs])
-        self._background.add_task(_persist, self._start, task, str(uuid4()), values)
+        """Run the task after the response.
+
+        Arguments must be JSON, such as ids and strings, because they may go to another process.
+        """
+        arguments = json.dumps([args, kwargs])
+        self._background.add_task(_start_with_retries, self._start, task, str(uuid4()), arguments)
 
 
-async def _persist(start: Start, task: Task[...], job_id: str, values: str) -> None:
-    """Tries again after about 1, 2, 4, 8, 16, 16... seconds; the last error is only logged."""
-    args, kwargs = json.loads(values)
-    log = logger.bind(task=task.__name__, job_id=job_id)
+async def _start_with_retries(start: Start, task: Task[...], job_id: str, arguments: str) -> None:
+    """Start the task. The last error is only logged, because the response has been sent."""
+    args, kwargs = json.loads(arguments)
+    log = logger.bind(task=task.name, job_id=job_id)
     try:
         for failures in count(1):
             try:
                 await start(task, job_id, args, kwargs)
                 return
             except Exception as error:
-                if failures >= (OUTAGE_TRIES if isinstance(error, Unavailable) else TRIES):
+                backoff = ON_OUTAGE if isinstance(error, Unavailable) else ON_ERROR
+                pause = backoff.pause_after(failures)
+                if pause is None:
                     log.exception("task_failed", tries=failures)
                     return
                 log.warning("task_retried", failures=failures, error=repr(error))
-            pause = min(2 ** (failures - 1), LONGEST_PAUSE)
-            await sleep(pause * SystemRandom().uniform(0.75, 1.25))
+            await sleep(pause)
     except CancelledError:
         log.error("task_lost", reason="The service was told to stop")
         raise

@@ -51,7 +51,7 @@ async def test_the_old_address_is_told(service: Service, user: User, outbox: Out
     await ask(service, user)
 
     (notice,) = sent_to(outbox, "old@example.com")
-    assert notice["Subject"] == "A new e-mail address for your account"
+    assert notice["Subject"] == "Request to change your email address"
     assert "Your token" not in str(notice)
 
 

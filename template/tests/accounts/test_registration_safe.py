@@ -34,7 +34,7 @@ async def test_a_known_address_is_answered_like_a_new_one(discreet: Service) -> 
     assert new.json() == known.json()
     assert [mail["Subject"] for mail in outbox] == [
         f"Welcome to {discreet.settings.PROJECT_NAME}",
-        "You have an account already",
+        "You already have an account",
     ]
 
 

@@ -10,7 +10,7 @@ from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.core.tokens import hash_token
 from app.models import Invitation, Membership, Organization, User
-from app.tasks.invitation import send_invitation_email
+from app.tasks.mail import send_invitation_email
 from tests.support.factories import (
     add_member,
     make_invitation,

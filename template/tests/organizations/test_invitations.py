@@ -44,7 +44,7 @@ async def test_an_owner_invites_by_mail(client: AsyncClient, owner: User, outbox
     assert invitation["invited_by"] == str(owner.id)
     assert (await client.get(URL)).json()["data"] == [invitation]
     (mail,) = outbox
-    assert (mail["To"], mail["Subject"]) == ("Ada@example.com", "Invitation to Acme Ltd")
+    assert (mail["To"], mail["Subject"]) == ("Ada@example.com", "Invitation to join Acme Ltd")
 
 
 async def test_whether_there_is_an_account_is_not_told(

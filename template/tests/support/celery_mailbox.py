@@ -1,4 +1,4 @@
-"""A mail server that leaves a client without an answer, until it is killed."""
+"""A mail server that can hold a mail back, so that its task is running until a test says so."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,46 +10,41 @@ from tests.support.mailbox import Mailbox
 from tests.support.waiting import patience
 
 
-class SilentMailbox(Mailbox):
+class HoldingMailbox(Mailbox):
     def __init__(self) -> None:
         super().__init__()
-        self.waiting = asyncio.Event()
-        self.answer = asyncio.Event()
-        self._arrival = asyncio.Condition()
-        self._silent_for = ""
+        self._held_address = ""
+        self._held = asyncio.Event()
+        self._released = asyncio.Event()
 
-    def be_silent_for(self, address: str) -> None:
-        """The first mail to it is answered, and arrives, only when `answer` is set."""
-        self._silent_for = address
-        self.waiting.clear()
-        self.answer.clear()
+    def hold(self, address: str) -> None:
+        """Let the first mail to it arrive only after `release`."""
+        self._held_address = address
+        self._held.clear()
+        self._released.clear()
 
-    async def is_silent(self) -> None:
-        """Returns when a mail waits for its answer."""
+    async def holding(self) -> None:
+        """Return once a mail is held."""
         async with patience():
-            await self.waiting.wait()
+            await self._held.wait()
+
+    def release(self) -> None:
+        self._released.set()
 
     async def handle_message(self, message: Message) -> None:
-        if message["To"] == self._silent_for:
-            self._silent_for = ""
-            self.waiting.set()
-            await self.answer.wait()  # cancelled when the client is gone
+        if message["To"] == self._held_address:
+            self._held_address = ""
+            self._held.set()
+            await self._released.wait()  # cancelled when the client is gone
         await super().handle_message(message)
-        async with self._arrival:
-            self._arrival.notify_all()
-
-    async def expect(self, address: str) -> None:
-        """Returns when there is a mail to it."""
-        async with patience(), self._arrival:
-            await self._arrival.wait_for(lambda: self.count(address) > 0)
 
     def count(self, address: str) -> int:
         return sum(mail["To"] == address for mail in self.mails)
 
 
 @pytest.fixture(scope="module")
-async def mailbox() -> AsyncGenerator[SilentMailbox]:
-    mailbox = SilentMailbox()
+async def mailbox() -> AsyncGenerator[HoldingMailbox]:
+    mailbox = HoldingMailbox()
     await mailbox.start()
     yield mailbox
     await mailbox.stop()

@@ -1,4 +1,4 @@
-"""Tasks of the tests, for their own worker."""
+"""Tasks for the tests' own worker."""
 
 import asyncio
 import os
@@ -6,10 +6,10 @@ from threading import Event
 
 from sqlalchemy import func, select
 
+from app.core import mail
 from app.models import Organization, User
-from app.services import email
 from app.tasks import celery, celery_process
-from app.tasks.queue import Job, Task
+from app.tasks.queue import Job, task
 from tests.support.redis import connect
 from tests.support.waiting import PATIENCE, patience
 
@@ -18,77 +18,66 @@ PATIENT = (
     (celery, "ANSWER_SECONDS"),
     (celery_process, "CONNECT_SECONDS"),
     (celery_process, "ANSWER_SECONDS"),
-    (email, "TIMEOUT_SECONDS"),
+    (mail, "TIMEOUT_SECONDS"),
 )
 for module, name in PATIENT:  # here, so that it holds in all processes of the tests
     setattr(module, name, PATIENCE)
 
 
 async def report(job: Job, *values: object) -> None:
-    """Tells it in Redis to the test, which waits for it."""
+    """Send the values, through Redis, to the test that waits for them."""
     async with connect(job.settings.REDIS_URL) as redis:
         await redis.rpush(job.id, " ".join(map(str, values)))
 
 
+@task
 async def count_users(job: Job) -> None:
     async with job.database.read() as session:
         users = await session.scalar(select(func.count()).select_from(User))
     await report(job, os.getpid(), users)
 
 
+@task
 async def fail_at_first(job: Job) -> None:
     async with connect(job.settings.REDIS_URL) as redis:
-        tries = await redis.incr(f"{job.id}:tries")
-    if tries == 1:
+        attempts = await redis.incr(f"{job.id}:attempts")
+    if attempts == 1:
         raise ConnectionError("not now")
-    await report(job, tries)
+    await report(job, attempts)
 
 
+@task
 async def send_mail(job: Job, to: str) -> None:
-    message = email.compose(
-        job.settings, "welcome", message_id=job.id, to=to, subject="Hello", name="Ada"
-    )
-    await email.send(job.settings, message)
-
-
-async def send_mail_from_a_known_process(job: Job, to: str) -> None:
     await report(job, os.getpid())
-    await send_mail(job, to)
+    message = mail.compose(job.settings, "welcome", message_id=job.id, to=to, name="Ada")
+    await mail.send(job.settings, message)
 
 
+@task
 async def wait_too_long(job: Job) -> None:
     try:
         async with patience():
             await asyncio.Event().wait()
     finally:
-        await report(job, "told to stop")
+        await report(job, "cancelled")
 
 
+@task
 async def block_too_long(job: Job) -> None:
     Event().wait()
 
 
-async def wait_for_a_word(job: Job, word: str) -> None:
+@task
+async def wait_for_word(job: Job, word: str) -> None:
     await report(job, "waiting")
     async with connect(job.settings.REDIS_URL) as redis:
         await redis.blpop([word])
 
 
+@task
 async def rename_organization(job: Job, slug: str, name: str) -> None:
     async with job.database.write() as session:
         found = select(Organization).where(Organization.slug == slug)
         (await session.scalars(found)).one().name = name
         await session.commit()
     await report(job, "renamed")
-
-
-TASKS: tuple[Task[...], ...] = (
-    count_users,
-    fail_at_first,
-    send_mail,
-    send_mail_from_a_known_process,
-    wait_too_long,
-    block_too_long,
-    wait_for_a_word,
-    rename_organization,
-)

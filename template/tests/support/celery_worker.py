@@ -1,10 +1,11 @@
-"""A real worker in a process of its own, the messages for it, and what it prints."""
+"""A real worker in its own process, the messages for it and what it prints."""
 
 import asyncio
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,18 +15,16 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from app.core.config import Settings
-from app.tasks import celery
 from app.tasks.celery import create_celery, publish
 from app.tasks.queue import Task
 from tests.conftest import settings_for
-from tests.support import celery_tasks
-from tests.support.celery_mailbox import SilentMailbox
+from tests.support.celery_mailbox import HoldingMailbox
 from tests.support.processes import Forked, kill, run_command
 from tests.support.waiting import PATIENCE
 
 
 def settings_of_its_own(database_url: str, **overrides: Any) -> Settings:
-    """Its queue is no other's, even on a server that all tests share."""
+    """Return settings with a queue that nobody else uses, even on a server that all tests share."""
     own = {
         "JWT_ISSUER": f"test-{uuid4()}",
         "TASK_REDELIVERY_SECONDS": 7200,
@@ -55,16 +54,16 @@ class Worker:
         return await self.process.printed(*texts)
 
     async def publish(self, task: Task[...], job_id: str = "", **values: Any) -> str:
-        """The id of the job."""
+        """Return the id of the job."""
         job_id = job_id or str(uuid4())
-        client = create_celery(self.settings)
-        await asyncio.to_thread(publish, client, task, job_id, [], values)
-        await asyncio.to_thread(client.close)
+        with create_celery(self.settings) as client:
+            await asyncio.to_thread(publish, client, task, job_id, [], values)
         return job_id
 
     async def reported(self, job_id: str) -> str:
-        client = Redis.from_url(self.settings.REDIS_URL, decode_responses=True, socket_timeout=None)
-        async with client as redis:
+        """Return what the job has reported, or will."""
+        url = self.settings.REDIS_URL
+        async with Redis.from_url(url, decode_responses=True, socket_timeout=None) as redis:
             answer = await redis.blpop([job_id], timeout=PATIENCE)
         assert answer, self.log.read_text()
         return str(answer[1])
@@ -82,7 +81,7 @@ async def running_worker(settings: Settings, folder: Path) -> AsyncGenerator[Wor
 
 @pytest.fixture(scope="module")
 async def worker(
-    settings: Settings, mailbox: SilentMailbox, tmp_path_factory: pytest.TempPathFactory
+    settings: Settings, mailbox: HoldingMailbox, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Worker]:
     own = settings_of_its_own(settings.DATABASE_URL, **mailbox.settings)
     async with running_worker(own, tmp_path_factory.mktemp("worker")) as worker:
@@ -90,7 +89,7 @@ async def worker(
 
 
 def _run_worker() -> None:
-    celery.TASKS += celery_tasks.TASKS
+    import_module("tests.support.celery_tasks")  # registers them
     run_command("worker")
 
 

@@ -8,13 +8,14 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from typing import Any
 
+import pytest
 from aiosmtpd.handlers import AsyncMessage
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from app.services import email
+from app.core import mail
 from tests.support.waiting import PATIENCE
 
-email.TIMEOUT_SECONDS = int(PATIENCE)  # a slow machine is no outage of the mail server
+mail.TIMEOUT_SECONDS = int(PATIENCE)  # a slow machine is no outage of the mail server
 
 HOST = "127.0.0.1"
 USERNAME = "postmaster"
@@ -22,7 +23,7 @@ PASSWORD = "Letter-Box-9!"
 
 
 class Mailbox(AsyncMessage):
-    """Takes mail from anybody; who logs in must know USERNAME and PASSWORD."""
+    """Accepts mail from everyone. A client that logs in must use USERNAME and PASSWORD."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class Mailbox(AsyncMessage):
         return {"SMTP_HOST": HOST, "SMTP_PORT": port, "SMTP_SECURITY": "none"}
 
     async def start(self) -> None:
-        """Until then, connections are refused."""
+        """Accept connections, which are refused until then."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: SMTP(
@@ -90,6 +91,12 @@ async def open_mailbox() -> AsyncGenerator[Mailbox]:
     await mailbox.start()
     yield mailbox
     await mailbox.stop()
+
+
+@pytest.fixture
+async def mailbox() -> AsyncGenerator[Mailbox]:
+    async with open_mailbox() as mailbox:
+        yield mailbox
 
 
 def text(mail: EmailMessage, kind: str = "plain") -> str:

@@ -1,4 +1,4 @@
-"""The mails that requests cause, sent within the request to a real mail server."""
+"""The mails that requests cause, sent during the request to a real mail server."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -23,7 +23,7 @@ async def outbox(service: Service) -> AsyncGenerator[Outbox]:
 
 @asynccontextmanager
 async def mails_of(service: Service, **changes: Any) -> AsyncGenerator[Outbox]:
-    """Wherever tasks run otherwise, here they end before the client has its answer.
+    """Run tasks in this process, so that they end before the client has its response.
 
     `changes` are settings of the tasks.
     """

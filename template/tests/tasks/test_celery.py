@@ -1,49 +1,46 @@
-import inspect
-import pkgutil
-from importlib import import_module
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from app import tasks
 from app.core.config import Settings, SettingsError
-from app.tasks import celery
 from app.tasks.celery import open_tasks
-from app.tasks.email import send_welcome_email
-from app.tasks.queue import Job
+from app.tasks.celery_worker import import_tasks
+from app.tasks.queue import TASKS
 from tests.conftest import settings_for
+from tests.support import celery_tasks
 from tests.support.service import Service
 
+OWN_TASK = """
+from app.tasks.queue import Job, task
 
-def tasks_of_the_service() -> list[object]:
-    """Every public function whose first argument is a job."""
-    modules = [
-        import_module(name) for _, name, _ in pkgutil.iter_modules(tasks.__path__, "app.tasks.")
-    ]
-    return [
-        function
-        for module in modules
-        for name, function in inspect.getmembers(module, inspect.iscoroutinefunction)
-        if not name.startswith("_")
-        and next(iter(inspect.get_annotations(function, eval_str=True).values()), None) is Job
-    ]
+@task
+async def {name}(job: Job) -> None: ...
+"""
 
 
-def test_the_worker_knows_every_task() -> None:
-    found = tasks_of_the_service()
+def test_worker_finds_the_tasks_of_a_new_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"task_{uuid4().hex}"
+    (tmp_path / f"module_{name}.py").write_text(OWN_TASK.format(name=name))
+    monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
 
-    assert send_welcome_email in found
-    assert [task for task in found if task not in celery.TASKS] == []
+    import_tasks()
+
+    assert name in TASKS
+    assert "send_welcome_email" in TASKS
 
 
-async def test_a_task_that_no_worker_knows_is_named(service: Service) -> None:
-    async def unknown(job: Job) -> None: ...
-
+async def test_task_outside_the_package_is_rejected(service: Service) -> None:
+    """The worker does not import its module."""
     async with open_tasks(service.settings, service.database) as start:
-        with pytest.raises(LookupError, match="unknown: add it to TASKS"):
-            await start(unknown, "1", [], {})
+        with pytest.raises(LookupError, match="No worker knows count_users"):
+            await start(celery_tasks.count_users, "1", [], {})
 
 
-def test_a_redelivery_before_the_end_of_a_task_is_refused(settings: Settings) -> None:
+def test_redelivery_before_the_end_of_a_task_is_rejected(settings: Settings) -> None:
     wrong = {"TASK_TIME_LIMIT": 60, "TASK_REDELIVERY_SECONDS": 60}
 
     with pytest.raises(SettingsError, match="TASK_REDELIVERY_SECONDS: Set it above TASK_TIME"):

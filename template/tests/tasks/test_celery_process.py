@@ -1,18 +1,19 @@
-"""A process of the worker, in a thread of the tests: its loop is its own."""
+"""A process of the worker, in a thread of the tests because it has its own event loop."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from itertools import count, takewhile
 from uuid import uuid4
 
 import pytest
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, TimeLimitExceeded
 from redis import Redis
+from structlog.testing import capture_logs
 
 from app.core.config import Settings
 from app.tasks import celery_process
 from app.tasks.celery import create_celery
-from app.tasks.celery_process import Process
-from app.tasks.celery_retries import Message
+from app.tasks.celery_process import Message, Process, backoff, retry
 from app.tasks.queue import Task
 from tests.support import celery_tasks
 from tests.support.celery_worker import settings_of_its_own
@@ -30,62 +31,42 @@ def redis(own: Settings) -> Generator[Redis]:
         yield redis
 
 
-def message(task: Task[...]) -> Message:
-    return Message(task, str(uuid4()), 0, [], {})
+def message(task: Task[...], failures: int = 0) -> Message:
+    return Message(task, str(uuid4()), failures, [], {})
 
 
-async def in_a_process(settings: Settings, work: Callable[[Process], None]) -> None:
-    def live() -> None:
+async def run(settings: Settings, message: Message) -> bool:
+    """Return whether the task succeeded."""
+
+    def live() -> bool:
         process = Process(settings, create_celery(settings))
         process.open()
         try:
-            work(process)
+            process.run(message)
+        except Ignore:
+            return False
         finally:
             process.close()
+        return True
 
-    await asyncio.to_thread(live)
-
-
-async def test_a_message_is_done_once_however_often_it_comes(own: Settings, redis: Redis) -> None:
-    counting = message(celery_tasks.count_users)
-
-    def work(process: Process) -> None:
-        process.run(counting)
-        with pytest.raises(Ignore):
-            process.run(counting)
-
-    await in_a_process(own, work)
-
-    assert redis.llen(counting.job_id) == 1
+    return await asyncio.to_thread(live)
 
 
-async def test_a_failed_task_is_published_again(own: Settings, redis: Redis) -> None:
-    failing = message(celery_tasks.fail_at_first)
-
-    def work(process: Process) -> None:
-        with pytest.raises(Ignore):
-            process.run(failing)
-
-    await in_a_process(own, work)
-
-    assert redis.llen(f"{own.JWT_ISSUER}:{own.JWT_ISSUER}") == 1
+def queued(settings: Settings, redis: Redis) -> int:
+    return int(redis.llen(f"{settings.JWT_ISSUER}:{settings.JWT_ISSUER}"))
 
 
-async def test_a_message_whose_task_still_runs_comes_again(own: Settings, redis: Redis) -> None:
+async def test_redelivery_of_a_running_task_is_delayed(own: Settings, redis: Redis) -> None:
     running = message(celery_tasks.count_users)
     redis.set(f"{own.JWT_ISSUER}:task:{running.job_id}:0", "running")
 
-    def work(process: Process) -> None:
-        with pytest.raises(Ignore):
-            process.run(running)
-
-    await in_a_process(own, work)
+    assert not await run(own, running)
 
     assert redis.llen(running.job_id) == 0
-    assert redis.llen(f"{own.JWT_ISSUER}:{own.JWT_ISSUER}") == 1
+    assert queued(own, redis) == 1
 
 
-async def test_a_task_that_takes_too_long_is_told_to_stop_and_tried_again(
+async def test_slow_task_is_cancelled_and_published_again(
     own: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = message(celery_tasks.wait_too_long)
@@ -97,12 +78,24 @@ async def test_a_task_that_takes_too_long_is_told_to_stop_and_tried_again(
 
     monkeypatch.setattr(celery_process, "timeout", pass_at_once)
 
-    def work(process: Process) -> None:
-        with pytest.raises(Ignore):
-            process.run(waiting)
+    assert not await run(own, waiting)
 
-    await in_a_process(own, work)
-
-    assert redis.lrange(waiting.job_id, 0, -1) == ["told to stop"]
-    assert redis.llen(f"{own.JWT_ISSUER}:{own.JWT_ISSUER}") == 1
+    assert redis.lrange(waiting.job_id, 0, -1) == ["cancelled"]
+    assert queued(own, redis) == 1
     assert [0 < limit < own.TASK_TIME_LIMIT for limit in limits] == [True]  # then it is killed
+
+
+def test_task_is_given_up_after_an_hour(own: Settings) -> None:
+    pauses = takewhile(bool, map(backoff(own).pause_after, count(1)))
+    assert 0.75 * 3600 < sum(filter(None, pauses)) < 1.5 * 3600
+
+    with capture_logs() as log:
+        retry(own, create_celery(own), message(celery_tasks.count_users, 9998), TimeLimitExceeded())
+
+    assert [(entry["event"], entry["tries"]) for entry in log] == [("task_failed", 9999)]
+
+
+def test_retry_ends_before_its_redelivery(settings: Settings) -> None:
+    pauses = [backoff(settings).pause_after(failures) or 0 for failures in range(1, 50)]
+
+    assert max(pauses) + settings.TASK_TIME_LIMIT < settings.TASK_REDELIVERY_SECONDS

@@ -7,17 +7,18 @@ from uuid import uuid4
 
 from celery import Celery
 
-from app.tasks.celery import create_celery, task_name
+from app.core.config import Settings
+from app.tasks.celery import create_celery
 from tests.support import celery_tasks
-from tests.support.celery_mailbox import SilentMailbox
+from tests.support.celery_mailbox import HoldingMailbox
 from tests.support.celery_mailbox import mailbox as mailbox
-from tests.support.celery_worker import Worker, running_worker
+from tests.support.celery_worker import Worker, running_worker, settings_of_its_own
 from tests.support.celery_worker import worker as worker
 from tests.support.redis import connect
 from tests.support.waiting import eventually
 
 
-async def test_all_tasks_of_a_process_share_its_database_connections(worker: Worker) -> None:
+async def test_tasks_of_a_process_share_its_database_connections(worker: Worker) -> None:
     jobs = [await worker.publish(celery_tasks.count_users) for _ in range(20)]
 
     answers = [(await worker.reported(job)).split() for job in jobs]
@@ -26,20 +27,20 @@ async def test_all_tasks_of_a_process_share_its_database_connections(worker: Wor
     assert len({process for process, _ in answers}) <= 2
 
 
-async def test_a_failed_task_is_tried_again_as_the_same_job(worker: Worker) -> None:
+async def test_failed_task_is_retried_as_the_same_job(worker: Worker) -> None:
     job = await worker.publish(celery_tasks.fail_at_first)
 
     assert await worker.reported(job) == "2"
-    await eventually(lambda: "not now" in retry_of(job, worker))
+    await eventually(lambda: "not now" in retries(job, worker))
 
 
-def retry_of(job: str, worker: Worker) -> str:
+def retries(job: str, worker: Worker) -> str:
     lines = worker.log.read_text().splitlines()
-    return next((line for line in lines if job in line and "task_retried" in line), "")
+    return "\n".join(line for line in lines if job in line and "task_retried" in line)
 
 
-async def test_a_message_that_comes_again_when_its_task_has_ended_is_not_done_again(
-    worker: Worker, mailbox: SilentMailbox
+async def test_redelivery_of_a_finished_task_is_ignored(
+    worker: Worker, mailbox: HoldingMailbox
 ) -> None:
     job = await worker.publish(celery_tasks.send_mail, to="once@example.com")
     await worker.printed(f"[{job}] succeeded")
@@ -50,29 +51,27 @@ async def test_a_message_that_comes_again_when_its_task_has_ended_is_not_done_ag
     assert mailbox.count("once@example.com") == 1
 
 
-async def test_a_message_that_comes_twice_at_the_same_time_is_done_once(
-    worker: Worker, mailbox: SilentMailbox
+async def test_redelivery_of_a_running_task_is_ignored(
+    worker: Worker, mailbox: HoldingMailbox
 ) -> None:
-    mailbox.be_silent_for("twice@example.com")
+    mailbox.hold("twice@example.com")
     job = await worker.publish(celery_tasks.send_mail, to="twice@example.com")
-    await mailbox.is_silent()
+    await mailbox.holding()
 
     await worker.publish(celery_tasks.send_mail, job, to="twice@example.com")
 
     await worker.printed(f"[{job}] ignored")
     assert mailbox.count("twice@example.com") == 0
-    mailbox.answer.set()
+    mailbox.release()
     await worker.printed(f"[{job}] succeeded")
     assert mailbox.count("twice@example.com") == 1
 
 
-async def test_a_task_whose_process_is_killed_is_done_by_the_next_at_once(
-    worker: Worker, mailbox: SilentMailbox
-) -> None:
-    mailbox.be_silent_for("killed@example.com")
-    job = await worker.publish(celery_tasks.send_mail_from_a_known_process, to="killed@example.com")
+async def test_task_of_a_killed_process_runs_again(worker: Worker, mailbox: HoldingMailbox) -> None:
+    mailbox.hold("killed@example.com")
+    job = await worker.publish(celery_tasks.send_mail, to="killed@example.com")
     process = int(await worker.reported(job))
-    await mailbox.is_silent()
+    await mailbox.holding()
 
     os.kill(process, signal.SIGKILL)
 
@@ -81,11 +80,48 @@ async def test_a_task_whose_process_is_killed_is_done_by_the_next_at_once(
     assert mailbox.count("killed@example.com") == 1
 
 
-async def test_a_task_that_cannot_start_yet_is_left_to_other_workers(
+async def test_task_of_a_killed_worker_is_redelivered(
+    settings: Settings, mailbox: HoldingMailbox, tmp_path: Path
+) -> None:
+    limits = {"TASK_TIME_LIMIT": 1200, "TASK_REDELIVERY_SECONDS": 1800}
+    own = settings_of_its_own(settings.DATABASE_URL, **mailbox.settings, **limits)
+    async with running_worker(own, tmp_path) as worker:
+        mailbox.hold("lost@example.com")
+        job = await worker.publish(celery_tasks.send_mail, to="lost@example.com")
+        await mailbox.holding()
+
+        await worker.kill()
+        await let_pass(own.TASK_REDELIVERY_SECONDS, own)
+        await worker.start()
+
+        await worker.printed(f"[{job}] succeeded")
+    assert mailbox.count("lost@example.com") == 1
+
+
+async def let_pass(seconds: int, settings: Settings) -> None:
+    """Make messages older, and bring the keys that expire closer to their end."""
+    name = settings.JWT_ISSUER
+    async with connect(settings.CELERY_BROKER_URL) as redis:
+        for message in await redis.zrange(f"{name}:unacked_index", 0, -1):
+            await redis.zincrby(f"{name}:unacked_index", -seconds, str(message))
+        for key in await redis.keys(f"{name}:*"):
+            if (left := await redis.pttl(key)) > 0:
+                await redis.pexpire(key, left - 1000 * seconds)
+
+
+async def test_blocking_task_is_killed_and_retried(settings: Settings, tmp_path: Path) -> None:
+    own = settings_of_its_own(settings.DATABASE_URL, TASK_TIME_LIMIT=1)
+    async with running_worker(own, tmp_path) as worker:
+        job = await worker.publish(celery_tasks.block_too_long)
+
+        await eventually(lambda: retries(job, worker).count("TimeLimitExceeded") > 1)
+
+
+async def test_task_that_cannot_start_is_left_to_other_workers(
     worker: Worker, tmp_path: Path
 ) -> None:
     word = str(uuid4())
-    jobs = [await worker.publish(celery_tasks.wait_for_a_word, word=word) for _ in range(4)]
+    jobs = [await worker.publish(celery_tasks.wait_for_word, word=word) for _ in range(4)]
     for job in jobs[:2]:
         assert await worker.reported(job) == "waiting"
 
@@ -103,16 +139,15 @@ async def test_a_task_that_cannot_start_yet_is_left_to_other_workers(
         await other.printed(*[f"[{job}] succeeded" for job in jobs[2:]])
 
 
-async def test_a_pickled_message_is_refused(worker: Worker, tmp_path: Path) -> None:
+async def test_pickled_message_is_rejected(worker: Worker, tmp_path: Path) -> None:
     exploded = tmp_path / "exploded"
 
     class Bomb:
         def __reduce__(self) -> tuple[object, tuple[Path]]:
             return Path.touch, (exploded,)
 
-    celery = create_celery(worker.settings)
-    pickled = pickle.dumps(([Bomb()], {}, {}))
-    await asyncio.to_thread(send_pickled, celery, pickled)
+    with create_celery(worker.settings) as celery:
+        await asyncio.to_thread(send_pickled, celery, pickle.dumps(([Bomb()], {}, {})))
 
     def decided() -> bool:
         log = worker.log.read_text()
@@ -129,8 +164,7 @@ def send_pickled(celery: Celery, body: bytes) -> None:
         producer.publish(
             body,
             routing_key=celery.conf.task_default_queue,
-            headers={"task": task_name(celery_tasks.count_users), "id": "bomb", "lang": "py"},
+            headers={"task": celery_tasks.count_users.name, "id": "bomb", "lang": "py"},
             content_type="application/x-python-serialize",
             content_encoding="binary",
         )
-    celery.close()

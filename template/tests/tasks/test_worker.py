@@ -1,4 +1,4 @@
-"""`worker` and the worker of `dev` as their users see them."""
+"""The commands `worker` and `dev`, whose worker starts again after a change, as users see them."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from app.core.config import Settings
 from development.redis import private_redis
 from tests.platform.test_dev import USER
 from tests.support import celery_tasks
-from tests.support.celery_mailbox import SilentMailbox
+from tests.support.celery_mailbox import HoldingMailbox
 from tests.support.celery_mailbox import mailbox as mailbox
 from tests.support.celery_worker import running_worker, settings_of_its_own
 from tests.support.factories import PASSWORD
@@ -31,8 +31,8 @@ with reloading_worker(Path.cwd()):
 """
 
 
-async def test_a_worker_waits_for_redis_and_ends_when_its_task_has_ended(
-    settings: Settings, mailbox: SilentMailbox, tmp_path: Path
+async def test_worker_waits_for_redis_and_finishes_its_task(
+    settings: Settings, mailbox: HoldingMailbox, tmp_path: Path
 ) -> None:
     with reserved_port() as port:
         url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
@@ -43,12 +43,12 @@ async def test_a_worker_waits_for_redis_and_ends_when_its_task_has_ended(
 
             with private_redis(port):
                 await worker.printed("ready")
-                mailbox.be_silent_for("ada@example.com")
+                mailbox.hold("ada@example.com")
                 await worker.publish(celery_tasks.send_mail, to="ada@example.com")
-                await mailbox.waiting.wait()
+                await mailbox.holding()
                 worker.process.send_signal(signal.SIGTERM)
                 await worker.printed("Warm shutdown")
-                mailbox.answer.set()
+                mailbox.release()
                 assert await worker.process.wait() == 0
 
     assert mailbox.count("ada@example.com") == 1
@@ -58,7 +58,7 @@ async def test_a_worker_waits_for_redis_and_ends_when_its_task_has_ended(
 
 
 async def printed(process: Process, *texts: str) -> None:
-    """Returns when each of them was printed, one after the other."""
+    """Return once each of them has been printed, one after the other."""
     assert process.stdout
     async with patience():
         for text in texts:
@@ -66,7 +66,7 @@ async def printed(process: Process, *texts: str) -> None:
                 assert line
 
 
-async def test_dev_runs_a_redis_and_a_worker_anew_after_each_change_until_ctrl_c(
+async def test_dev_runs_redis_and_reloads_the_worker(
     project: Path, committed_service: Service
 ) -> None:
     environment = {"DATABASE_URL": committed_service.settings.DATABASE_URL, "REDIS_URL": ""}
@@ -78,19 +78,20 @@ async def test_dev_runs_a_redis_and_a_worker_anew_after_each_change_until_ctrl_c
         health.write_text(health.read_text().replace('"healthy"', '"mended"'))
         await printed(process, "ready.")
         await answering(process, client, "mended")
-        # Reads until nobody is left who could print.
         output = await output_after(process, signal.SIGINT)
     assert process.returncode == 0
     assert "Traceback" not in output
     assert "redis_lost" not in output[output.index("Shutting down") :]
 
 
-async def test_the_worker_of_dev_ends_with_a_killed_dev(
+async def test_worker_of_dev_ends_with_a_killed_dev(
     project: Path, committed_service: Service
 ) -> None:
     (project / "development" / "watchfiles.py").write_text("raise ImportError('the wrong one')")
     development = await create_subprocess_exec(
-        *(sys.executable, "-c", DEVELOPMENT_WORKER),
+        sys.executable,
+        "-c",
+        DEVELOPMENT_WORKER,
         cwd=project,
         env=os.environ
         | {"DATABASE_URL": committed_service.settings.DATABASE_URL, "JWT_ISSUER": str(uuid4())},

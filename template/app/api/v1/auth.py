@@ -20,7 +20,7 @@ from app.services import audit, auth, email_addresses, sessions, users
 from app.services import passwords as user_passwords
 from app.services.refresh_tokens import TokenPair
 from app.services.users import NewUser
-from app.tasks.email import (
+from app.tasks.mail import (
     send_account_exists_email,
     send_password_changed_email,
     send_password_reset_email,

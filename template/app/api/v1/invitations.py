@@ -13,7 +13,7 @@ from app.schemas.common import PaginatedResponse
 from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationResponse
 from app.schemas.organization import OrganizationResponse
 from app.services import invitations, organizations
-from app.tasks.invitation import send_invitation_email
+from app.tasks.mail import send_invitation_email
 
 router = APIRouter(tags=["invitations"], responses=problems(401, 403), route_class=IdempotentRoute)
 

@@ -16,7 +16,7 @@ from app.schemas.session import SessionResponse
 from app.schemas.user import AccountDeletion, UserResponse, UserUpdateMe, UserWithOrganizations
 from app.services import api_keys, email_addresses, sessions, users
 from app.services import passwords as user_passwords
-from app.tasks.email import (
+from app.tasks.mail import (
     send_email_change_notice,
     send_email_change_token,
     send_password_changed_email,

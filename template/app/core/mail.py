@@ -1,4 +1,4 @@
-"""Mail: a text and an HTML part from `app/templates/email`, sent through an SMTP server."""
+"""Mail: composed from a template in `app/templates/mail`, sent through an SMTP server."""
 
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -10,22 +10,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from app.core.clock import utc_now
 from app.core.config import Settings
-from app.core.tokens import hash_token
 
 logger = structlog.stdlib.get_logger(__name__)
 
 TIMEOUT_SECONDS = 10
 ENCODED_WORD = "=?"
-"""Begins what is decoded when a header is set (RFC 2047): to another address, or a line break and a
-header of the sender's choice."""
+"""Starts an encoded word (RFC 2047). Python decodes it when a header is set, which could change the
+recipient or add a line break and another header.
+"""
 
 
 class Undelivered(Exception):
-    """Holds the server's code and not its words: they name the recipient, and errors are logged."""
+    """Carries the server's code but not its text, which names the recipient: errors are logged."""
 
 
 templates = Environment(
-    loader=PackageLoader("app", "templates/email"),
+    loader=PackageLoader("app", "templates/mail"),
     autoescape=select_autoescape(["html"]),
     lstrip_blocks=True,
     trim_blocks=True,
@@ -39,42 +39,52 @@ def compose(
     *,
     message_id: str,
     to: str,
-    subject: str,
     page: str = "",
     token: str = "",
     **values: str,
 ) -> EmailMessage:
-    """`message_id` marks a mail that is sent twice as one; `page` of the frontend takes `token`.
-    Raises ValueError for a bad header.
+    """Render a mail with a text and an HTML part, and a link that hands `token` to `page`.
+
+    Without FRONTEND_URL the mail shows the token instead. Mails with the same `message_id` count as
+    one. Raises ValueError if a header is invalid.
     """
-    # Behind the #, what a browser keeps to itself: the token reaches no log and no other page.
-    link = f"{settings.FRONTEND_URL}{page}#token={token}" if settings.FRONTEND_URL and page else ""
+    parts = {"project_name": settings.PROJECT_NAME, "name": "", "link": "", "token": token} | values
+    if settings.FRONTEND_URL and page and token:
+        # Browsers keep the part after # to themselves: no log and no Referer shows the token.
+        parts["link"] = f"{settings.FRONTEND_URL}{page}#token={token}"
+    parts |= _render_blocks(template, parts)
+    message = EmailMessage()
+    _set_headers(message, settings, message_id=message_id, to=to, subject=parts["subject"])
+    message.set_content(templates.get_template("layout.txt").render(parts))
+    html = templates.get_template("layout.html").render(parts)
+    message.add_alternative(html, subtype="html")
+    return message
+
+
+def _render_blocks(name: str, values: dict[str, str]) -> dict[str, str]:
+    """Return the blocks of a mail, `subject`, `text` and `footer`, as plain text."""
+    template = templates.get_template(f"{name}.txt")
+    context = template.new_context(values)
+    return {block: "".join(render(context)).strip() for block, render in template.blocks.items()}
+
+
+def _set_headers(
+    message: EmailMessage, settings: Settings, *, message_id: str, to: str, subject: str
+) -> None:
     if ENCODED_WORD in to:
         raise ValueError("The recipient has invalid characters")
     sender = Address(settings.PROJECT_NAME, addr_spec=settings.MAIL_FROM)
     recipient = validate_email(to, check_deliverability=False)
-    message = EmailMessage()
     message["From"] = sender
     message["To"] = recipient.ascii_email or recipient.normalized
     message["Subject"] = subject.replace(ENCODED_WORD, "= ?")
     message["Date"] = utc_now()
     message["Message-ID"] = f"<{message_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies (RFC 3834)
-    context = {"project_name": settings.PROJECT_NAME, "name": ""} | values
-    context |= {"link": link, "token": token}
-    message.set_content(templates.get_template(f"{template}.txt").render(context))
-    html = templates.get_template(f"{template}.html").render(context)
-    message.add_alternative(html, subtype="html")
-    return message
-
-
-def message_id(job_id: str, *parts: str) -> str:
-    """The same when a job sends the same once more; another one with another token."""
-    return ".".join([job_id, *(hash_token(part)[:16] for part in parts if part)])
 
 
 async def send(settings: Settings, message: EmailMessage) -> None:
-    """Without SMTP_HOST it goes to the log in development; a deployed service only warns."""
+    """Send the mail. Without SMTP_HOST, log it in development and only warn when deployed."""
     if settings.SMTP_HOST:
         await _deliver(settings, message)
     elif settings.deployed:

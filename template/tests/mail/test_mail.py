@@ -1,0 +1,152 @@
+import traceback
+from collections.abc import Callable
+
+import aiosmtplib
+import pytest
+from pydantic import SecretStr
+from time_machine import Traveller
+
+from app.core import mail
+from app.core.clock import utc_now
+from app.core.config import Settings
+from app.core.logging import setup_logging
+from tests.support import mailbox as server
+from tests.support.clock import clock as clock
+from tests.support.mailbox import Mailbox, text
+from tests.support.mailbox import mailbox as mailbox
+
+
+@pytest.fixture
+def acme(settings: Settings) -> Settings:
+    return settings.model_copy(update={"PROJECT_NAME": "Acme & Co", "MAIL_FROM": "hello@acme.org"})
+
+
+@pytest.fixture
+def smtp(acme: Settings, mailbox: Mailbox) -> Settings:
+    return acme.model_copy(update=mailbox.settings)
+
+
+async def send(settings: Settings, template: str = "welcome", **values: str) -> None:
+    usual = {"message_id": "job-1", "to": "ada@example.com", "name": "Ada"}
+    await mail.send(settings, mail.compose(settings, template, **usual | values))
+
+
+async def test_mail_has_a_text_and_an_html_part(smtp: Settings, mailbox: Mailbox) -> None:
+    await send(smtp)
+
+    [received] = mailbox.mails
+    assert received["To"] == "ada@example.com"
+    assert received["From"] == "Acme & Co <hello@acme.org>"
+    assert received["Subject"] == "Welcome to Acme & Co"
+    assert received.get_content_type() == "multipart/alternative"
+    assert text(received).startswith("Hello Ada,\n\nWelcome to Acme & Co! Your account is ready.\n")
+    assert "<p>Hello Ada,</p>" in text(received, "html")
+
+
+async def test_mail_names_its_job_and_its_time(
+    smtp: Settings, mailbox: Mailbox, clock: Traveller
+) -> None:
+    await send(smtp)
+
+    [received] = mailbox.mails
+    assert received["Message-ID"] == "<job-1@acme.org>"
+    assert received["Date"].datetime == utc_now().replace(microsecond=0)
+    assert received["Auto-Submitted"] == "auto-generated"
+
+
+async def test_values_are_escaped_in_the_html_part_only(smtp: Settings, mailbox: Mailbox) -> None:
+    value = "<b>A</b> & {{ name }}"
+    await send(smtp, "invitation", name=value, organization=value, role="viewer")
+
+    [received] = mailbox.mails
+    escaped = "&lt;b&gt;A&lt;/b&gt; &amp; {{ name }}"
+    assert f"Hello {value},\n\nYou have been invited to join {value} on " in text(received)
+    assert f"Hello {escaped}," in text(received, "html")
+    assert f"You have been invited to join {escaped} on " in text(received, "html")
+    assert "<b>" not in text(received, "html")
+
+
+async def test_mail_supports_unicode(smtp: Settings, mailbox: Mailbox) -> None:
+    await send(smtp, to="zoe@bücher.example.com", name="Zoë 渡辺")
+
+    [received] = mailbox.mails
+    assert received["To"] == "zoe@xn--bcher-kva.example.com"
+    assert "Hello Zoë 渡辺," in text(received)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"to": "ada@example.com\nBcc: eve@example.com"},
+        {"to": "ada@example.com, eve@example.com"},
+        {"to": "=?utf-8?q?=65ve?=@example.com"},
+        {"organization": "Acme\r\nBcc: eve@example.com"},
+        {"message_id": "job\nBcc: eve@example.com"},
+    ],
+)
+async def test_values_cannot_add_headers_or_recipients(
+    acme: Settings, values: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError, match=r"linefeed|invalid characters"):
+        await send(acme, "invitation", **{"organization": "Acme", "role": "viewer"} | values)
+
+
+@pytest.mark.parametrize("word", ["=?utf-8?q?x=0D=0ABcc=3A_eve=40a.org?=", "=?utf-8?b?DQoNCng=?="])
+async def test_encoded_word_in_a_subject_is_not_decoded(
+    smtp: Settings, mailbox: Mailbox, word: str
+) -> None:
+    await send(smtp, "invitation", organization=word, role="viewer")
+
+    [received] = mailbox.mails
+    assert received["Subject"] == f"Invitation to join {word.replace('=?', '= ?')}"
+    assert received["Bcc"] is None
+    assert text(received).startswith("Hello Ada,")
+
+
+async def test_username_logs_in_at_the_mail_server(smtp: Settings, mailbox: Mailbox) -> None:
+    login = {"SMTP_USERNAME": server.USERNAME, "SMTP_PASSWORD": SecretStr(server.PASSWORD)}
+
+    await send(smtp.model_copy(update=login))
+
+    assert mailbox.logins == [server.USERNAME]
+    assert len(mailbox.mails) == 1
+
+
+async def test_starttls_does_not_fall_back_to_cleartext(smtp: Settings, mailbox: Mailbox) -> None:
+    with pytest.raises(aiosmtplib.SMTPException, match="STARTTLS"):
+        await send(smtp.model_copy(update={"SMTP_SECURITY": "starttls"}))
+
+    assert mailbox.mails == []
+
+
+async def test_refusal_is_reported_without_the_address(smtp: Settings, mailbox: Mailbox) -> None:
+    mailbox.refuses = True
+
+    with pytest.raises(mail.Undelivered, match="550") as refusal:
+        await send(smtp)
+
+    assert "ada@example.com" not in "".join(traceback.format_exception(refusal.value))
+
+
+async def test_development_logs_mail_without_a_server(
+    acme: Settings, read_log: Callable[[], str]
+) -> None:
+    setup_logging(acme)
+
+    await send(acme)
+
+    assert "To: ada@example.com\nSubject: Welcome to Acme & Co\n\nHello Ada,\n" in read_log()
+
+
+async def test_production_warns_and_logs_no_mail_without_a_server(
+    acme: Settings, read_log: Callable[[], str]
+) -> None:
+    deployed = acme.model_copy(update={"ENVIRONMENT": "production"})
+    setup_logging(deployed)
+
+    await send(deployed)
+
+    [line] = read_log().splitlines()
+    assert "SMTP_HOST is not set" in line
+    assert "ada@example.com" not in line
+    assert "Hello" not in line
