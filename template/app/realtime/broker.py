@@ -50,7 +50,7 @@ Presence = dict[UUID, str]
 
 
 class Broker:
-    """Passes messages on within this process; `RedisBroker` extends it to all processes."""
+    """Passes messages on within this process; a subclass may extend it to other processes."""
 
     def subscribe(self, receive: Receive) -> None:
         """Set the receiver of all messages, before the first one is published."""

@@ -1,4 +1,4 @@
-"""Without Redis, rooms exist in the memory of one process."""
+"""A service whose rooms exist in the memory of one process runs as one process."""
 
 import socket
 
