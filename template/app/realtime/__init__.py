@@ -1,1 +1,1 @@
-"""A room for each project, where its members see what happens as it happens."""
+"""Real-time updates: each project has a room, whose members see its changes as they happen."""

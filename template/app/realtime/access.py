@@ -1,4 +1,4 @@
-"""Who may be in a project's room: asked before a socket is accepted, and again while it is open."""
+"""Who may be in a project's room: checked before a connection is accepted and while it is open."""
 
 import asyncio
 import math
@@ -22,29 +22,24 @@ CONCURRENT_CHECKS = 4
 
 
 class NotAMember(NotFound):
-    """To a newcomer the same as a project that does not exist."""
+    """Looks like a missing project to a caller who has not joined its room."""
 
 
 @dataclass(frozen=True)
 class Access:
     user_id: UUID
     credential_id: UUID
-    """Of the session or the API key."""
+    """The id of the session or the API key."""
     expires_at: datetime | None
     organization_id: UUID
     project_id: UUID
     name: str
-    may_speak: bool
+    can_write: bool
     version: int
-    """Of the authorizer, when this was asked for."""
+    """The authorizer's version when the check began."""
 
     def depends_on(self, row_id: UUID) -> bool:
-        return row_id in {
-            self.user_id,
-            self.credential_id,
-            self.organization_id,
-            self.project_id,
-        }
+        return row_id in {self.user_id, self.credential_id, self.organization_id, self.project_id}
 
     @property
     def seconds_left(self) -> float:
@@ -54,22 +49,21 @@ class Access:
 
 
 class Authorizer:
-    """Checks few sockets at a time: when a whole room asks, requests still get a connection."""
+    """Checks few connections at a time, so that requests still get one to the database."""
 
     def __init__(self, database: Database) -> None:
         self.version = 0
-        """Grows with each change that may have changed an access."""
+        """Incremented with each change that may affect an access."""
         self._database = database
-        self._turns = asyncio.Semaphore(CONCURRENT_CHECKS)
+        self._slots = asyncio.Semaphore(CONCURRENT_CHECKS)
 
     async def authorize(self, claims: AccessClaims | KeyClaims, project_id: UUID) -> Access:
-        """Raises InvalidToken or Forbidden for the user, NotFound or NotAMember for the project, or
-        Unavailable."""
+        """Raise InvalidToken, Forbidden, NotFound, NotAMember or Unavailable."""
         version = self.version
         try:
             async with (
                 asyncio.timeout(CHECK_SECONDS),
-                self._turns,
+                self._slots,
                 self._database.read() as session,
             ):
                 caller = await auth.get_caller(session, claims)
@@ -84,7 +78,7 @@ class Authorizer:
             organization_id=organization_id,
             project_id=project_id,
             name=caller.user.name,
-            may_speak=role.rank >= MemberRole.MEMBER.rank and caller.has(Scope.WRITE),
+            can_write=role.rank >= MemberRole.MEMBER.rank and caller.has(Scope.WRITE),
             version=version,
         )
 

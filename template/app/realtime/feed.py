@@ -1,53 +1,49 @@
-"""What is committed over HTTP, or by a task, told to the rooms: database changes become events."""
+"""Turns committed database changes into events for the rooms, and into checks of access."""
 
 from app.db.changes import Change, Kind
 from app.models import ApiKey, Membership, Organization, Project, User, UserSession
 from app.realtime.hub import Hub
-from app.schemas.event import ProjectDeleted, ProjectEvent
+from app.schemas.event import ProjectDeleted, ProjectEvent, RoomEvent
 from app.schemas.project import ProjectResponse
 
 
-class Feed:
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    async def tell(self, changes: list[Change]) -> None:
-        for change in changes:
-            if isinstance(change.row, Project):
-                self._tell_room(change, change.row)
-        for change in changes:
-            if change.kind is not Kind.CREATED:
-                self._recheck(change)
-
-    def _tell_room(self, change: Change, project: Project) -> None:
-        for event in _events(change, project):
-            if change.kind is Kind.CREATED:
-                # Nobody can be in its room yet: those of the other projects hear of it.
-                self._hub.announce(project.organization_id, event)
-            else:
-                self._hub.publish(project.id, event)
-
-    def _recheck(self, change: Change) -> None:
-        match change.row:
-            case Project(id=row_id) if change.kind is Kind.DELETED:
-                self._hub.recheck(row_id)
-            case Organization(id=row_id) if (
-                "deleted_at" in change.columns or change.kind is Kind.DELETED
-            ):
-                self._hub.recheck(row_id)
-            case Membership(user_id=row_id) | User(id=row_id) | UserSession(id=row_id):
-                self._hub.recheck(row_id)
-            case ApiKey(id=row_id) if "revoked_at" in change.columns:
-                self._hub.recheck(row_id)
+async def publish_changes(hub: Hub, changes: list[Change]) -> None:
+    for change in changes:
+        if isinstance(change.row, Project):
+            _publish_events(hub, change, change.row)
+    for change in changes:
+        if change.kind is not Kind.CREATED:
+            _recheck(hub, change)
 
 
-def _events(change: Change, project: Project) -> list[ProjectEvent | ProjectDeleted]:
+def _publish_events(hub: Hub, change: Change, project: Project) -> None:
+    for event in _events(change, project):
+        if change.kind is Kind.CREATED:  # nobody can be in its own room yet
+            hub.publish_to_organization(project.organization_id, event)
+        else:
+            hub.publish(project.id, event)
+
+
+def _recheck(hub: Hub, change: Change) -> None:
+    deleted = change.kind is Kind.DELETED
+    match change.row:
+        case Project(id=row_id) if deleted:
+            hub.recheck(row_id)
+        case Organization(id=row_id) if deleted or "deleted_at" in change.columns:
+            hub.recheck(row_id)
+        case Membership(user_id=row_id) | User(id=row_id) | UserSession(id=row_id):
+            hub.recheck(row_id)
+        case ApiKey(id=row_id) if "revoked_at" in change.columns:
+            hub.recheck(row_id)
+
+
+def _events(change: Change, project: Project) -> list[RoomEvent]:
     if change.kind is Kind.DELETED:
         return [ProjectDeleted(project_id=project.id)]
     response = ProjectResponse.model_validate(project)
     if change.kind is Kind.CREATED:
         return [ProjectEvent(type="project.created", project=response)]
-    events: list[ProjectEvent | ProjectDeleted] = []
+    events: list[RoomEvent] = []
     if change.columns - {"archived_at", "updated_at"}:
         events.append(ProjectEvent(type="project.updated", project=response))
     if "archived_at" in change.columns:

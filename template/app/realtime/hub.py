@@ -1,7 +1,7 @@
-"""All rooms of this process; what is published into one reaches every socket in it, by the broker.
+"""The rooms of this process; the broker connects them with the same rooms of other processes.
 
-Only joining and leaving wait, for the broker; publishing and receiving never do, so that no set of
-sockets changes while it is gone through.
+Only `join`, `leave` and `sync` wait, for the broker. Publishing and receiving never do, so
+no set of subscribers changes while it is iterated.
 """
 
 import asyncio
@@ -10,129 +10,134 @@ from uuid import UUID
 
 from app.core.config import Settings
 from app.realtime.access import Authorizer
-from app.realtime.broker import Broker, Roster
-from app.realtime.places import Places
-from app.realtime.room import Room
-from app.realtime.socket import Socket
+from app.realtime.broker import (
+    Broker,
+    HubMessage,
+    OrganizationBroadcast,
+    Presence,
+    Recheck,
+    RoomBroadcast,
+    UserJoined,
+    UserLeft,
+)
+from app.realtime.limits import ConnectionLimits
+from app.realtime.room import Room, Subscriber
 from app.schemas.event import RoomEvent
 
-Ask = Callable[[UUID, Roster], Awaitable[Roster]]
-"""Tells other processes who is here in a room, and returns who is there."""
+Exchange = Callable[[UUID, Presence], Awaitable[Presence]]
+"""Reports who is in a room through this process; returns who is there through others."""
 
 
 class Hub:
     def __init__(self, settings: Settings, authorizer: Authorizer, broker: Broker) -> None:
         self.authorizer = authorizer
+        self.connection_limits = ConnectionLimits(settings)
         self.message_limit = settings.WEBSOCKET_MESSAGES
-        self.places = Places(settings)
         self.recheck_seconds = settings.WEBSOCKET_RECHECK_SECONDS
         self.rooms: dict[UUID, Room] = {}
         self._broker = broker
-        self._door = asyncio.Lock()
-        broker.attach(self._receive)
+        self._lock = asyncio.Lock()
+        broker.subscribe(self._receive)
 
-    async def join(self, socket: Socket) -> None:
-        """The socket gets `ready` first, and then everything that is published from here on."""
-        access = socket.access
-        async with self._door:
+    async def join(self, subscriber: Subscriber) -> None:
+        """Send `ready` to the subscriber, and then every event that is published from here on."""
+        access = subscriber.access
+        async with self._lock:
             room = self.rooms.setdefault(access.project_id, Room(access.organization_id))
-            if access.user_id not in room.here:
-                room.here[access.user_id] = access.name
-                elsewhere = await self._broker.enter(access.project_id, access.user_id, access.name)
-                for user_id, name in elsewhere.items():
-                    room.came(user_id, name)
-                self._tell("joined", access.project_id, f"{access.user_id} {access.name}")
-            room.admit(socket)
+            if access.user_id not in room.local:
+                room.local[access.user_id] = access.name
+                remote = await self._broker.join(access.project_id, access.user_id, access.name)
+                for user_id, name in remote.items():
+                    room.add_user(user_id, name)
+                self._publish_joined(access.project_id, access.user_id, access.name)
+            room.add(subscriber)
             if access.version < self.authorizer.version:
-                socket.attention.set()
+                subscriber.check_due.set()
 
-    async def leave(self, socket: Socket) -> None:
-        """Also of a socket that has not joined, or not completely."""
-        access = socket.access
+    async def leave(self, subscriber: Subscriber) -> None:
+        """Remove the subscriber, even one whose `join` was interrupted or never called."""
+        access = subscriber.access
         room = self.rooms.get(access.project_id)
         if room is None:
             return
-        room.sockets.discard(socket)
-        async with self._door:
-            if not any(other.access.user_id == access.user_id for other in room.sockets):
-                await self._see_off(room, access.project_id, access.user_id)
-            # Meanwhile this room may have been given up, and another one opened.
-            if not room.here and self.rooms.get(access.project_id) is room:
+        room.subscribers.discard(subscriber)
+        async with self._lock:
+            if not any(other.access.user_id == access.user_id for other in room.subscribers):
+                await self._remove_user(room, access.project_id, access.user_id)
+            # While this waited for the lock, the room may have been deleted and created again.
+            if not room.local and self.rooms.get(access.project_id) is room:
                 del self.rooms[access.project_id]
 
-    async def _see_off(self, room: Room, project_id: UUID, user_id: UUID) -> None:
-        name = room.here.pop(user_id, None)
+    async def _remove_user(self, room: Room, project_id: UUID, user_id: UUID) -> None:
+        name = room.local.pop(user_id, None)
         if name is not None:
-            elsewhere = await self._broker.leave(project_id, user_id, name)
-            if user_id not in elsewhere:
-                self._tell("left", project_id, str(user_id))
+            remote = await self._broker.leave(project_id, user_id, name)
+            if user_id not in remote:
+                self._broker.publish(UserLeft(project_id=project_id, user_id=user_id))
 
-    async def catch_up(self, project_id: UUID, ask: Ask, *, reunited: bool) -> None:
-        """Tells the sockets of a room what they have missed of other processes.
+    async def sync(self, project_id: UUID, exchange: Exchange, *, reconnected: bool) -> None:
+        """Announce who joined or left through other processes without a message about it.
 
-        Reunited processes come back one by one: each tells the others who is here, and only the
-        next time somebody counts as gone.
+        After an outage the processes reconnect one by one, so each only announces its own users;
+        the next call removes the users who did not return.
         """
-        async with self._door:
+        async with self._lock:
             room = self.rooms.get(project_id)
             if room is None:
                 return
             version = room.version
-            elsewhere = await ask(project_id, room.here)
-            for user_id, name in elsewhere.items():
-                room.came(user_id, name)
-            if reunited:
-                for user_id, name in room.here.items():
-                    self._tell("joined", project_id, f"{user_id} {name}")
-            elif version == room.version:  # nobody came or went meanwhile
-                for user_id in room.present.keys() - elsewhere.keys():
-                    room.went(user_id)
+            remote = await exchange(project_id, room.local)
+            for user_id, name in remote.items():
+                room.add_user(user_id, name)
+            if reconnected:
+                for user_id, name in room.local.items():
+                    self._publish_joined(project_id, user_id, name)
+            elif version == room.version:  # otherwise `remote` may be out of date
+                for user_id in room.present.keys() - remote.keys():
+                    room.remove_user(user_id)
 
     def publish(self, project_id: UUID, event: RoomEvent) -> None:
-        self._tell("event", project_id, event.model_dump_json())
+        self._broker.publish(RoomBroadcast(project_id=project_id, event=event))
 
-    def announce(self, organization_id: UUID, event: RoomEvent) -> None:
-        """In every room of the organization."""
-        self._tell("announcement", organization_id, event.model_dump_json())
+    def publish_to_organization(self, organization_id: UUID, event: RoomEvent) -> None:
+        """Publish the event in every room of the organization."""
+        self._broker.publish(OrganizationBroadcast(organization_id=organization_id, event=event))
 
     def recheck(self, row_id: UUID) -> None:
-        """Every socket, in any process, whose access depends on that row looks at it again."""
-        self._tell("recheck", row_id)
+        """Have every process check the access of the connections that depend on this row."""
+        self._broker.publish(Recheck(row_id=row_id))
 
     def recheck_all(self) -> None:
-        """Every socket of this process, which may not have heard of a change."""
+        """Check the access of every connection of this process, which may have missed a change."""
+        self._request_checks(None)
+
+    def _publish_joined(self, project_id: UUID, user_id: UUID, name: str) -> None:
+        self._broker.publish(UserJoined(project_id=project_id, user_id=user_id, name=name))
+
+    def _receive(self, message: HubMessage) -> None:
+        match message:
+            case Recheck():
+                self._request_checks(message.row_id)
+            case OrganizationBroadcast():
+                text = message.event.model_dump_json()
+                for room in self.rooms.values():
+                    if room.organization_id == message.organization_id:
+                        room.broadcast(text)
+            case _ if message.project_id in self.rooms:
+                self._receive_in_room(self.rooms[message.project_id], message)
+
+    def _receive_in_room(self, room: Room, message: RoomBroadcast | UserJoined | UserLeft) -> None:
+        match message:
+            case RoomBroadcast():
+                room.broadcast(message.event.model_dump_json())
+            case UserJoined():
+                room.add_user(message.user_id, message.name)
+            case UserLeft():
+                room.remove_user(message.user_id)
+
+    def _request_checks(self, row_id: UUID | None) -> None:
         self.authorizer.version += 1
         for room in self.rooms.values():
-            for socket in room.sockets:
-                socket.attention.set()
-
-    def _tell(self, kind: str, subject: UUID, text: str = "") -> None:
-        self._broker.publish(f"{kind} {subject} {text}")
-
-    def _receive(self, message: str) -> None:
-        kind, subject, text = message.split(" ", 2)
-        if kind == "recheck":
-            self._recheck(UUID(subject))
-        elif kind == "announcement":
-            self._announce(UUID(subject), text)
-        elif room := self.rooms.get(UUID(subject)):
-            match kind:
-                case "event":
-                    room.deliver(text)
-                case "joined":
-                    user_id, name = text.split(" ", 1)
-                    room.came(UUID(user_id), name)
-                case "left":
-                    room.went(UUID(text))
-
-    def _announce(self, organization_id: UUID, text: str) -> None:
-        for room in self.rooms.values():
-            if room.organization_id == organization_id:
-                room.deliver(text)
-
-    def _recheck(self, row_id: UUID) -> None:
-        self.authorizer.version += 1
-        for room in self.rooms.values():
-            for socket in room.sockets:
-                if socket.access.depends_on(row_id):
-                    socket.attention.set()
+            for subscriber in room.subscribers:
+                if row_id is None or subscriber.access.depends_on(row_id):
+                    subscriber.check_due.set()

@@ -1,18 +1,20 @@
-"""What the processes say to each other through Redis: one channel, one connection to listen on it.
+"""The Redis channel through which the hubs of all processes send each other messages.
 
-No error ends listening or sending: the process goes on alone until Redis answers again.
+No error ends listening or sending: the process continues alone until Redis answers again.
 """
 
 import asyncio
-from uuid import uuid4
+from typing import Literal
+from uuid import UUID, uuid4
 
 import structlog
+from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.realtime.broker import Receive
+from app.realtime.broker import HubMessage, Receive
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -21,105 +23,114 @@ PONG_SECONDS = 5  # that an answer to the ping may take
 RETRY_SECONDS = 0.5
 QUEUE_SIZE = 1000
 
-LOSS = "loss"
-"""The message of a process that could not send others."""
+
+class MessagesLost(BaseModel):
+    """The sender could not send some messages."""
+
+    type: Literal["messages_lost"] = "messages_lost"
+
+
+class Envelope(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)  # errors are logged
+
+    process: UUID
+    message: HubMessage | MessagesLost = Field(discriminator="type")
 
 
 class RedisChannel:
-    def __init__(self, redis: Redis, name: str) -> None:
-        """`name` sets apart the services that share a server."""
-        database = redis.connection_pool.connection_kwargs.get("db", 0)  # a channel belongs to none
-        self.process = str(uuid4())
-        self.listening = asyncio.Event()
+    def __init__(self, redis: Redis, namespace: str, receive: Receive) -> None:
+        # A channel belongs to the server, not to one of its databases.
+        database = redis.connection_pool.connection_kwargs.get("db", 0)
+        self.process = uuid4()
+        self.connected = asyncio.Event()
         """Set while Redis answers."""
-        self.reunited = asyncio.Event()
-        """Set when messages may have been missed, and there are others to ask again."""
-        self._name = f"{name}:{database}:rooms"
+        self.reconnected = asyncio.Event()
+        """Set when messages may have been missed, and presence can be synced again."""
+        self._name = f"{namespace}:{database}:rooms"
+        self._receive = receive
         self._redis = redis
         self._unsent: asyncio.Queue[str] = asyncio.Queue(QUEUE_SIZE)
-        self._lossy = False
+        self._has_lost = False
 
-    def attach(self, receive: Receive) -> None:
-        self._receive = receive
-
-    def publish(self, message: str) -> None:
-        """To the others, a little later, in the same order, and at most once."""
+    def publish(self, message: HubMessage | MessagesLost) -> None:
+        """Queue the message for the other processes: sent in order, and at most once."""
+        envelope = Envelope(process=self.process, message=message)
         try:
-            self._unsent.put_nowait(f"{self.process} {message}")
+            self._unsent.put_nowait(envelope.model_dump_json())
         except asyncio.QueueFull:
-            self._lose()
+            self._record_loss()
 
-    def admit_loss(self) -> None:
-        """Tells the others, if there was one, that they may have missed something."""
-        if self._lossy:
-            self._lossy = False
-            self.publish(LOSS)
+    def report_loss(self) -> None:
+        """Tell the other processes if messages to them were lost."""
+        if self._has_lost:
+            self._has_lost = False
+            self.publish(MessagesLost())
 
-    def separate(self, error: Exception) -> None:
-        """After an error nobody else waits for Redis, until it is heard of again."""
+    def mark_disconnected(self, error: Exception) -> None:
+        """Stop others from waiting for Redis until it answers again."""
         if not isinstance(error, RedisError):
-            logger.error("rooms_failed", exc_info=error)
-        if self.listening.is_set():
-            logger.warning("rooms_separated", error=type(error).__name__)
-        self.listening.clear()
+            logger.error("realtime_failed", exc_info=error)
+        if self.connected.is_set():
+            logger.warning("realtime_disconnected", error=type(error).__name__)
+        self.connected.clear()
 
     async def listen(self) -> None:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:
                     await pubsub.subscribe(self._name)
-                    await self._hear(pubsub)
+                    await self._read(pubsub)
             except Exception as error:
-                self.separate(error)
+                self.mark_disconnected(error)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def send(self) -> None:
         while True:
-            message = await self._unsent.get()
+            text = await self._unsent.get()
             try:
-                await self._redis.publish(self._name, message)
+                await self._redis.publish(self._name, text)
             except Exception as error:
-                self._lose()
-                self.separate(error)
+                self._record_loss()
+                self.mark_disconnected(error)
             self._unsent.task_done()
-            if self._lossy and self._unsent.empty() and self.listening.is_set():
-                self.reunited.set()
+            if self._has_lost and self._unsent.empty() and self.connected.is_set():
+                self.reconnected.set()
 
-    async def sent(self) -> None:
-        """Returns once nothing is left to send."""
+    async def flush(self) -> None:
+        """Return once every queued message was sent or lost."""
         await self._unsent.join()
 
-    async def _hear(self, pubsub: PubSub) -> None:
-        """Until the connection is lost, or Redis silent although it was pinged."""
+    async def _read(self, pubsub: PubSub) -> None:
+        """Receive until the connection breaks. Raise ConnectionError if a ping is not answered."""
         pinged = False
         while True:
             message = await pubsub.get_message(timeout=PONG_SECONDS if pinged else PING_SECONDS)
             if message is not None:
-                # The client itself subscribes again after a short interruption.
-                if message["type"] == "subscribe" or not self.listening.is_set():
-                    self.listening.set()
-                    self.reunited.set()
+                # After a short interruption the client subscribes again by itself.
+                if message["type"] == "subscribe" or not self.connected.is_set():
+                    self.connected.set()
+                    self.reconnected.set()
                 if message["type"] == "message":
-                    self._hear_other(message["data"])
+                    self._receive_text(message["data"])
             elif pinged:
                 raise RedisConnectionError("Redis is silent")
             else:
                 await pubsub.ping()
             pinged = message is None
 
-    def _hear_other(self, data: str) -> None:
-        process, _, message = data.partition(" ")
-        if process == self.process:
-            return
-        if message == LOSS:
-            self.reunited.set()
-            return
+    def _receive_text(self, text: str) -> None:
         try:
-            self._receive(message)
+            envelope = Envelope.model_validate_json(text)
+            if envelope.process == self.process:
+                return
+            if isinstance(envelope.message, MessagesLost):
+                self.reconnected.set()
+            else:
+                self._receive(envelope.message)
         except Exception:
-            logger.exception("message_not_understood")
+            logger.exception("realtime_message_invalid")
 
-    def _lose(self) -> None:
-        if not self._lossy:
-            self._lossy = True
-            logger.warning("messages_lost")
+    def _record_loss(self) -> None:
+        if not self._has_lost:
+            self._has_lost = True
+            logger.warning("realtime_messages_lost")

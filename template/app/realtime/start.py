@@ -1,29 +1,33 @@
-"""Starts the hub of this process, whichever broker it has."""
+"""Starts the hub of this process, with whichever broker the service has."""
 
 import logging
+from functools import partial
 
 from app.core.config import Settings
 from app.db.changes import WatchedDatabase
 from app.realtime.access import Authorizer
 from app.realtime.broker import Broker
-from app.realtime.feed import Feed
+from app.realtime.feed import publish_changes
 from app.realtime.hub import Hub
 
 HANDSHAKES = (
     '%s - "WebSocket %s"',
-    "ASGI callable returned without completing handshake",  # it says so of each refusal
+    # uvicorn 0.54 logs this as an error after each rejection (Kludex/uvicorn#3138).
+    "ASGI callable returned without completing handshake",
     "connection ",
 )
 
 
 def start_hub(settings: Settings, database: WatchedDatabase, broker: Broker) -> Hub:
-    logging.getLogger("uvicorn.error").addFilter(_harmless)
+    logging.getLogger("uvicorn.error").addFilter(_is_safe)
     hub = Hub(settings, Authorizer(database), broker)
-    database.watch(Feed(hub).tell)
+    database.watch(partial(publish_changes, hub))
     return hub
 
 
-def _harmless(record: logging.LogRecord) -> bool:
-    """Without headers and frames, logged at DEBUG, and URLs with their query: we log each socket
-    ourselves, and tokens never."""
+def _is_safe(record: logging.LogRecord) -> bool:
+    """Drop records that hold tokens: headers and frames at DEBUG, URLs with their query.
+
+    The service logs each connection itself.
+    """
     return record.levelno > logging.DEBUG and not str(record.msg).startswith(HANDSHAKES)

@@ -1,13 +1,14 @@
-"""The events of a project's room, as JSON: what clients send, and what the service sends."""
+"""The events of a project's room, as JSON: those that clients send and those they receive."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from app.core.clock import utc_now
 from app.schemas.common import Input, Schema
 from app.schemas.project import ProjectResponse
 from app.schemas.strings import SafeStr
@@ -21,13 +22,7 @@ class ErrorCode(StrEnum):
     RATE_LIMITED = "rate_limited"
 
 
-class EventError(Exception):
-    def __init__(self, code: ErrorCode) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class Say(Input):
+class Post(Input):
     type: Literal["message"]
     text: Annotated[SafeStr, Field(min_length=1, max_length=4000)]
 
@@ -36,19 +31,20 @@ class Ping(Input):
     type: Literal["ping"]
 
 
-ClientEvent = Annotated[Say | Ping, Field(discriminator="type")]
+ClientEvent = Post | Ping
 
-_client_event: TypeAdapter[Say | Ping] = TypeAdapter(ClientEvent)
+_client_event: TypeAdapter[ClientEvent] = TypeAdapter(
+    Annotated[ClientEvent, Field(discriminator="type")]
+)
 
 
-def read_event(text: str) -> Say | Ping:
-    """Raises EventError, whatever is wrong with the text."""
+def read_event(text: str) -> ClientEvent | ErrorCode:
     try:
         return _client_event.validate_python(from_json(text, allow_inf_nan=False))
     except ValidationError:
-        raise EventError(ErrorCode.INVALID_EVENT) from None
+        return ErrorCode.INVALID_EVENT
     except ValueError:
-        raise EventError(ErrorCode.INVALID_JSON) from None
+        return ErrorCode.INVALID_JSON
 
 
 class Present(Schema):
@@ -70,21 +66,21 @@ class Pong(Schema):
 
 class Message(Schema):
     type: Literal["message"] = "message"
-    id: UUID
+    id: UUID = Field(default_factory=uuid4)
     user_id: UUID
     name: str
     text: str
-    sent_at: datetime
+    sent_at: datetime = Field(default_factory=utc_now)
 
 
 class PresenceJoined(Present):
     type: Literal["presence.joined"] = "presence.joined"
-    at: datetime
+    at: datetime = Field(default_factory=utc_now)
 
 
 class PresenceLeft(Present):
     type: Literal["presence.left"] = "presence.left"
-    at: datetime
+    at: datetime = Field(default_factory=utc_now)
 
 
 class ProjectEvent(Schema):
@@ -103,5 +99,5 @@ class Error(Schema):
     detail: str
 
 
-RoomEvent = Message | ProjectEvent | ProjectDeleted
-"""What is published into a room; the rest is between the service and one client."""
+RoomEvent = Annotated[Message | ProjectEvent | ProjectDeleted, Field(discriminator="type")]
+"""An event that is published in a room; the others go to one client."""

@@ -1,15 +1,13 @@
-"""Sockets without a network, for tests that look into a hub's own queues."""
+"""Subscribers without a network, for tests that look into a hub's queues."""
 
 import json
 import sys
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.core.clock import utc_now
 from app.realtime.access import Access
 from app.realtime.hub import Hub
-from app.realtime.socket import Socket
+from app.realtime.room import Subscriber
 from app.schemas.event import Message
 from tests.support.waiting import patience
 
@@ -24,54 +22,58 @@ class Clock:
         return self.now
 
 
-def new_socket(
-    project_id: UUID,
-    user_id: UUID | None = None,
-    name: str = "Ada",
-    organization_id: UUID | None = None,
-) -> Socket:
-    access = Access(
-        user_id=user_id or uuid4(),
-        credential_id=uuid4(),
-        expires_at=utc_now() + timedelta(minutes=30),
-        organization_id=organization_id or uuid4(),
-        project_id=project_id,
-        name=name,
-        may_speak=True,
-        version=sys.maxsize,
-    )
-    return Socket(access)
+def new_subscriber(project_id: UUID, **access: Any) -> Subscriber:
+    usual = {
+        "user_id": uuid4(),
+        "credential_id": uuid4(),
+        "expires_at": None,
+        "organization_id": uuid4(),
+        "project_id": project_id,
+        "name": "Ada",
+        "can_write": True,
+        "version": sys.maxsize,
+    }
+    return Subscriber(Access(**usual | access))
 
 
-async def join(
-    hub: Hub,
-    project_id: UUID,
-    user_id: UUID | None = None,
-    name: str = "Ada",
-    organization_id: UUID | None = None,
-) -> Socket:
-    """A socket in the room, whose `ready` has been read."""
-    socket = new_socket(project_id, user_id, name, organization_id)
-    await hub.join(socket)
-    assert read(socket)[0]["type"] == "ready"
-    return socket
+async def join(hub: Hub, project_id: UUID, **access: Any) -> Subscriber:
+    """Return a subscriber of the room, whose `ready` has been read."""
+    subscriber = new_subscriber(project_id, **access)
+    await hub.join(subscriber)
+    assert types(subscriber)[0] == "ready"
+    return subscriber
 
 
-def say(hub: Hub, project_id: UUID, text: str) -> None:
-    message = Message(id=uuid4(), user_id=uuid4(), name="Ada", text=text, sent_at=utc_now())
-    hub.publish(project_id, message)
+def post(hub: Hub, project_id: UUID, text: str) -> None:
+    hub.publish(project_id, Message(user_id=uuid4(), name="Ada", text=text))
 
 
-def read(socket: Socket) -> list[dict[str, Any]]:
-    """Everything that is in its queue."""
-    return [json.loads(socket.queue.get_nowait()) for _ in range(socket.queue.qsize())]
+def read(subscriber: Subscriber) -> list[dict[str, Any]]:
+    """Return every event in its queue."""
+    queue = subscriber.queue
+    return [json.loads(queue.get_nowait()) for _ in range(queue.qsize())]
 
 
-def texts(socket: Socket) -> list[str]:
-    return [event["text"] for event in read(socket) if event["type"] == "message"]
+def types(subscriber: Subscriber) -> list[str]:
+    return [event["type"] for event in read(subscriber)]
 
 
-async def next_event(socket: Socket) -> dict[str, Any]:
+def texts(subscriber: Subscriber) -> list[str]:
+    return [event["text"] for event in read(subscriber) if event["type"] == "message"]
+
+
+async def present_to_newcomer(hub: Hub, project_id: UUID, **access: Any) -> dict[str, str]:
+    """Return the names that a new subscriber finds in `ready`, by user."""
+    newcomer = new_subscriber(project_id, **access)
+    await hub.join(newcomer)
+    present = read(newcomer)[0]["present"]
+    await hub.leave(newcomer)
+    users = {user["user_id"]: user["name"] for user in present}
+    assert len(users) == len(present)
+    return users
+
+
+async def next_event(subscriber: Subscriber) -> dict[str, Any]:
     async with patience():
-        event: dict[str, Any] = json.loads(await socket.queue.get())
+        event: dict[str, Any] = json.loads(await subscriber.queue.get())
     return event

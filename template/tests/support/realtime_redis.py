@@ -11,13 +11,15 @@ from app.core import redis as client
 from app.core.config import Settings
 from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase
-from app.realtime import redis, redis_channel, redis_roster
+from app.realtime import redis, redis_channel
 from app.realtime.hub import Hub
 from app.realtime.redis import RedisBroker
 from app.realtime.start import start_hub
 from tests.support import websocket_process
-from tests.support.realtime import join, say, texts
+from tests.support.realtime import join, post, texts
 from tests.support.waiting import NEVER, PATIENCE, PAUSE, eventually
+
+Pair = tuple[Hub, Hub]
 
 
 @pytest.fixture
@@ -26,15 +28,31 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_channel, "PONG_SECONDS", PATIENCE)
     # Fires early without harm: it is one more attempt.
     monkeypatch.setattr(redis_channel, "RETRY_SECONDS", PAUSE)
-    monkeypatch.setattr(redis, "CATCH_UP_SECONDS", NEVER)
-    monkeypatch.setattr(redis_roster, "EXPIRY_SECONDS", int(NEVER))
+    monkeypatch.setattr(redis, "SYNC_SECONDS", NEVER)
+    monkeypatch.setattr(redis, "EXPIRY_SECONDS", int(NEVER))
+
+
+@pytest.fixture
+def pinging(unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let hubs ping Redis after every short silence."""
+    # Fires early without harm: a ping is answered however late.
+    monkeypatch.setattr(redis_channel, "PING_SECONDS", PAUSE)
+
+
+@pytest.fixture
+async def pair(
+    unhurried: None, engine: AsyncEngine, redis_settings: Settings
+) -> AsyncGenerator[Pair]:
+    """Two hubs on the Redis of the module's `redis_settings`."""
+    async with hub_on(redis_settings, engine) as here, hub_on(redis_settings, engine) as there:
+        yield here, there
 
 
 def run_unhurried(*arguments: str) -> None:
     """Run a command in a process of its own, which waits for Redis as long as it is slow."""
     client.TIMEOUT_SECONDS = client.WAIT_SECONDS = redis.WAIT_SECONDS = int(PATIENCE)
     redis_channel.PONG_SECONDS = int(PATIENCE)
-    redis.CATCH_UP_SECONDS = redis_roster.EXPIRY_SECONDS = int(NEVER)
+    redis.SYNC_SECONDS = redis.EXPIRY_SECONDS = int(NEVER)
     websocket_process.run_unhurried(*arguments)
 
 
@@ -50,13 +68,13 @@ async def hub_on(settings: Settings, engine: AsyncEngine) -> AsyncGenerator[Hub]
         yield hub
 
 
-async def meet(hub: Hub, other: Hub, project_id: UUID) -> None:
-    """Return once what is said in one is heard in the other."""
+async def reaches(hub: Hub, other: Hub, project_id: UUID) -> None:
+    """Return once a message to one hub arrives at the other."""
     listener = await join(other, project_id)
 
-    def heard() -> bool:
-        say(hub, project_id, "meet")
-        return "meet" in texts(listener)
+    def received() -> bool:
+        post(hub, project_id, "hello")
+        return "hello" in texts(listener)
 
-    await eventually(heard)
+    await eventually(received)
     await other.leave(listener)

@@ -69,7 +69,7 @@ async def serve(
 async def serve_twice(
     service: Service, run: Callable[..., None] = run_unhurried, /, **environment: str
 ) -> AsyncGenerator[tuple[Serving, Serving]]:
-    """Two processes, started side by side."""
+    """Start two processes at the same time."""
     async with AsyncExitStack() as stack:
         one, two = await asyncio.gather(
             *(stack.enter_async_context(serve(service, run, **environment)) for _ in range(2))
@@ -77,7 +77,7 @@ async def serve_twice(
         yield one, two
 
 
-async def make_room_between(service: Service, one: Serving, two: Serving) -> tuple[Room, Room]:
-    """The same room, as each process opens it."""
+async def make_room_on_both(service: Service, one: Serving, two: Serving) -> tuple[Room, Room]:
+    """Return the same room, as each process serves it."""
     room = await make_room(service, one.address)
     return room, replace(room, address=two.address)

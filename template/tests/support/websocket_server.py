@@ -1,18 +1,17 @@
 """A real server for rooms, in the tests' own event loop."""
 
 import socket
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
 from app.core.config import Settings
-from app.realtime import access, conversation
+from app.realtime import access, connection
 from app.realtime.hub import Hub
 from app.server.options import server_options
-from tests.support.databases import Databases
 from tests.support.service import Service, application
 from tests.support.waiting import NEVER, PATIENCE
 from tests.support.websocket_room import Room, make_room
@@ -21,14 +20,16 @@ HOST = "127.0.0.1"
 UNHURRIED = {"DATABASE_POOL_TIMEOUT": PATIENCE, "WEBSOCKET_PING_SECONDS": NEVER}
 """Unless a test chooses otherwise: no slow machine is taken for a client that has gone."""
 
+OpenRoom = Callable[..., AbstractAsyncContextManager[Room]]
+
 
 @contextmanager
 def unhurried() -> Generator[None]:
-    """Give checks, sends and closing frames all the time that a slow machine needs."""
+    """Give checks, sends and close frames all the time that a slow machine needs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(access, "CHECK_SECONDS", PATIENCE)
-        patch.setattr(conversation, "SEND_SECONDS", NEVER)
-        patch.setattr(conversation, "CLOSE_SECONDS", PATIENCE)
+        patch.setattr(connection, "SEND_SECONDS", NEVER)
+        patch.setattr(connection, "CLOSE_SECONDS", PATIENCE)
         yield
 
 
@@ -36,7 +37,7 @@ def unhurried() -> Generator[None]:
 async def open_room(
     settings: Settings, app: FastAPI | None = None, **options: int
 ) -> AsyncGenerator[Room]:
-    """A server of its own, with a room for one project; `options` are those of its socket."""
+    """Start a server with a room for one project; `options` are those of its socket."""
     chosen = settings.model_fields_set
     usual = {name: value for name, value in UNHURRIED.items() if name not in chosen}
     settings = settings.model_copy(update=usual)
@@ -68,20 +69,6 @@ async def serving(
         await server.shutdown(sockets=[listener])
 
 
-def hub_of(room: Room) -> Hub:
-    hub: Hub = room.service.app.state.hub
+def hub_of(service: Service) -> Hub:
+    hub: Hub = service.app.state.hub
     return hub
-
-
-@pytest.fixture(scope="session")
-async def hall(settings: Settings, databases: Databases, migrated: str) -> AsyncGenerator[Room]:
-    """The room of a server that all tests share, on a database of its own."""
-    url = await databases.copy(migrated)
-    async with open_room(settings.model_copy(update={"DATABASE_URL": url})) as room:
-        yield room
-
-
-@pytest.fixture
-async def room(hall: Room) -> Room:
-    """A new one, of an organization of its own."""
-    return await make_room(hall.service, hall.address)

@@ -1,4 +1,4 @@
-"""The way into a project's room: refused, for whatever reason, by an ordinary HTTP response."""
+"""Joining a project's room: every rejection is an ordinary HTTP response."""
 
 import asyncio
 from typing import Annotated
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, WebSocket
 from app.core.config import Settings
 from app.core.errors import Forbidden, InvalidToken, NotFound, Unauthorized
 from app.core.tokens import AccessClaims, KeyClaims, read_bearer
-from app.realtime.conversation import Conversation
+from app.realtime.connection import Connection
 from app.realtime.hub import Hub
 
 SUBPROTOCOL = "bearer"
@@ -18,14 +18,14 @@ router = APIRouter(prefix="/ws")
 
 
 async def check_origin(websocket: WebSocket) -> None:
-    """Browsers let any page open a socket anywhere: only the server can refuse (RFC 6455, 10.2)."""
+    """Browsers let any page connect anywhere: only the server can reject it (RFC 6455, 10.2)."""
     settings: Settings = websocket.app.state.settings
     if not set(websocket.headers.getlist("Origin")) <= set(settings.CORS_ORIGINS):
         raise Forbidden("This origin is not allowed")
 
 
 async def get_claims(websocket: WebSocket) -> AccessClaims | KeyClaims:
-    """From the subprotocols `bearer, <token>`: browsers can send no header of their own."""
+    """Read the subprotocols `bearer, <token>`: a browser cannot set an Authorization header."""
     match websocket.scope["subprotocols"]:
         case [name, token] if name == SUBPROTOCOL:
             return read_bearer(websocket.app.state.settings, token)
@@ -39,17 +39,17 @@ async def join_project(
     claims: Annotated[AccessClaims | KeyClaims, Depends(get_claims)],
     project_id: str,
 ) -> None:
-    """No database session lives as long as the socket: each check opens a short one."""
+    """Serve the connection without a database session: each check of access opens a short one."""
     hub: Hub = websocket.app.state.hub
     access = await hub.authorizer.authorize(claims, _uuid(project_id))
-    if access.seconds_left <= 0:  # without the leeway that a request gets
+    if access.seconds_left <= 0:  # a request gets some leeway, a connection none
         raise InvalidToken
-    with hub.places.take(access.user_id):
+    with hub.connection_limits.reserve(access.user_id):
         await websocket.accept(SUBPROTOCOL)
         async with asyncio.TaskGroup() as tasks:
             if isinstance(claims, KeyClaims):
                 tasks.create_task(websocket.app.state.key_uses.note(access.credential_id))
-            await Conversation(websocket, hub, claims, access).run()
+            await Connection(websocket, hub, claims, access).run()
 
 
 def _uuid(text: str) -> UUID:

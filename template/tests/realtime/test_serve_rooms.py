@@ -1,4 +1,4 @@
-"""A server with open rooms, as its operator sees it: it ends in order, and tells no secrets."""
+"""`serve` with open connections, as its operator sees it."""
 
 import asyncio
 import signal
@@ -8,22 +8,20 @@ from tests.support.service import Service
 from tests.support.websocket_process import serve
 from tests.support.websocket_room import make_room
 
-SOCKETS = 50
+CLIENTS = 50
 
 
-async def test_a_server_that_is_told_to_stop_says_so_in_its_rooms(
-    committed_service: Service,
-) -> None:
+async def test_shutdown_closes_every_connection(committed_service: Service) -> None:
     async with serve(committed_service, WEBSOCKET_MAX_PER_USER="50") as server:
         room = await make_room(committed_service, server.address)
         token = await room.token(room.owner)
         async with AsyncExitStack() as stack:
-            visitors = [
-                await stack.enter_async_context(room.enter(room.owner, token=token))
-                for _ in range(SOCKETS)
+            clients = [
+                await stack.enter_async_context(room.join(room.owner, token=token))
+                for _ in range(CLIENTS)
             ]
             server.process.send_signal(signal.SIGTERM)
-            codes = await asyncio.gather(*(visitor.closed() for visitor in visitors))
+            codes = await asyncio.gather(*(client.close_code() for client in clients))
             printed = await server.ended()
 
     assert set(codes) <= {1001, 1012}
@@ -32,19 +30,18 @@ async def test_a_server_that_is_told_to_stop_says_so_in_its_rooms(
     assert server.process.returncode == 0
 
 
-async def test_serve_limits_what_is_sent_and_logs_no_secrets(committed_service: Service) -> None:
+async def test_serve_limits_message_size_and_logs_no_secrets(committed_service: Service) -> None:
     settings = {"LOG_LEVEL": "DEBUG", "WEBSOCKET_MAX_BYTES": "1024"}
     async with serve(committed_service, **settings) as server:
         room = await make_room(committed_service, server.address)
         token, queried = await room.token(room.owner), await room.token(room.owner)
-        url = f"ws://{server.address}/api/v1/ws/projects/{room.project.id}?token={queried}"
-        await room.refusal(token, origin="https://evil.example")
-        await room.refusal(None, url=url)
-        async with room.enter(room.owner, token=token) as visitor:
-            await visitor.say("the text of a message")
-            await visitor.hears("the text of a message")
-            await visitor.say("x" * 1024)
-            assert await visitor.closed() == 1009
+        await room.rejection(token, origin="https://evil.example")
+        await room.rejection(None, url=f"{room.url}?token={queried}")
+        async with room.join(room.owner, token=token) as client:
+            await client.post("the text of a message")
+            await client.receives("the text of a message")
+            await client.post("x" * 1024)
+            assert await client.close_code() == 1009
         server.process.send_signal(signal.SIGTERM)
         printed = await server.ended()
 

@@ -1,4 +1,4 @@
-"""Rooms are kept in the memory of the one process that serves."""
+"""A service whose rooms exist in the memory of one process runs as one process."""
 
 import socket
 
@@ -19,5 +19,5 @@ async def test_serve_refuses_several_processes(service: Service) -> None:
     assert sentence.endswith(".")
 
 
-def test_there_is_one_by_default() -> None:
+def test_one_process_is_the_default() -> None:
     assert Settings.model_fields["WORKERS"].default == 1
