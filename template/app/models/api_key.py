@@ -1,7 +1,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ColumnElement, ForeignKey, String, and_, or_
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.clock import utc_now
@@ -29,3 +30,15 @@ class ApiKey(Identified, Base):
     revoked_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship(lazy="raise")
+
+    @hybrid_property
+    def alive(self) -> bool:
+        """Neither revoked nor expired."""
+        in_time = self.expires_at is None or self.expires_at > utc_now()
+        return in_time and self.revoked_at is None
+
+    @alive.inplace.expression
+    @classmethod
+    def _alive(cls) -> ColumnElement[bool]:
+        in_time = or_(cls.expires_at.is_(None), cls.expires_at > utc_now())
+        return and_(cls.revoked_at.is_(None), in_time)

@@ -1,7 +1,7 @@
 """What is committed over HTTP, or by a task, told to the rooms: database changes become events."""
 
 from app.db.changes import Change, Kind
-from app.models import ApiKey, Membership, Organization, Project, User, UserSession
+from app.models import ApiKey, Login, Membership, Organization, Project, User
 from app.realtime.hub import Hub
 from app.schemas.event import ProjectDeleted, ProjectEvent
 from app.schemas.project import ProjectResponse
@@ -35,7 +35,7 @@ class Feed:
                 "deleted_at" in change.columns or change.kind is Kind.DELETED
             ):
                 self._hub.recheck(row_id)
-            case Membership(user_id=row_id) | User(id=row_id) | UserSession(id=row_id):
+            case Membership(user_id=row_id) | User(id=row_id) | Login(id=row_id):
                 self._hub.recheck(row_id)
             case ApiKey(id=row_id) if "revoked_at" in change.columns:
                 self._hub.recheck(row_id)

@@ -12,7 +12,7 @@ from app.core.tokens import read_access_token
 from app.models import Membership, Organization, Project, User
 from app.realtime.hub import Hub
 from app.realtime.socket import Socket
-from app.services import sessions
+from app.services import logins
 from tests.support.factories import add_member, make_organization, make_project, make_user
 from tests.support.realtime import join, read
 from tests.support.service import Service
@@ -126,13 +126,13 @@ async def test_a_change_of_rights_calls_for_attention(scene: Scene, change: Alte
 async def test_the_end_of_a_session_calls_for_attention_and_its_start_does_not(
     service: Service, scene: Scene
 ) -> None:
-    pair = await sessions.start(scene.db, service.settings, scene.user)
+    pair = await logins.start(scene.db, service.settings, scene.user)
     await scene.db.commit()
     assert not scene.socket.attention.is_set()
 
     session_id = read_access_token(service.settings, pair.access_token).session_id
     scene.socket.access = replace(scene.socket.access, credential_id=session_id)
-    await sessions.revoke(scene.db, session_id)
+    await logins.revoke(scene.db, session_id)
     await scene.db.commit()
 
     assert scene.socket.attention.is_set()

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from app.core.clock import utc_now
 from app.core.roles import MemberRole
-from app.models import Membership, Organization, Project, User, UserSession
+from app.models import Login, Membership, Organization, Project, User
 from app.realtime import access
 from app.services import auth
 from tests.conftest import settings_for
@@ -54,9 +54,7 @@ async def test_what_was_taken_away_in_the_database_ends_the_socket(watchful: Roo
         await execute(
             watchful,
             delete(Membership).where(Membership.user_id == removed.owner.id),
-            update(UserSession)
-            .where(UserSession.user_id == revoked.owner.id)
-            .values(revoked_at=now),
+            update(Login).where(Login.user_id == revoked.owner.id).values(revoked_at=now),
             update(User).where(User.id == inactive.owner.id).values(is_active=False),
             update(User).where(User.id == deleted.owner.id).values(deleted_at=now),
             delete(Project).where(Project.id == no_project.project.id),

@@ -1,7 +1,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ColumnElement, ForeignKey, String, and_
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.clock import utc_now
@@ -9,8 +10,8 @@ from app.db.base import Base, Identified
 from app.models.user import User
 
 
-class UserSession(Identified, Base):
-    """One login, with all refresh tokens that descend from it."""
+class Login(Identified, Base):
+    """A session of a user, which ends with all refresh tokens that descend from it."""
 
     __tablename__ = "user_sessions"
 
@@ -23,6 +24,16 @@ class UserSession(Identified, Base):
     user_agent: Mapped[str] = mapped_column(String(200), default="")
 
     user: Mapped[User] = relationship(lazy="raise")
+
+    @hybrid_property
+    def alive(self) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and self.expires_at > utc_now()
+
+    @alive.inplace.expression
+    @classmethod
+    def _alive(cls) -> ColumnElement[bool]:
+        return and_(cls.revoked_at.is_(None), cls.expires_at > utc_now())
 
 
 class RefreshToken(Identified, Base):
@@ -41,4 +52,4 @@ class RefreshToken(Identified, Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
-    session: Mapped[UserSession] = relationship(lazy="raise")
+    login: Mapped[Login] = relationship(lazy="raise")
