@@ -12,7 +12,7 @@ KEYS = [
     ),
     Mutation(
         "a key that expired goes on",
-        "app/models/api_key.py",
+        "app/db/base.py",
         """in_time = self.expires_at is None or self.expires_at > utc_now()""",
         """in_time = True""",
         "test_api_keys",

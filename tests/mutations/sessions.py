@@ -5,9 +5,9 @@ from tests.mutations.mutation import ALL, Mutation
 SESSIONS = [
     Mutation(
         "a revoked session goes on",
-        "app/models/login.py",
-        """return self.revoked_at is None and self.expires_at""",
-        """return self.expires_at""",
+        "app/db/base.py",
+        """return in_time and self.revoked_at is None""",
+        """return in_time""",
         "test_sessions",
     ),
     Mutation(

@@ -1,16 +1,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, String, and_, or_
-from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.clock import utc_now
-from app.db.base import Base, Identified
+from app.db.base import Base, Identified, Revocable
 from app.models.user import User
 
 
-class ApiKey(Identified, Base):
+class ApiKey(Identified, Revocable, Base):
     """A program's access in the name of `user`, and to one organization only where it names one."""
 
     __tablename__ = "api_keys"
@@ -25,20 +24,6 @@ class ApiKey(Identified, Base):
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship(lazy="raise")
-
-    @hybrid_property
-    def alive(self) -> bool:
-        """Neither revoked nor expired."""
-        in_time = self.expires_at is None or self.expires_at > utc_now()
-        return in_time and self.revoked_at is None
-
-    @alive.inplace.expression
-    @classmethod
-    def _alive(cls) -> ColumnElement[bool]:
-        in_time = or_(cls.expires_at.is_(None), cls.expires_at > utc_now())
-        return and_(cls.revoked_at.is_(None), in_time)
