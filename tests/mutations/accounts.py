@@ -56,7 +56,7 @@ ACCOUNTS = [
     Mutation(
         "a new password leaves the sessions open",
         "app/services/passwords.py",
-        """    await sessions.revoke_all(session, user.id, but=kept)\n""",
+        """    await logins.revoke_all(session, user.id, keep=keep)\n""",
         "",
         "test_password_reset test_password_change",
     ),
@@ -106,7 +106,7 @@ ACCOUNTS = [
     Mutation(
         "the reader of the old address stays logged in",
         "app/services/email_addresses.py",
-        """    await sessions.revoke_all(session, user.id)\n""",
+        """    await logins.revoke_all(session, user.id)\n""",
         "",
         "test_email_change",
     ),
@@ -126,9 +126,9 @@ ACCOUNTS = [
     ),
     Mutation(
         "a user ends the sessions of another",
-        "app/services/sessions.py",
-        """and_(UserSession.user_id == user_id, UserSession.id == session_id)""",
-        """and_(UserSession.id == session_id)""",
+        "app/services/logins.py",
+        """    mine = (Login.user_id == user_id) & (Login.id == login_id)""",
+        """    mine = Login.id == login_id""",
         "test_session_list",
     ),
 ]

@@ -30,13 +30,10 @@ RIGHTS = [
     Mutation(
         "every user is a member",
         "app/services/organizations.py",
-        """            Organization.deleted_at.is_(None),
-            Membership.user_id == user_id,
-        )
+        """Organization.alive, Membership.user_id == user_id)
     )
     membership""",
-        """            Organization.deleted_at.is_(None),
-        ).limit(1)
+        """Organization.alive).limit(1)
     )
     membership""",
         "test_access",
@@ -51,9 +48,8 @@ RIGHTS = [
     Mutation(
         "a deleted organization is still found",
         "app/services/organizations.py",
-        """            Organization.slug == slug,
-            Organization.deleted_at.is_(None),""",
-        """            Organization.slug == slug,""",
+        """Organization.slug == slug, Organization.alive""",
+        """Organization.slug == slug""",
         "test_organizations test_stale_rights",
     ),
     Mutation(

@@ -55,8 +55,8 @@ TOKENS = [
     Mutation(
         "the session of a token may be another user's",
         "app/services/auth.py",
-        """            User.id == claims.user_id,\n""",
-        "",
+        """Login.id == claims.session_id, User.id == claims.user_id)""",
+        """Login.id == claims.session_id)""",
         "test_tokens",
     ),
 ]

@@ -24,9 +24,14 @@ def client_network(connection: HTTPConnection) -> str:
     return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
 
 
+async def get_address(request: Request) -> str:
+    return client_host(request)
+
+
 async def get_user_agent(request: Request) -> str:
     """What the client calls itself, as far as it can be shown and stored."""
     return "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:200]
 
 
+Address = Annotated[str, Depends(get_address)]
 UserAgent = Annotated[str, Depends(get_user_agent)]

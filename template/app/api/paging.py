@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from pydantic import AfterValidator
 
-from app.schemas.common import PaginationParams
-from app.schemas.cursor import Cursor, valid_cursor
+from app.schemas.paging import Cursor, PaginationParams, valid_cursor
 
 Limit = Annotated[int, Query(ge=1, le=100, description="Items per page")]
 

@@ -40,8 +40,8 @@ def create_admin(
 def _new_admin(email: str, name: str) -> "UserCreate":
     from pydantic import ValidationError
 
-    from app.core.errors import sentences
     from app.core.roles import UserRole
+    from app.core.setting_types import sentences
     from app.schemas.user import UserCreate
 
     password = os.environ.get("ADMIN_PASSWORD") or typer.prompt(

@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-from pydantic import ValidationError
-
 
 class AppError(Exception):
     """`detail` is shown to the client: one sentence, without a final period or secrets."""
@@ -86,11 +84,3 @@ class Unavailable(AppError):
     """Temporarily, and not the client's fault: trying again shortly may work."""
 
     status = 503
-
-
-def sentences(error: ValidationError) -> str:
-    """One line for each wrong value: its name, and what is wrong, without the value."""
-    return "\n".join(
-        f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}."
-        for problem in error.errors()
-    )

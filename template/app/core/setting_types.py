@@ -7,7 +7,7 @@ from email.headerregistry import Address
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import NoDecode
 
 MIN_KEY_BYTES = 32
@@ -124,3 +124,11 @@ Networks = Annotated[
     tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_split)
 ]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
+
+
+def sentences(error: ValidationError) -> str:
+    """One line for each wrong value: its name, and what is wrong, without the value."""
+    return "\n".join(
+        f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}."
+        for problem in error.errors()
+    )

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import MetaData, inspect
+from sqlalchemy import ColumnElement, MetaData, and_, inspect, or_
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.core.clock import utc_now
@@ -36,3 +37,36 @@ class Identified:
 class Timestamped:
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+
+class SoftDeleted:
+    """Rows that are marked as deleted rather than removed, because others refer to them."""
+
+    deleted_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def alive(self) -> bool:
+        return self.deleted_at is None
+
+    @alive.inplace.expression
+    @classmethod
+    def _alive(cls) -> ColumnElement[bool]:
+        return cls.deleted_at.is_(None)
+
+
+class Revocable:
+    """Credentials that are good until they are revoked, or expire if they have an end."""
+
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def alive(self) -> bool:
+        in_time = self.expires_at is None or self.expires_at > utc_now()
+        return in_time and self.revoked_at is None
+
+    @alive.inplace.expression
+    @classmethod
+    def _alive(cls) -> ColumnElement[bool]:
+        in_time = or_(cls.expires_at.is_(None), cls.expires_at > utc_now())
+        return and_(cls.revoked_at.is_(None), in_time)

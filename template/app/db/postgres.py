@@ -128,7 +128,11 @@ def _translate(context: ExceptionContext) -> None:
 
 
 def _translate_pings(dialect: Any) -> None:
-    """Of a pooled connection before it is used: no event tells their errors."""
+    """Turn the timeout of a ping, which precedes the use of a pooled connection, into Unavailable.
+
+    SQLAlchemy 2.1 passes only errors of the driver from a ping to `handle_error`
+    (sqlalchemy/sqlalchemy#5648), and asyncpg raises a TimeoutError after `command_timeout`.
+    """
     ping = dialect.do_ping
 
     def ping_in_time(connection: DBAPIConnection) -> bool:
@@ -150,6 +154,7 @@ async def _connect(*args: Any, **kwargs: Any) -> asyncpg.Connection:
     try:
         return await asyncpg.connect(*args, **kwargs)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        # SQLAlchemy does not wrap errors from before there is a connection.
+        # SQLAlchemy 2.1 wraps asyncpg's errors of an attempt to connect, but not those of the
+        # network (sqlalchemy/sqlalchemy#11956).
         logger.error("database_unreachable", error=repr(error))
         raise Unavailable(NO_ANSWER) from error

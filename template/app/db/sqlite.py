@@ -116,7 +116,8 @@ def _engine(settings: Settings, *, busy_timeout: int, **options: Any) -> AsyncEn
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # Otherwise the driver begins and commits by itself, which breaks SAVEPOINT.
+    # Otherwise the driver begins and commits by itself, which breaks SAVEPOINT: see "Enabling
+    # Non-Legacy SQLite Transactional Modes" in the documentation of SQLAlchemy 2.1.
     connection.isolation_level = None
     connection.create_function("lower", 1, _lower, deterministic=True)
     cursor = connection.cursor()

@@ -1,29 +1,16 @@
 """Every model, so that one import makes the metadata complete."""
 
-from app.models.api_key import ApiKey
-from app.models.audit_event import AuditEvent
-from app.models.idempotency_key import IdempotencyKey
-from app.models.invitation import Invitation
-from app.models.membership import Membership
-from app.models.one_time_token import OneTimeToken
-from app.models.organization import Organization
-from app.models.project import Project
-from app.models.session import RefreshToken, UserSession
-from app.models.user import User
+from app.models.api_key import ApiKey as ApiKey
+from app.models.audit_event import AuditEvent as AuditEvent
+from app.models.idempotency_key import IdempotencyKey as IdempotencyKey
+from app.models.invitation import Invitation as Invitation
+from app.models.login import Login as Login
+from app.models.login import RefreshToken as RefreshToken
+from app.models.membership import Membership as Membership
+from app.models.one_time_token import OneTimeToken as OneTimeToken
+from app.models.organization import Organization as Organization
+from app.models.project import Project as Project
+from app.models.user import User as User
 
 # isort: split
 # Your own models go below this line.
-
-__all__ = [
-    "ApiKey",
-    "AuditEvent",
-    "IdempotencyKey",
-    "Invitation",
-    "Membership",
-    "OneTimeToken",
-    "Organization",
-    "Project",
-    "RefreshToken",
-    "User",
-    "UserSession",
-]

@@ -5,11 +5,11 @@ from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.clock import utc_now
-from app.db.base import Base, Identified
+from app.db.base import Base, Identified, Revocable
 from app.models.user import User
 
 
-class ApiKey(Identified, Base):
+class ApiKey(Identified, Revocable, Base):
     """A program's access in the name of `user`, and to one organization only where it names one."""
 
     __tablename__ = "api_keys"
@@ -24,8 +24,6 @@ class ApiKey(Identified, Base):
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship(lazy="raise")

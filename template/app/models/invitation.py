@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, and_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.clock import utc_now
@@ -13,9 +13,9 @@ from app.models.organization import Organization
 
 
 class Invitation(Identified, Base):
-    """Of an e-mail address into an organization; open until accepted, revoked or expired.
+    """An e-mail address is invited into an organization.
 
-    `token_hash` is that of the last mail, and empty until there is one.
+    `token_hash` is that of the last mail, and null until there is one.
     """
 
     __tablename__ = "invitations"
@@ -46,3 +46,8 @@ class Invitation(Identified, Base):
     revoked_at: Mapped[datetime | None]
 
     organization: Mapped[Organization] = relationship(lazy="raise")
+
+    @classmethod
+    def open(cls) -> ColumnElement[bool]:
+        """Neither accepted nor revoked, but possibly expired."""
+        return and_(cls.accepted_at.is_(None), cls.revoked_at.is_(None))

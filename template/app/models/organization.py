@@ -1,14 +1,12 @@
-from datetime import datetime
-
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.base import Base, Identified, Timestamped
+from app.db.base import Base, Identified, SoftDeleted, Timestamped
 from app.db.dialect import partial
 from app.models.membership import Membership
 
 
-class Organization(Identified, Timestamped, Base):
+class Organization(Identified, Timestamped, SoftDeleted, Base):
     """A tenant. Its owners are the memberships with that role; no column repeats them."""
 
     __tablename__ = "organizations"
@@ -24,7 +22,6 @@ class Organization(Identified, Timestamped, Base):
 
     name: Mapped[str] = mapped_column(String(255))
     slug: Mapped[str] = mapped_column(String(100))
-    deleted_at: Mapped[datetime | None]
 
     memberships: Mapped[list[Membership]] = relationship(
         back_populates="organization", lazy="raise"

@@ -1,17 +1,18 @@
 from datetime import datetime
 
 from sqlalchemy import Index, String
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.roles import UserRole
-from app.db.base import Base, Identified, Timestamped
+from app.db.base import Base, Identified, SoftDeleted, Timestamped
 from app.db.dialect import partial
 from app.db.types import str_enum
 from app.models.membership import Membership
 
 
-class User(Identified, Timestamped, Base):
-    """A deleted user keeps the row, because others refer to it, but frees the e-mail."""
+class User(Identified, Timestamped, SoftDeleted, Base):
+    """Deleting a user frees the e-mail."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -32,6 +33,10 @@ class User(Identified, Timestamped, Base):
     role: Mapped[UserRole] = mapped_column(str_enum(UserRole, "role"), default=UserRole.USER)
     is_active: Mapped[bool] = mapped_column(default=True)
     email_verified_at: Mapped[datetime | None]
-    deleted_at: Mapped[datetime | None]
 
     memberships: Mapped[list[Membership]] = relationship(back_populates="user", lazy="raise")
+
+    @hybrid_property
+    def enabled(self) -> bool:
+        """Neither deleted nor deactivated."""
+        return self.is_active & self.alive

@@ -94,7 +94,7 @@ async def _find_membership(
         select(Project.organization_id, Membership.role)
         .join(Organization, Organization.id == Project.organization_id)
         .outerjoin(Membership, own_membership)
-        .where(Project.id == project_id, Organization.deleted_at.is_(None))
+        .where(Project.id == project_id, Organization.alive)
     )
     row = (await session.execute(query)).one_or_none()
     if row is None:

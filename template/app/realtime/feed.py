@@ -1,7 +1,7 @@
 """Turns committed database changes into events for the rooms, and into checks of access."""
 
 from app.db.changes import Change, Kind
-from app.models import ApiKey, Membership, Organization, Project, User, UserSession
+from app.models import ApiKey, Login, Membership, Organization, Project, User
 from app.realtime.hub import Hub
 from app.schemas.event import ProjectDeleted, ProjectEvent, RoomEvent
 from app.schemas.project import ProjectResponse
@@ -31,7 +31,7 @@ def _recheck(hub: Hub, change: Change) -> None:
             hub.recheck(row_id)
         case Organization(id=row_id) if deleted or "deleted_at" in change.columns:
             hub.recheck(row_id)
-        case Membership(user_id=row_id) | User(id=row_id) | UserSession(id=row_id):
+        case Membership(user_id=row_id) | User(id=row_id) | Login(id=row_id):
             hub.recheck(row_id)
         case ApiKey(id=row_id) if "revoked_at" in change.columns:
             hub.recheck(row_id)

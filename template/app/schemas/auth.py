@@ -1,9 +1,11 @@
+"""What `/auth` takes and returns: credentials and tokens."""
+
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from app.schemas.common import Input, Schema
-from app.schemas.strings import Email, Name, NewPassword, Password, Secret
+from app.schemas.strings import Email, Name, NewPassword, OneTimeToken, Password, Secret
 from app.schemas.user import UserResponse
 
 REFRESH_TOKEN_EXAMPLE = "the-refresh-token-of-the-last-response"
@@ -24,6 +26,19 @@ class RefreshRequest(Input):
     refresh_token: Annotated[
         Secret, Field(min_length=1, max_length=200, examples=[REFRESH_TOKEN_EXAMPLE])
     ]
+
+
+class ForgotPassword(Input):
+    email: Email
+
+
+class PasswordReset(Input):
+    token: OneTimeToken
+    password: NewPassword
+
+
+class EmailVerification(Input):
+    token: OneTimeToken
 
 
 class TokenResponse(Schema):

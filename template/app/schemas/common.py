@@ -1,11 +1,9 @@
-"""The vocabulary of the other schemas: base classes, pages and problems."""
+"""The vocabulary of the other schemas: base classes and problems."""
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic.json_schema import JsonSchemaValue
-
-T = TypeVar("T")
 
 
 class Schema(BaseModel):
@@ -38,38 +36,6 @@ class Patch(Input):
 
     def changes(self) -> dict[str, Any]:
         return self.model_dump(exclude_unset=True)
-
-
-class PaginationParams(BaseModel):
-    page: int = 1
-    limit: int = 20
-
-    @property
-    def offset(self) -> int:
-        return (self.page - 1) * self.limit
-
-
-class PaginatedResponse(BaseModel, Generic[T]):
-    data: list[T]
-    total: int
-    page: int
-    limit: int
-    total_pages: int
-    has_more: bool
-
-    @classmethod
-    def create(
-        cls, data: list[T], total: int, pagination: PaginationParams
-    ) -> "PaginatedResponse[T]":
-        total_pages = -(-total // pagination.limit)
-        return cls(
-            data=data,
-            total=total,
-            page=pagination.page,
-            limit=pagination.limit,
-            total_pages=total_pages,
-            has_more=pagination.page < total_pages,
-        )
 
 
 class Accepted(Schema):

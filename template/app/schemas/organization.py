@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AliasPath, Field
 
 from app.core.roles import MemberRole
 from app.schemas.common import Input, Patch, Schema
@@ -57,5 +57,5 @@ class MemberResponse(Schema):
     organization_id: UUID
     role: MemberRole
     joined_at: datetime
-    name: str = Field(examples=["Ada Lovelace"])
-    email: str = Field(examples=["ada@example.com"])
+    name: str = Field(validation_alias=AliasPath("user", "name"), examples=["Ada Lovelace"])
+    email: str = Field(validation_alias=AliasPath("user", "email"), examples=["ada@example.com"])

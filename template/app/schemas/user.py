@@ -3,10 +3,9 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool
 
-from app.core.roles import MemberRole, UserRole
+from app.core.roles import UserRole
 from app.schemas.common import Input, Patch, Schema
-from app.schemas.organization import OrganizationSummary
-from app.schemas.strings import Email, Name, NewPassword, Password
+from app.schemas.strings import Email, Name, NewPassword
 
 
 class UserCreate(Input):
@@ -17,14 +16,6 @@ class UserCreate(Input):
     password: NewPassword
     role: UserRole = UserRole.USER
     is_active: StrictBool = True
-
-
-class UserUpdateMe(Patch):
-    name: Name | None = None
-
-
-class AccountDeletion(Input):
-    password: Password
 
 
 class UserUpdate(Patch):
@@ -41,13 +32,3 @@ class UserResponse(Schema):
     email_verified_at: datetime | None
     created_at: datetime
     updated_at: datetime
-
-
-class UserOrganization(OrganizationSummary):
-    """One of the user's organizations, with the user's role in it."""
-
-    role: MemberRole
-
-
-class UserWithOrganizations(UserResponse):
-    organizations: list[UserOrganization]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
@@ -11,19 +11,19 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.roles import Scope, UserRole
 from app.core.tokens import hash_token, new_api_key
 from app.models import ApiKey, Membership, User
-from app.schemas.api_key import ApiKeyCreate
-from app.schemas.common import PaginationParams
+from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
+from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import audit
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
+from app.services.paging import paginate
 
 MAX_LIVE = 50
 PREFIX_LENGTH = 11
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 
-async def create(session: AsyncSession, user: User, body: ApiKeyCreate) -> tuple[ApiKey, str]:
-    """The stored key, and the key itself."""
+async def create(session: AsyncSession, user: User, body: ApiKeyCreate) -> ApiKeyCreated:
     if Scope.ADMIN in body.scopes and user.role is not UserRole.ADMIN:
         raise Forbidden("Only administrators can give a key the scope admin")
     await lock_user(session, user.id)
@@ -33,8 +33,8 @@ async def create(session: AsyncSession, user: User, body: ApiKeyCreate) -> tuple
 
 async def create_for_organization(
     session: AsyncSession, actor: Membership, body: ApiKeyCreate
-) -> tuple[ApiKey, str]:
-    """It acts in the actor's name, with the rights that the actor has at each moment."""
+) -> ApiKeyCreated:
+    """The key acts in the actor's name, with the rights that the actor has at each moment."""
     if Scope.ADMIN in body.scopes:
         raise Invalid("A key of an organization cannot have the scope admin", field="scopes")
     await lock_user(session, actor.user_id)
@@ -44,7 +44,7 @@ async def create_for_organization(
 
 
 def of_user(user_id: UUID) -> ColumnElement[bool]:
-    """Those that act in the user's name, an organization's as well."""
+    """The keys that act in the user's name, including those of organizations."""
     return ApiKey.user_id == user_id
 
 
@@ -54,18 +54,14 @@ def of_organization(organization_id: UUID) -> ColumnElement[bool]:
 
 async def list_keys(
     session: AsyncSession, whose: ColumnElement[bool], pagination: PaginationParams
-) -> tuple[list[ApiKey], int]:
-    """One page, newest first, and the total; also the expired ones, so that one can see why."""
-    conditions = (whose, ApiKey.revoked_at.is_(None))
-    total = await session.scalar(select(func.count(ApiKey.id)).where(*conditions))
-    rows = await session.scalars(
+) -> PaginatedResponse[ApiKeyResponse]:
+    """Newest first, with the expired ones, so that their owner sees why they no longer work."""
+    query = (
         select(ApiKey)
-        .where(*conditions)
+        .where(whose, ApiKey.revoked_at.is_(None))
         .order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
-        .offset(pagination.offset)
-        .limit(pagination.limit)
     )
-    return list(rows), total or 0
+    return await paginate(session, query, pagination, ApiKeyResponse)
 
 
 async def revoke(session: AsyncSession, whose: ColumnElement[bool], key_id: UUID) -> None:
@@ -76,7 +72,7 @@ async def revoke(session: AsyncSession, whose: ColumnElement[bool], key_id: UUID
 async def revoke_all(
     session: AsyncSession, user_id: UUID, *, organization_id: UUID | None = None
 ) -> None:
-    """All that act in the user's name, or those for one organization."""
+    """Revoke every key that acts in the user's name, or only those of one organization."""
     mine = of_user(user_id)
     if organization_id is not None:
         mine &= of_organization(organization_id)
@@ -88,7 +84,7 @@ def is_use_noted(key: ApiKey) -> bool:
 
 
 async def note_use(session: AsyncSession, key_id: UUID) -> None:
-    """Does nothing if another request has done it meanwhile."""
+    """Do nothing if another request has noted it."""
     key = await session.get(ApiKey, key_id)
     if key is not None and not is_use_noted(key):
         key.last_used_at = utc_now()
@@ -97,7 +93,7 @@ async def note_use(session: AsyncSession, key_id: UUID) -> None:
 
 async def _create(
     session: AsyncSession, user_id: UUID, body: ApiKeyCreate, organization_id: UUID | None = None
-) -> tuple[ApiKey, str]:
+) -> ApiKeyCreated:
     secret = new_api_key()
     key = ApiKey(
         user_id=user_id,
@@ -110,31 +106,24 @@ async def _create(
     )
     session.add(key)
     await session.flush()
-    audit.record(
-        session,
-        Action.API_KEY_CREATED,
-        key,
-        organization_id=organization_id,
-        name=key.name,
-        scopes=key.scopes,
-    )
-    return key, secret
+    audit.record(session, Action.API_KEY_CREATED, key, name=key.name, scopes=key.scopes)
+    stored = ApiKeyResponse.model_validate(key).model_dump()
+    return ApiKeyCreated(**stored, key=secret)
 
 
 async def _keep_few(session: AsyncSession, *whose: ColumnElement[bool]) -> None:
-    """The caller has locked whose keys they are, so that two requests cannot both be the last."""
-    live = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
-    query = select(func.count(ApiKey.id)).where(*whose, ApiKey.revoked_at.is_(None), live)
+    """The caller has locked the owner of the keys, so that two requests cannot both be the last."""
+    query = select(func.count(ApiKey.id)).where(*whose, ApiKey.alive)
     if (await session.scalar(query) or 0) >= MAX_LIVE:
         raise Conflict(f"There are {MAX_LIVE} keys: revoke one that is no longer needed")
 
 
 async def _revoke(session: AsyncSession, *which: ColumnElement[bool]) -> bool:
     """Whether there was one to revoke."""
-    live = select(ApiKey).where(*which, ApiKey.revoked_at.is_(None))
-    keys = list(await session.scalars(live.order_by(ApiKey.id).with_for_update()))
+    query = select(ApiKey).where(*which, ApiKey.revoked_at.is_(None))
+    keys = list(await session.scalars(query.order_by(ApiKey.id).with_for_update()))
     for key in keys:
         key.revoked_at = utc_now()
-        audit.record(session, Action.API_KEY_REVOKED, key, organization_id=key.organization_id)
+        audit.record(session, Action.API_KEY_REVOKED, key)
     await session.flush()
     return bool(keys)

@@ -1,6 +1,6 @@
 """The audit log: who changed what, from where, noted in the transaction of the change itself."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,9 @@ from sqlalchemy import and_, inspect, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Identified
-from app.models import AuditEvent
-from app.schemas.cursor import Cursor
+from app.models import AuditEvent, Organization
+from app.schemas.audit import AuditEventResponse
+from app.schemas.paging import Cursor, CursorPage
 
 ORIGIN = "origin"
 
@@ -62,14 +63,9 @@ VALUES = {"archived_at", "is_active", "role"}
 """Of these columns the values are noted, too; others may hold what must be erased one day."""
 
 
-def get_origin(session: AsyncSession) -> Origin:
-    origin: Origin = session.info.get(ORIGIN, Origin())
-    return origin
-
-
 def set_origin(session: AsyncSession, **fields: Any) -> None:
     """Fields that are not given keep their values."""
-    session.info[ORIGIN] = replace(get_origin(session), **fields)
+    session.info[ORIGIN] = replace(_origin(session), **fields)
 
 
 async def list_events(
@@ -80,8 +76,8 @@ async def list_events(
     organization_id: UUID | None = None,
     action: Action | None = None,
     actor_id: UUID | None = None,
-) -> tuple[list[AuditEvent], Cursor | None]:
-    """One page, newest first, and where the next one begins."""
+) -> CursorPage[AuditEventResponse]:
+    """Newest first."""
     conditions = [
         column == value
         for column, value in (
@@ -100,46 +96,28 @@ async def list_events(
     rows = await session.scalars(
         query.order_by(AuditEvent.created_at.desc(), AuditEvent.id.desc()).limit(limit + 1)
     )
-    page = list(rows)
-    more = len(page) > limit
-    last = page[limit - 1] if more else None
-    return page[:limit], Cursor(last.created_at, last.id) if last else None
+    found = [AuditEventResponse.model_validate(row) for row in rows]
+    last = found[limit - 1] if len(found) > limit else None
+    following = Cursor(last.created_at, last.id).encode() if last else None
+    return CursorPage(data=found[:limit], next_cursor=following)
 
 
-def record(
-    session: AsyncSession,
-    action: Action,
-    target: Identified,
-    *,
-    organization_id: UUID | None = None,
-    **details: Any,
-) -> None:
-    """Call it after the flush that gave `target` its id. `details` are JSON, and no secrets."""
-    origin = get_origin(session)
+def record(session: AsyncSession, action: Action, target: Identified, **details: Any) -> None:
+    """Call it after the flush that gave `target` its ids. `details` are JSON, and no secrets."""
     session.add(
         AuditEvent(
             action=action,
-            actor_id=origin.actor_id,
-            api_key_id=origin.api_key_id,
-            organization_id=organization_id,
+            organization_id=_organization_id(target),
             target_type=str(inspect(target).mapper.local_table),
             target_id=target.id,
             details=details,
-            address=origin.address,
-            request_id=origin.request_id,
+            **asdict(_origin(session)),
         )
     )
 
 
-def record_changes(
-    session: AsyncSession,
-    action: Action,
-    row: Identified,
-    *,
-    organization_id: UUID | None = None,
-    **details: Any,
-) -> None:
-    """Which columns have a new value; nothing if none has. Call it before the flush."""
+def record_changes(session: AsyncSession, action: Action, row: Identified, **details: Any) -> None:
+    """Record which columns have new values, if any have. Call it before the flush."""
     state = inspect(row)
     histories = {
         column.key: state.attrs[column.key].history for column in state.mapper.column_attrs
@@ -150,4 +128,14 @@ def record_changes(
         if history.has_changes()
     }
     if changes:
-        record(session, action, row, organization_id=organization_id, changes=changes, **details)
+        record(session, action, row, changes=changes, **details)
+
+
+def _origin(session: AsyncSession) -> Origin:
+    origin: Origin = session.info.get(ORIGIN, Origin())
+    return origin
+
+
+def _organization_id(row: Identified) -> UUID | None:
+    """Rows that belong to an organization name it; for the others it is None."""
+    return row.id if isinstance(row, Organization) else getattr(row, "organization_id", None)

@@ -5,26 +5,25 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from app.core.clock import utc_now
 from app.core.errors import Forbidden, InvalidToken, Unauthorized
 from app.core.passwords import Passwords
 from app.core.roles import Scope
 from app.core.tokens import AccessClaims, KeyClaims
-from app.models import ApiKey, User, UserSession
-from app.services import sessions, users
+from app.models import ApiKey, Login, User
+from app.services import logins, users
 
-Credential = TypeVar("Credential", UserSession, ApiKey)
+Credential = TypeVar("Credential", Login, ApiKey)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A user, by the session of a login or by an API key."""
+    """A user, by a login or by an API key."""
 
-    credential: UserSession | ApiKey
+    credential: Login | ApiKey
     expires_at: datetime | None
 
     @property
@@ -37,7 +36,7 @@ class Caller:
 
     @property
     def session_id(self) -> UUID | None:
-        return self.credential.id if isinstance(self.credential, UserSession) else None
+        return self.credential.id if isinstance(self.credential, Login) else None
 
     def has(self, scope: Scope) -> bool:
         """A login has them all."""
@@ -97,47 +96,31 @@ async def confirm_password(
     user = await users.find(session, user_id)
     if user is None or user.hashed_password != hashed_password:
         raise InvalidToken
-    if not await sessions.is_open(session, session_id):
+    if not await logins.is_alive(session, session_id):
         raise InvalidToken
     return user
 
 
 async def get_caller(session: AsyncSession, claims: AccessClaims | KeyClaims) -> Caller:
-    """Raises InvalidToken if the session or the key has ended, or never was; one query."""
+    """Find the login or the API key, and its user, in one query.
+
+    Raises InvalidToken if there is none, or it has ended, and Forbidden for an inactive user.
+    """
     if isinstance(claims, KeyClaims):
-        key = _check_alive(await session.scalar(_key(claims)))
+        key = await _find(session, ApiKey, ApiKey.key_hash == claims.key_hash)
         return Caller(key, key.expires_at)
-    login = _check_alive(await session.scalar(_login(claims)))
+    login = await _find(session, Login, Login.id == claims.session_id, User.id == claims.user_id)
     return Caller(login, claims.expires_at)
 
 
-def _login(claims: AccessClaims) -> Select[UserSession]:
-    return (
-        select(UserSession)
-        .join(UserSession.user)
-        .options(contains_eager(UserSession.user))
-        .where(
-            UserSession.id == claims.session_id,
-            User.id == claims.user_id,
-            User.deleted_at.is_(None),
-        )
+async def _find(
+    session: AsyncSession, kind: type[Credential], *which: ColumnElement[bool]
+) -> Credential:
+    credential = await session.scalar(
+        select(kind).join(kind.user).options(contains_eager(kind.user)).where(*which, User.alive)
     )
-
-
-def _key(claims: KeyClaims) -> Select[ApiKey]:
-    return (
-        select(ApiKey)
-        .join(ApiKey.user)
-        .options(contains_eager(ApiKey.user))
-        .where(ApiKey.key_hash == claims.key_hash, User.deleted_at.is_(None))
-    )
-
-
-def _check_alive(credential: Credential | None) -> Credential:
     if credential is not None and not credential.user.is_active:
         raise Forbidden("Inactive user")
-    if credential is None or credential.revoked_at is not None:
-        raise InvalidToken
-    if credential.expires_at is not None and credential.expires_at <= utc_now():
+    if credential is None or not credential.alive:
         raise InvalidToken
     return credential

@@ -10,7 +10,7 @@ from app.core.errors import InvalidToken
 from app.models import User
 from app.models.one_time_token import Purpose
 from app.schemas.strings import normalize_email
-from app.services import audit, one_time_tokens, sessions, users
+from app.services import audit, logins, one_time_tokens, users
 from app.services.audit import Action
 
 
@@ -48,7 +48,7 @@ async def change(session: AsyncSession, token: str) -> User:
     user.email = spent.email
     user.email_normalized = normalize_email(spent.email)
     user.email_verified_at = utc_now()
-    await sessions.revoke_all(session, user.id)
+    await logins.revoke_all(session, user.id)
     await one_time_tokens.void(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL)
     await session.flush()
     audit.set_origin(session, actor_id=user.id)

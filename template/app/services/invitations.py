@@ -13,12 +13,13 @@ from app.core.errors import Conflict, Forbidden, InvalidOneTimeToken, NotFound
 from app.core.roles import may_grant
 from app.core.tokens import hash_token, new_opaque_token
 from app.models import Invitation, Membership, User
-from app.schemas.common import PaginationParams
-from app.schemas.invitation import InvitationCreate
+from app.schemas.invitation import InvitationCreate, InvitationResponse
+from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.schemas.strings import normalize_email
 from app.services import audit, memberships, users
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
+from app.services.paging import paginate
 
 MAX_OPEN = 100
 
@@ -45,40 +46,36 @@ async def create(
     )
     session.add(invitation)
     await session.flush()
-    _record(session, Action.INVITATION_CREATED, invitation, role=invitation.role)
+    audit.record(session, Action.INVITATION_CREATED, invitation, role=invitation.role)
     return invitation
 
 
 async def list_open(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
-) -> tuple[list[Invitation], int]:
-    """One page, newest first, and the total; also the expired ones."""
-    conditions = (Invitation.organization_id == organization_id, _open())
-    total = await session.scalar(select(func.count(Invitation.id)).where(*conditions))
-    rows = await session.scalars(
+) -> PaginatedResponse[InvitationResponse]:
+    """Newest first, with the expired ones."""
+    query = (
         select(Invitation)
-        .where(*conditions)
+        .where(Invitation.organization_id == organization_id, Invitation.open())
         .order_by(Invitation.created_at.desc(), Invitation.id)
-        .offset(pagination.offset)
-        .limit(pagination.limit)
     )
-    return list(rows), total or 0
+    return await paginate(session, query, pagination, InvitationResponse)
 
 
 async def revoke(session: AsyncSession, organization_id: UUID, invitation_id: UUID) -> None:
     mine = and_(Invitation.id == invitation_id, Invitation.organization_id == organization_id)
-    invitation = await _find(session, mine, _open())
+    invitation = await _find(session, mine, Invitation.open())
     if invitation is None:
         raise NotFound("Invitation not found")
     invitation.revoked_at = utc_now()
     await session.flush()
-    _record(session, Action.INVITATION_REVOKED, invitation)
+    audit.record(session, Action.INVITATION_REVOKED, invitation)
 
 
 async def renew_token(session: AsyncSession, invitation_id: UUID) -> tuple[Invitation, str] | None:
     """With its organization, and a token in place of the last one; None if it is not open."""
-    valid = and_(Invitation.id == invitation_id, _open(), Invitation.expires_at > utc_now())
-    invitation = await _find(session, valid)
+    unexpired = Invitation.expires_at > utc_now()
+    invitation = await _find(session, Invitation.id == invitation_id, Invitation.open(), unexpired)
     if invitation is None:
         return None
     token = new_opaque_token()
@@ -97,7 +94,7 @@ async def accept(session: AsyncSession, user_id: UUID, token: str) -> Membership
         Invitation.token_hash == hash_token(token),
         Invitation.email_normalized == user.email_normalized,
         Invitation.expires_at > utc_now(),
-        _open(),
+        Invitation.open(),
     )
     invitation = await _find(session, valid)
     if invitation is None or not await _inviter_may(session, invitation):
@@ -109,17 +106,11 @@ async def accept(session: AsyncSession, user_id: UUID, token: str) -> Membership
     invitation.accepted_at = utc_now()
     user.email_verified_at = user.email_verified_at or utc_now()
     await session.flush()
-    _record(session, Action.INVITATION_ACCEPTED, invitation, role=invitation.role)
-    memberships.record(session, Action.MEMBER_ADDED, membership, role=membership.role)
+    audit.record(session, Action.INVITATION_ACCEPTED, invitation, role=invitation.role)
+    audit.record(
+        session, Action.MEMBER_ADDED, membership, user_id=str(user_id), role=membership.role
+    )
     return membership
-
-
-def _record(session: AsyncSession, action: Action, row: Invitation, **details: str) -> None:
-    audit.record(session, action, row, organization_id=row.organization_id, **details)
-
-
-def _open() -> ColumnElement[bool]:
-    return and_(Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
 
 
 async def _find(session: AsyncSession, *which: ColumnElement[bool]) -> Invitation | None:
@@ -142,7 +133,7 @@ async def _find(session: AsyncSession, *which: ColumnElement[bool]) -> Invitatio
 
 async def _make_room(session: AsyncSession, organization_id: UUID) -> None:
     """Removes the expired ones, so that their addresses can be invited again."""
-    mine = and_(Invitation.organization_id == organization_id, _open())
+    mine = and_(Invitation.organization_id == organization_id, Invitation.open())
     await session.execute(
         delete(Invitation)
         .where(mine, Invitation.expires_at <= utc_now())
@@ -159,8 +150,7 @@ async def _inviter_may(session: AsyncSession, invitation: Invitation) -> bool:
         .where(
             Membership.organization_id == invitation.organization_id,
             Membership.user_id == invitation.invited_by,
-            User.is_active,
-            User.deleted_at.is_(None),
+            User.enabled,
         )
     )
     return role is not None and may_grant(role, invitation.role)

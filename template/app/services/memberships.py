@@ -3,10 +3,9 @@
 Concurrent changes therefore see each other, and the last owner stays.
 """
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -14,28 +13,25 @@ from app.core.clock import utc_now
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.roles import MemberRole, may_grant, may_manage
 from app.models import Invitation, Membership, Organization, User
-from app.schemas.common import PaginationParams
-from app.schemas.organization import MemberCreate
+from app.schemas.organization import MemberCreate, MemberResponse
+from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import api_keys, audit, organizations
 from app.services.audit import Action
 from app.services.locking import lock_organization
+from app.services.paging import paginate
 
 
 async def list_members(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
-) -> tuple[list[Membership], int]:
-    """One page with the members' users, longest-standing first, and the total."""
-    in_organization = Membership.organization_id == organization_id
-    total = await session.scalar(select(func.count(Membership.id)).where(in_organization))
-    rows = await session.scalars(
+) -> PaginatedResponse[MemberResponse]:
+    """Longest-standing first."""
+    query = (
         select(Membership)
         .options(joinedload(Membership.user))
-        .where(in_organization)
+        .where(Membership.organization_id == organization_id)
         .order_by(Membership.joined_at, Membership.id)
-        .offset(pagination.offset)
-        .limit(pagination.limit)
     )
-    return list(rows), total or 0
+    return await paginate(session, query, pagination, MemberResponse)
 
 
 async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> Membership:
@@ -48,7 +44,9 @@ async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> M
     member = Membership(user=user, organization_id=actor.organization_id, role=body.role)
     session.add(member)
     await session.flush()
-    record(session, Action.MEMBER_ADDED, member, role=member.role)
+    audit.record(
+        session, Action.MEMBER_ADDED, member, user_id=str(member.user_id), role=member.role
+    )
     await _close_invitations(session, member)
     return member
 
@@ -65,11 +63,7 @@ async def change_role(
     else:
         await _keep_an_owner(session, member)
     member.role = role
-    audit.record_changes(
-        *(session, Action.MEMBER_ROLE_CHANGED, member),
-        organization_id=member.organization_id,
-        user_id=str(member.user_id),
-    )
+    audit.record_changes(session, Action.MEMBER_ROLE_CHANGED, member, user_id=str(member.user_id))
     await session.flush()
     return member
 
@@ -82,7 +76,7 @@ async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> Non
         raise Forbidden
     await _keep_an_owner(session, member)
     await session.delete(member)
-    record(session, Action.MEMBER_REMOVED, member)
+    audit.record(session, Action.MEMBER_REMOVED, member, user_id=str(member.user_id))
     await _close_invitations(session, member)
     await api_keys.revoke_all(session, member.user_id, organization_id=member.organization_id)
 
@@ -98,7 +92,7 @@ async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: 
     _check_active(member)
     member.role = MemberRole.OWNER
     actor.role = MemberRole.ADMIN
-    record(session, Action.OWNERSHIP_TRANSFERRED, member)
+    audit.record(session, Action.OWNERSHIP_TRANSFERRED, member, user_id=str(member.user_id))
     await session.flush()
     return actor
 
@@ -119,7 +113,7 @@ async def leave_all(session: AsyncSession, user_id: UUID) -> None:
         select(Membership).where(Membership.user_id == user_id)
     ):
         await session.delete(membership)
-        record(session, Action.MEMBER_REMOVED, membership)
+        audit.record(session, Action.MEMBER_REMOVED, membership, user_id=str(user_id))
     await session.flush()
 
 
@@ -133,42 +127,24 @@ async def has_email(session: AsyncSession, organization_id: UUID, email: str) ->
     return await session.scalar(query) is not None
 
 
-def record(session: AsyncSession, action: Action, member: Membership, **details: Any) -> None:
-    """Of a member, one wants to know who it is."""
-    audit.record(
-        *(session, action, member),
-        organization_id=member.organization_id,
-        user_id=str(member.user_id),
-        **details,
-    )
-
-
 async def _find_user(session: AsyncSession, user_id: UUID) -> User | None:
     """Locks the user, who could otherwise be deleted before becoming a member."""
     return await session.scalar(
-        select(User)
-        .where(User.id == user_id, User.is_active, User.deleted_at.is_(None))
-        .with_for_update(read=True)
+        select(User).where(User.id == user_id, User.enabled).with_for_update(read=True)
     )
 
 
 async def _close_invitations(session: AsyncSession, member: Membership) -> None:
-    """Or who is removed could come back with an old one."""
+    """Otherwise a removed member could rejoin with an old invitation."""
     for invitation in await session.scalars(
         select(Invitation).where(
             Invitation.organization_id == member.organization_id,
             Invitation.email_normalized == member.user.email_normalized,
-            Invitation.accepted_at.is_(None),
-            Invitation.revoked_at.is_(None),
+            Invitation.open(),
         )
     ):
         invitation.revoked_at = utc_now()
-        audit.record(
-            session,
-            Action.INVITATION_REVOKED,
-            invitation,
-            organization_id=invitation.organization_id,
-        )
+        audit.record(session, Action.INVITATION_REVOKED, invitation)
 
 
 async def lock(session: AsyncSession, actor: Membership) -> Membership:

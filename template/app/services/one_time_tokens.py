@@ -102,8 +102,7 @@ def _with_user(which: ColumnElement[bool]) -> Select[OneTimeToken]:
             which,
             OneTimeToken.used_at.is_(None),
             OneTimeToken.expires_at > utc_now(),
-            User.is_active,
-            User.deleted_at.is_(None),
+            User.enabled,
         )
     )
 

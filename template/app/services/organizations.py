@@ -5,21 +5,18 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, contains_eager
+from sqlalchemy.orm import Bundle, aliased, contains_eager
 
 from app.core.clock import utc_now
 from app.core.errors import Forbidden, NotFound
 from app.core.roles import MemberRole
 from app.models import Membership, Organization, User
-from app.schemas.common import PaginationParams
-from app.schemas.organization import (
-    OrganizationCreate,
-    OrganizationResponse,
-    OrganizationUpdate,
-)
+from app.schemas.organization import OrganizationCreate, OrganizationResponse, OrganizationUpdate
+from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import audit
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
+from app.services.paging import paginate
 
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
@@ -28,11 +25,7 @@ async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Mem
         select(Membership)
         .join(Membership.organization)
         .options(contains_eager(Membership.organization))
-        .where(
-            Organization.slug == slug,
-            Organization.deleted_at.is_(None),
-            Membership.user_id == user_id,
-        )
+        .where(Organization.slug == slug, Organization.alive, Membership.user_id == user_id)
     )
     membership = await session.scalar(query)
     if membership is None:
@@ -43,7 +36,7 @@ async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Mem
 async def details(session: AsyncSession, membership: Membership) -> OrganizationResponse:
     """Raises NotFound if it was deleted, or the member left, during this request."""
     query = _details(membership.user_id).where(Organization.id == membership.organization_id)
-    row = (await session.execute(query)).one_or_none()
+    row = await session.scalar(query)
     if row is None:
         raise NotFound("Organization not found")
     return OrganizationResponse.model_validate(row)
@@ -51,20 +44,10 @@ async def details(session: AsyncSession, membership: Membership) -> Organization
 
 async def list_for_user(
     session: AsyncSession, user_id: UUID, pagination: PaginationParams
-) -> tuple[list[OrganizationResponse], int]:
-    """One page, newest first, and the total."""
-    total = await session.scalar(
-        select(func.count(Membership.id))
-        .join(Membership.organization)
-        .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
-    )
-    rows = await session.execute(
-        _details(user_id)
-        .order_by(Organization.created_at.desc(), Organization.id.desc())
-        .offset(pagination.offset)
-        .limit(pagination.limit)
-    )
-    return [OrganizationResponse.model_validate(row) for row in rows], total or 0
+) -> PaginatedResponse[OrganizationResponse]:
+    """Newest first."""
+    query = _details(user_id).order_by(Organization.created_at.desc(), Organization.id.desc())
+    return await paginate(session, query, pagination, OrganizationResponse)
 
 
 async def create(
@@ -76,9 +59,7 @@ async def create(
     owner = Membership(user_id=user.id, organization=organization, role=MemberRole.OWNER)
     session.add(owner)
     await session.flush()
-    audit.record(
-        session, Action.ORGANIZATION_CREATED, organization, organization_id=organization.id
-    )
+    audit.record(session, Action.ORGANIZATION_CREATED, organization)
     return await details(session, owner)
 
 
@@ -88,9 +69,7 @@ async def update(
     organization = membership.organization
     for field, value in body.changes().items():
         setattr(organization, field, value)
-    audit.record_changes(
-        session, Action.ORGANIZATION_UPDATED, organization, organization_id=organization.id
-    )
+    audit.record_changes(session, Action.ORGANIZATION_UPDATED, organization)
     await session.flush()
     return await details(session, membership)
 
@@ -105,9 +84,7 @@ async def delete(session: AsyncSession, owner: Membership) -> None:
     if (await details(session, owner)).role is not MemberRole.OWNER:
         raise Forbidden
     organization.deleted_at = utc_now()
-    audit.record(
-        session, Action.ORGANIZATION_DELETED, organization, organization_id=organization.id
-    )
+    audit.record(session, Action.ORGANIZATION_DELETED, organization)
     await session.flush()
 
 
@@ -125,7 +102,7 @@ async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
         .where(
             Membership.user_id == user_id,
             Membership.role == MemberRole.OWNER,
-            Organization.deleted_at.is_(None),
+            Organization.alive,
             ~shared.exists(),
         )
         .order_by(Organization.slug)
@@ -134,7 +111,7 @@ async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
 
 
 def _details(user_id: UUID) -> Select[Any]:
-    """The columns of an OrganizationResponse, for each organization of the user."""
+    """What an OrganizationResponse shows of each organization of the user."""
     member = aliased(Membership)
     members = select(func.count(member.id)).where(member.organization_id == Organization.id)
     owner = (
@@ -143,17 +120,19 @@ def _details(user_id: UUID) -> Select[Any]:
         .order_by(member.joined_at, member.id)
         .limit(1)
     )
+    shown: Bundle[Any] = Bundle(
+        "shown",
+        Organization.id,
+        Organization.name,
+        Organization.slug,
+        Organization.created_at,
+        Organization.updated_at,
+        Membership.role,
+        members.scalar_subquery().label("member_count"),
+        owner.scalar_subquery().label("owner_id"),
+    )
     return (
-        select(
-            Organization.id,
-            Organization.name,
-            Organization.slug,
-            Organization.created_at,
-            Organization.updated_at,
-            Membership.role,
-            members.scalar_subquery().label("member_count"),
-            owner.scalar_subquery().label("owner_id"),
-        )
+        select(shown)
         .join(Membership, Membership.organization_id == Organization.id)
-        .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
+        .where(Membership.user_id == user_id, Organization.alive)
     )

@@ -9,24 +9,26 @@ from app.core.errors import InvalidToken
 from app.core.passwords import Passwords
 from app.models import User
 from app.models.one_time_token import Purpose
-from app.services import api_keys, audit, one_time_tokens, sessions, users
+from app.services import api_keys, audit, logins, one_time_tokens, users
 from app.services.audit import Action
 
 
 async def change(
-    session: AsyncSession, passwords: Passwords, user: User, password: str, *, kept: UUID
+    session: AsyncSession, passwords: Passwords, user: User, password: str, *, keep: UUID
 ) -> None:
-    """Ends every session but `kept`. Raises Invalid for a weak password, InvalidToken if that
-    session has ended meanwhile. Who calls has checked the old password."""
+    """End every login except `keep`. The caller has checked the old password.
+
+    Raises Invalid for a weak password, and InvalidToken if the login `keep` has ended.
+    """
     user_id = user.id
     await passwords.check_new(password, email=user.email, field="new_password")
     # Hashing is slow: release the connection and its locks first.
     await session.rollback()
     hashed_password = await passwords.hash(password)
     current = await users.find(session, user_id, lock=True)
-    if current is None or not await sessions.is_open(session, kept):
+    if current is None or not await logins.is_alive(session, keep):
         raise InvalidToken
-    await _replace(session, current, hashed_password, kept=kept)
+    await _replace(session, current, hashed_password, keep=keep)
     audit.record(session, Action.PASSWORD_CHANGED, current)
 
 
@@ -49,10 +51,10 @@ async def reset(session: AsyncSession, passwords: Passwords, token: str, passwor
 
 
 async def _replace(
-    session: AsyncSession, user: User, hashed_password: str, *, kept: UUID | None = None
+    session: AsyncSession, user: User, hashed_password: str, *, keep: UUID | None = None
 ) -> None:
     user.hashed_password = hashed_password
-    await sessions.revoke_all(session, user.id, but=kept)
+    await logins.revoke_all(session, user.id, keep=keep)
     # Whoever got into the mail or the account could otherwise take it back.
     await one_time_tokens.void(session, user.id, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL)
     await session.flush()

@@ -2,16 +2,17 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.models import Membership, Project
-from app.schemas.common import PaginationParams
-from app.schemas.project import ProjectCreate, ProjectUpdate
+from app.schemas.paging import PaginatedResponse, PaginationParams
+from app.schemas.project import ProjectCreate, ProjectResponse, ProjectUpdate
 from app.services import audit
 from app.services.audit import Action
+from app.services.paging import paginate
 
 
 async def list_projects(
@@ -20,21 +21,14 @@ async def list_projects(
     pagination: PaginationParams,
     *,
     archived: bool | None = None,
-) -> tuple[list[Project], int]:
-    """One page, newest first, and the total."""
-    conditions = [Project.organization_id == organization_id]
+) -> PaginatedResponse[ProjectResponse]:
+    """Newest first."""
+    query = select(Project).where(Project.organization_id == organization_id)
     if archived is not None:
         is_archived = Project.archived_at.is_not(None)
-        conditions.append(is_archived if archived else ~is_archived)
-    total = await session.scalar(select(func.count(Project.id)).where(*conditions))
-    rows = await session.scalars(
-        select(Project)
-        .where(*conditions)
-        .order_by(Project.created_at.desc(), Project.id.desc())
-        .offset(pagination.offset)
-        .limit(pagination.limit)
-    )
-    return list(rows), total or 0
+        query = query.where(is_archived if archived else ~is_archived)
+    query = query.order_by(Project.created_at.desc(), Project.id.desc())
+    return await paginate(session, query, pagination, ProjectResponse)
 
 
 async def get(
@@ -60,7 +54,7 @@ async def create(session: AsyncSession, author: Membership, body: ProjectCreate)
     )
     session.add(project)
     await session.flush()
-    audit.record(session, Action.PROJECT_CREATED, project, organization_id=project.organization_id)
+    audit.record(session, Action.PROJECT_CREATED, project)
     return project
 
 
@@ -74,7 +68,7 @@ async def update(
         project.archived_at = (project.archived_at or utc_now()) if archived else None
     for field, value in changes.items():
         setattr(project, field, value)
-    audit.record_changes(session, Action.PROJECT_UPDATED, project, organization_id=organization_id)
+    audit.record_changes(session, Action.PROJECT_UPDATED, project)
     await session.flush()
     return project
 
@@ -82,5 +76,5 @@ async def update(
 async def delete(session: AsyncSession, organization_id: UUID, project_id: UUID) -> None:
     project = await get(session, organization_id, project_id, lock=True)
     await session.delete(project)
-    audit.record(session, Action.PROJECT_DELETED, project, organization_id=organization_id)
+    audit.record(session, Action.PROJECT_DELETED, project)
     await session.flush()

@@ -12,7 +12,7 @@ from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.errors import InvalidToken
 from app.core.tokens import create_access_token, hash_token, new_opaque_token
-from app.models import RefreshToken, User, UserSession
+from app.models import Login, RefreshToken, User
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class TokenPair:
 
 
 async def issue(
-    session: AsyncSession, settings: Settings, login: UserSession, *, parent_id: UUID | None
+    session: AsyncSession, settings: Settings, login: Login, *, parent_id: UUID | None
 ) -> TokenPair:
     refresh_token = new_opaque_token()
     idle_end = utc_now() + timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
@@ -41,7 +41,7 @@ async def issue(
 
 
 async def spend(session: AsyncSession, presented: str) -> tuple[RefreshToken, bool]:
-    """The token, with its session, which is locked, and its user; and whether this was the first
+    """Return the token with its user and its login, which is locked, and whether this is its first
     use. Raises InvalidToken if there never was such a token."""
     token_hash = hash_token(presented)
     first = (
@@ -53,11 +53,11 @@ async def spend(session: AsyncSession, presented: str) -> tuple[RefreshToken, bo
     first_use = await session.scalar(first) is not None
     query = (
         select(RefreshToken)
-        .join(RefreshToken.session)
-        .join(UserSession.user)
-        .options(contains_eager(RefreshToken.session).contains_eager(UserSession.user))
+        .join(RefreshToken.login)
+        .join(Login.user)
+        .options(contains_eager(RefreshToken.login).contains_eager(Login.user))
         .where(RefreshToken.token_hash == token_hash)
-        .with_for_update(of=UserSession, key_share=True)
+        .with_for_update(of=Login, key_share=True)
     )
     token = await session.scalar(query)
     if token is None:
@@ -66,11 +66,8 @@ async def spend(session: AsyncSession, presented: str) -> tuple[RefreshToken, bo
 
 
 def check_alive(token: RefreshToken) -> None:
-    now = utc_now()
-    login = token.session
-    if token.expires_at <= now or login.revoked_at is not None:
-        raise InvalidToken
-    if login.user.deleted_at is not None or not login.user.is_active:
+    login = token.login
+    if token.expires_at <= utc_now() or not (login.alive and login.user.enabled):
         raise InvalidToken
 
 

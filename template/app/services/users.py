@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,11 +13,13 @@ from app.core.errors import Conflict, NotFound
 from app.core.passwords import Passwords
 from app.core.roles import UserRole
 from app.models import Membership, Organization, User
-from app.schemas.common import PaginationParams
+from app.schemas.me import UserOrganization, UserUpdateMe
+from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.schemas.strings import normalize_email
-from app.schemas.user import UserOrganization, UserUpdate, UserUpdateMe
-from app.services import api_keys, audit, memberships, sessions
+from app.schemas.user import UserResponse, UserUpdate
+from app.services import api_keys, audit, logins, memberships
 from app.services.audit import Action
+from app.services.paging import paginate
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ async def get(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> Us
 
 async def find(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User | None:
     """Pass `lock` to change the row: concurrent changes then happen one after the other."""
-    query = select(User).where(User.id == user_id, User.deleted_at.is_(None))
+    query = select(User).where(User.id == user_id, User.alive)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return await session.scalar(query)
@@ -57,9 +59,7 @@ async def find(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> U
 
 async def find_by_email(session: AsyncSession, email: str) -> User | None:
     normalized = normalize_email(email)
-    return await session.scalar(
-        select(User).where(User.email_normalized == normalized, User.deleted_at.is_(None))
-    )
+    return await session.scalar(select(User).where(User.email_normalized == normalized, User.alive))
 
 
 async def list_users(
@@ -69,29 +69,22 @@ async def list_users(
     search: str | None = None,
     role: UserRole | None = None,
     is_active: bool | None = None,
-) -> tuple[list[User], int]:
-    """One page, newest first, and the total; `search` matches part of the name or e-mail."""
-    conditions: list[ColumnElement[bool]] = [User.deleted_at.is_(None)]
+) -> PaginatedResponse[UserResponse]:
+    """Newest first; `search` matches part of the name or e-mail."""
+    query = select(User).where(User.alive)
     if search:
-        conditions.append(
+        query = query.where(
             or_(
                 User.name.icontains(search, autoescape=True),
                 User.email.icontains(search, autoescape=True),
             )
         )
     if role is not None:
-        conditions.append(User.role == role)
+        query = query.where(User.role == role)
     if is_active is not None:
-        conditions.append(User.is_active.is_(is_active))
-    total = await session.scalar(select(func.count(User.id)).where(*conditions))
-    rows = await session.scalars(
-        select(User)
-        .where(*conditions)
-        .order_by(User.created_at.desc(), User.id.desc())
-        .offset(pagination.offset)
-        .limit(pagination.limit)
-    )
-    return list(rows), total or 0
+        query = query.where(User.is_active.is_(is_active))
+    query = query.order_by(User.created_at.desc(), User.id.desc())
+    return await paginate(session, query, pagination, UserResponse)
 
 
 async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserOrganization]:
@@ -99,7 +92,7 @@ async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserO
     rows = await session.execute(
         select(Organization.id, Organization.name, Organization.slug, Membership.role)
         .join(Organization.memberships)
-        .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
+        .where(Membership.user_id == user_id, Organization.alive)
         .order_by(Organization.name, Organization.id)
     )
     return [UserOrganization.model_validate(row) for row in rows]
@@ -151,7 +144,7 @@ async def update(
     _keep_an_admin(admins)
     audit.record_changes(session, Action.USER_UPDATED, user)
     if session.is_modified(user):
-        await sessions.revoke_all(session, user.id)
+        await logins.revoke_all(session, user.id)
     if not user.is_active:
         await api_keys.revoke_all(session, user.id)
     await session.flush()
@@ -168,7 +161,7 @@ async def delete(session: AsyncSession, user_id: UUID, *, admin: User | None = N
     _keep_an_admin(admins)
     audit.record(session, Action.USER_DELETED, user)
     await session.flush()
-    await sessions.revoke_all(session, user.id)
+    await logins.revoke_all(session, user.id)
     await api_keys.revoke_all(session, user.id)
 
 
@@ -198,7 +191,7 @@ async def _lock_admins(session: AsyncSession) -> list[User]:
     """The active administrators, locked so that two of them cannot remove each other."""
     rows = await session.scalars(
         select(User)
-        .where(User.role == UserRole.ADMIN, User.is_active, User.deleted_at.is_(None))
+        .where(User.role == UserRole.ADMIN, User.enabled)
         .order_by(User.id)
         .with_for_update(key_share=True)
     )
@@ -207,8 +200,5 @@ async def _lock_admins(session: AsyncSession) -> list[User]:
 
 def _keep_an_admin(admins: list[User]) -> None:
     """Checks the changed objects: one of the former administrators must still be one."""
-    if admins and not any(
-        admin.role is UserRole.ADMIN and admin.is_active and admin.deleted_at is None
-        for admin in admins
-    ):
+    if admins and not any(admin.role is UserRole.ADMIN and admin.enabled for admin in admins):
         raise Conflict("The last administrator cannot be removed, demoted or deactivated")

@@ -19,7 +19,7 @@ from app.core.tokens import (
     new_opaque_token,
     read_access_token,
 )
-from app.services import sessions
+from app.services import logins
 from tests.support.factories import make_user
 from tests.support.service import Service
 
@@ -138,7 +138,7 @@ async def test_nobody_joins_his_token_to_the_session_of_another(
     service: Service, session: AsyncSession, settings: Settings
 ) -> None:
     user, other = await make_user(session), await make_user(session)
-    pair = await sessions.start(session, settings, other)
+    pair = await logins.start(session, settings, other)
     await session.commit()
     session_id = read_access_token(settings, pair.access_token).session_id
     token = create_access_token(settings, user_id=user.id, session_id=session_id)

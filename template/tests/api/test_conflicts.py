@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.deps import DB
 from app.core.clock import utc_now
 from app.db.conflicts import UNKNOWN, conflict_sentence
-from app.models import IdempotencyKey, Project, RefreshToken, UserSession
+from app.models import IdempotencyKey, Login, Project, RefreshToken
 from tests.support.factories import (
     HASHED_PASSWORD,
     add_member,
@@ -54,9 +54,9 @@ async def same_invitation(session: AsyncSession) -> None:
 
 async def same_token(session: AsyncSession) -> None:
     tomorrow = utc_now() + timedelta(days=1)
-    login = UserSession(user=await make_user(session), expires_at=tomorrow)
+    login = Login(user=await make_user(session), expires_at=tomorrow)
     for _ in range(2):
-        session.add(RefreshToken(session=login, token_hash="0" * 64, expires_at=tomorrow))
+        session.add(RefreshToken(login=login, token_hash="0" * 64, expires_at=tomorrow))
     await session.commit()
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole, UserRole
 from app.core.tokens import hash_token
-from app.models import AuditEvent, Organization, User, UserSession
+from app.models import AuditEvent, Login, Organization, User
 from app.models.one_time_token import Purpose
 from app.services import one_time_tokens
 from tests.support.factories import (
@@ -93,7 +93,7 @@ async def make_powerful(session: AsyncSession) -> tuple[User, Ids]:
 async def test_every_change_is_noted(service: Service, session: AsyncSession) -> None:
     user, ids = await make_powerful(session)
     client = await service.sign_in(user)
-    newest = select(UserSession.id).where(UserSession.user_id == user.id)
+    newest = select(Login.id).where(Login.user_id == user.id)
     ids["session_id"] = (await session.scalars(newest)).one()
     changing = {each.name: each for each in operations_of(service) if each.method != "GET"}
     count = select(func.count(AuditEvent.id))

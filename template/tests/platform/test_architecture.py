@@ -87,7 +87,7 @@ def test_services_leave_the_commit_to_the_request() -> None:
         path.name for path in (APP / "services").glob("*.py") if ".commit()" in path.read_text()
     }
 
-    assert committing <= {"sessions.py"}  # where reuse of a refresh token must end the session
+    assert committing <= {"logins.py"}  # where reuse of a refresh token must end the session
 
 
 async def test_importing_the_service_needs_no_settings(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.tokens import hash_token
-from app.models import Organization, User, UserSession
-from app.services import memberships, organizations, sessions, users
+from app.models import Login, Organization, User
+from app.services import logins, memberships, organizations, users
 from app.services.locking import lock_organization
 from tests.support.databases import LockWaits
 from tests.support.factories import add_member, make_invitation, make_organization, make_user
@@ -47,12 +47,12 @@ async def test_a_session_ends_once(
 ) -> None:
     await committed_service.sign_in(ada)
     async with committed_service.database.read() as session:
-        newest = select(UserSession.id).order_by(UserSession.created_at.desc()).limit(1)
+        newest = select(Login.id).order_by(Login.created_at.desc()).limit(1)
         other = (await session.scalars(newest)).one()
     ending = client.delete(f"/api/v1/users/me/sessions/{other}")
 
     async def end(session: AsyncSession) -> None:
-        await sessions.revoke_of_user(session, ada.id, other)
+        await logins.revoke_of_user(session, ada.id, other)
 
     assert await overtaken(committed_service, lock_waits, [ending], end) == [404]
 

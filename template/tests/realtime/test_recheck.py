@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from app.core.clock import utc_now
 from app.core.roles import MemberRole
-from app.models import Membership, Organization, Project, User, UserSession
+from app.models import Login, Membership, Organization, Project, User
 from app.realtime import access
 from app.services import auth
 from tests.support.factories import make_api_key
@@ -42,7 +42,7 @@ async def test_access_revoked_in_the_database_closes_the_connection(watchful: Ro
     users, now = [each.owner.id for each in rooms], utc_now()
     revocations = [
         delete(Membership).where(Membership.user_id == users[0]),
-        update(UserSession).where(UserSession.user_id == users[1]).values(revoked_at=now),
+        update(Login).where(Login.user_id == users[1]).values(revoked_at=now),
         update(User).where(User.id == users[2]).values(is_active=False),
         update(User).where(User.id == users[3]).values(deleted_at=now),
         delete(Project).where(Project.id == rooms[4].project.id),

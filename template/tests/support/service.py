@@ -15,7 +15,7 @@ from app.core.config import Settings
 from app.db.session import Database
 from app.main import create_app
 from app.models import User
-from app.services import sessions
+from app.services import logins
 
 Operations = dict[str, dict[str, Any]]
 
@@ -52,7 +52,7 @@ class Service:
         """A client with an access token, from a login without the detour over the password."""
         async with self.database.write() as session:
             stored = await session.get_one(User, user.id)
-            pair = await sessions.start(session, self.settings, stored)
+            pair = await logins.start(session, self.settings, stored)
             await session.commit()
         return self.client(pair.access_token)
 

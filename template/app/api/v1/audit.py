@@ -7,9 +7,8 @@ from app.api.deps import DB, AdminUser
 from app.api.errors import problems
 from app.api.paging import After, Limit
 from app.api.tenancy import AdminAccess
-from app.models import AuditEvent
 from app.schemas.audit import AuditEventResponse
-from app.schemas.cursor import Cursor, CursorPage
+from app.schemas.paging import CursorPage
 from app.services import audit
 from app.services.audit import Action
 
@@ -29,10 +28,7 @@ async def read_audit_log(
     actor_id: OfActor = None,
 ) -> CursorPage[AuditEventResponse]:
     """Who changed what on the whole platform, newest first. Administrators only."""
-    rows, following = await audit.list_events(
-        db, after=after, limit=limit, action=action, actor_id=actor_id
-    )
-    return _page(rows, following)
+    return await audit.list_events(db, after=after, limit=limit, action=action, actor_id=actor_id)
 
 
 @router.get(
@@ -49,19 +45,11 @@ async def read_organization_audit_log(
     actor_id: OfActor = None,
 ) -> CursorPage[AuditEventResponse]:
     """Who changed what in the organization, newest first. Admins and owners only."""
-    rows, following = await audit.list_events(
+    return await audit.list_events(
         db,
         after=after,
         limit=limit,
         organization_id=access.organization_id,
         action=action,
         actor_id=actor_id,
-    )
-    return _page(rows, following)
-
-
-def _page(rows: list[AuditEvent], following: Cursor | None) -> CursorPage[AuditEventResponse]:
-    return CursorPage(
-        data=[AuditEventResponse.model_validate(row) for row in rows],
-        next_cursor=following.encode() if following else None,
     )

@@ -4,19 +4,25 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Response, status
 from fastapi.responses import JSONResponse
 
-from app.api.address import UserAgent
+from app.api.address import Address, UserAgent
 from app.api.deps import DB, AppPasswords, AppSettings, Claims, SessionUser, Tasks
 from app.api.errors import problems
 from app.api.idempotency import IdempotentRoute, PublicIdempotency
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.models import User
-from app.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, TokenResponse
+from app.schemas.auth import (
+    EmailVerification,
+    ForgotPassword,
+    LoginRequest,
+    PasswordReset,
+    RefreshRequest,
+    RegisterRequest,
+    TokenResponse,
+)
 from app.schemas.common import Accepted
-from app.schemas.email_address import EmailVerification
-from app.schemas.password import ForgotPassword, PasswordReset
 from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse
-from app.services import audit, auth, email_addresses, sessions, users
+from app.services import audit, auth, email_addresses, logins, users
 from app.services import passwords as user_passwords
 from app.services.refresh_tokens import TokenPair
 from app.services.users import NewUser
@@ -80,6 +86,7 @@ async def login(
     passwords: AppPasswords,
     settings: AppSettings,
     limiter: Limiter,
+    address: Address,
     user_agent: UserAgent,
     body: LoginRequest,
 ) -> TokenPair:
@@ -99,7 +106,7 @@ async def login(
         only_verified=settings.EMAIL_VERIFICATION_REQUIRED,
     )
     await limiter.reset(Policy.LOGIN_FAILURES, account)
-    return await sessions.start(db, settings, user, user_agent=user_agent)
+    return await logins.start(db, settings, user, address=address, user_agent=user_agent)
 
 
 @router.post(
@@ -110,13 +117,16 @@ async def login(
     responses=problems(401),
     dependencies=[Depends(limit_address(Policy.REFRESH))],
 )
-async def refresh(db: DB, settings: AppSettings, body: RefreshRequest) -> TokenPair:
+async def refresh(
+    db: DB, settings: AppSettings, address: Address, body: RefreshRequest
+) -> TokenPair:
     """Exchanges a refresh token for a new pair. Each refresh token works once.
 
     Using one again ends the session, because it may have been stolen. If a response was lost, the
     same token may be sent again for a few seconds, as long as its successor has not been used.
     """
-    return await sessions.refresh(db, settings, body.refresh_token.get_secret_value())
+    token = body.refresh_token.get_secret_value()
+    return await logins.refresh(db, settings, token, address=address)
 
 
 @router.post(
@@ -132,7 +142,7 @@ async def logout(db: DB, claims: Claims) -> None:
     Logging out again is not an error.
     """
     audit.set_origin(db, actor_id=claims.user_id)
-    await sessions.revoke(db, claims.session_id)
+    await logins.revoke(db, claims.session_id)
 
 
 @router.post(
@@ -144,7 +154,7 @@ async def logout(db: DB, claims: Claims) -> None:
 )
 async def logout_all(db: DB, user: SessionUser) -> None:
     """Ends all sessions of the caller, this one too. API keys go on."""
-    await sessions.revoke_all(db, user.id)
+    await logins.revoke_all(db, user.id)
 
 
 @router.post(

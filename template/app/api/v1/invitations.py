@@ -9,9 +9,9 @@ from app.api.paging import Pagination
 from app.api.rate_limit import Limiter, Policy, limit_address
 from app.api.tenancy import AdminAccess
 from app.models import Invitation
-from app.schemas.common import PaginatedResponse
 from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationResponse
 from app.schemas.organization import OrganizationResponse
+from app.schemas.paging import PaginatedResponse
 from app.services import invitations, organizations
 from app.tasks.mail import send_invitation_email
 
@@ -51,10 +51,7 @@ async def list_invitations(
     db: DB, access: AdminAccess, pagination: Pagination
 ) -> PaginatedResponse[InvitationResponse]:
     """Those that are neither accepted nor revoked, newest first. Admins and owners only."""
-    rows, total = await invitations.list_open(db, access.organization_id, pagination)
-    return PaginatedResponse.create(
-        [InvitationResponse.model_validate(row) for row in rows], total, pagination
-    )
+    return await invitations.list_open(db, access.organization_id, pagination)
 
 
 @router.delete(

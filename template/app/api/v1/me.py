@@ -9,12 +9,18 @@ from app.api.rate_limit import Limiter, Policy
 from app.api.reauthentication import ConfirmPassword
 from app.models import User
 from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
-from app.schemas.common import Accepted, PaginatedResponse
-from app.schemas.email_address import EmailChange
-from app.schemas.password import PasswordChange
-from app.schemas.session import SessionResponse
-from app.schemas.user import AccountDeletion, UserResponse, UserUpdateMe, UserWithOrganizations
-from app.services import api_keys, email_addresses, sessions, users
+from app.schemas.common import Accepted
+from app.schemas.me import (
+    AccountDeletion,
+    EmailChange,
+    PasswordChange,
+    SessionResponse,
+    UserUpdateMe,
+    UserWithOrganizations,
+)
+from app.schemas.paging import PaginatedResponse
+from app.schemas.user import UserResponse
+from app.services import api_keys, email_addresses, logins, users
 from app.services import passwords as user_passwords
 from app.tasks.mail import (
     send_email_change_notice,
@@ -76,7 +82,7 @@ async def change_password(
     """
     user = await confirm(body.current_password)
     password = body.new_password.get_secret_value()
-    await user_passwords.change(db, passwords, user, password, kept=claims.session_id)
+    await user_passwords.change(db, passwords, user, password, keep=claims.session_id)
     queue.enqueue(send_password_changed_email, str(claims.user_id))
 
 
@@ -114,11 +120,7 @@ async def list_sessions(
     db: DB, user: SessionUser, claims: Claims, pagination: Pagination
 ) -> PaginatedResponse[SessionResponse]:
     """Where the caller is logged in, the last used session first."""
-    rows, total = await sessions.list_open(db, user.id, pagination)
-    data = [SessionResponse.model_validate(row) for row in rows]
-    for session in data:
-        session.current = session.id == claims.session_id
-    return PaginatedResponse.create(data, total, pagination)
+    return await logins.list_open(db, user.id, pagination, current=claims.session_id)
 
 
 @router.delete(
@@ -130,7 +132,7 @@ async def list_sessions(
 )
 async def revoke_session(db: DB, user: SessionUser, session_id: UUID) -> None:
     """One of the caller's own: its access and refresh tokens stop working at once."""
-    await sessions.revoke_of_user(db, user.id, session_id)
+    await logins.revoke_of_user(db, user.id, session_id)
 
 
 @router.post(
@@ -147,8 +149,7 @@ async def create_api_key(db: DB, user: SessionUser, body: ApiKeyCreate) -> ApiKe
     No key can change the account itself, end its sessions or manage keys: that needs a login.
     409 if there are 50 keys already.
     """
-    key, secret = await api_keys.create(db, user, body)
-    return ApiKeyCreated(**ApiKeyResponse.model_validate(key).model_dump(), key=secret)
+    return await api_keys.create(db, user, body)
 
 
 @router.get("/api-keys/", summary="List my API keys", tags=["API keys"])
@@ -157,10 +158,7 @@ async def list_api_keys(
 ) -> PaginatedResponse[ApiKeyResponse]:
     """All keys that act in the caller's name and are not revoked, newest first; those that were
     made for an organization as well."""
-    rows, total = await api_keys.list_keys(db, api_keys.of_user(user.id), pagination)
-    return PaginatedResponse.create(
-        [ApiKeyResponse.model_validate(row) for row in rows], total, pagination
-    )
+    return await api_keys.list_keys(db, api_keys.of_user(user.id), pagination)
 
 
 @router.delete(

@@ -7,7 +7,7 @@ from app.api.errors import problems
 from app.api.paging import Pagination
 from app.api.tenancy import AdminAccess
 from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
-from app.schemas.common import PaginatedResponse
+from app.schemas.paging import PaginatedResponse
 from app.services import api_keys
 
 router = APIRouter(
@@ -32,8 +32,7 @@ async def create_organization_api_key(
 
     409 if the organization has 50 keys already.
     """
-    key, secret = await api_keys.create_for_organization(db, access, body)
-    return ApiKeyCreated(**ApiKeyResponse.model_validate(key).model_dump(), key=secret)
+    return await api_keys.create_for_organization(db, access, body)
 
 
 @router.get("/", summary="List the API keys of an organization")
@@ -43,10 +42,7 @@ async def list_organization_api_keys(
     """Everybody's keys for this organization that are not revoked, newest first. Admins and owners
     only."""
     keys = api_keys.of_organization(access.organization_id)
-    rows, total = await api_keys.list_keys(db, keys, pagination)
-    return PaginatedResponse.create(
-        [ApiKeyResponse.model_validate(row) for row in rows], total, pagination
-    )
+    return await api_keys.list_keys(db, keys, pagination)
 
 
 @router.delete(

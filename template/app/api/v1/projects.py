@@ -9,7 +9,7 @@ from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
 from app.api.tenancy import AdminAccess, MemberAccess, ViewerAccess
 from app.models import Project
-from app.schemas.common import PaginatedResponse
+from app.schemas.paging import PaginatedResponse
 from app.schemas.project import ProjectCreate, ProjectResponse, ProjectUpdate
 from app.services import projects
 
@@ -29,12 +29,7 @@ async def list_projects(
     archived: Annotated[bool | None, Query(description="Whether they are archived")] = None,
 ) -> PaginatedResponse[ProjectResponse]:
     """The organization's projects, newest first."""
-    rows, total = await projects.list_projects(
-        db, access.organization_id, pagination, archived=archived
-    )
-    return PaginatedResponse.create(
-        [ProjectResponse.model_validate(row) for row in rows], total, pagination
-    )
+    return await projects.list_projects(db, access.organization_id, pagination, archived=archived)
 
 
 @router.post(

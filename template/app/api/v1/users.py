@@ -9,7 +9,7 @@ from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
 from app.core.roles import UserRole
 from app.models import User
-from app.schemas.common import PaginatedResponse
+from app.schemas.paging import PaginatedResponse
 from app.schemas.strings import SafeStr
 from app.schemas.user import UserCreate, UserResponse, UserUpdate
 from app.services import users
@@ -36,12 +36,7 @@ async def list_users(
     is_active: Annotated[bool | None, Query(description="Whether they are active")] = None,
 ) -> PaginatedResponse[UserResponse]:
     """All users, newest first; `search` ignores case. Administrators only."""
-    rows, total = await users.list_users(
-        db, pagination, search=search, role=role, is_active=is_active
-    )
-    return PaginatedResponse.create(
-        [UserResponse.model_validate(row) for row in rows], total, pagination
-    )
+    return await users.list_users(db, pagination, search=search, role=role, is_active=is_active)
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""Pages of a list that grows: each begins after the last row of the one before (keyset)."""
+"""Pages of a list: numbered ones, and for a list that grows, those that begin at a cursor."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
@@ -11,8 +11,42 @@ from pydantic import BaseModel, Field
 T = TypeVar("T")
 
 
+class PaginationParams(BaseModel):
+    page: int = 1
+    limit: int = 20
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.limit
+
+
+class PaginatedResponse(BaseModel, Generic[T]):
+    data: list[T]
+    total: int
+    page: int
+    limit: int
+    total_pages: int
+    has_more: bool
+
+    @classmethod
+    def create(
+        cls, data: list[T], total: int, pagination: PaginationParams
+    ) -> "PaginatedResponse[T]":
+        total_pages = -(-total // pagination.limit)
+        return cls(
+            data=data,
+            total=total,
+            page=pagination.page,
+            limit=pagination.limit,
+            total_pages=total_pages,
+            has_more=pagination.page < total_pages,
+        )
+
+
 @dataclass(frozen=True)
 class Cursor:
+    """The last row of a page, after which the next page begins (keyset pagination)."""
+
     created_at: datetime
     id: UUID
 

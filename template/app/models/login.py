@@ -5,20 +5,19 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.clock import utc_now
-from app.db.base import Base, Identified
+from app.db.base import Base, Identified, Revocable
 from app.models.user import User
 
 
-class UserSession(Identified, Base):
-    """One login, with all refresh tokens that descend from it."""
+class Login(Identified, Revocable, Base):
+    """A session of a user, which ends with all refresh tokens that descend from it."""
 
     __tablename__ = "user_sessions"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(nullable=False)
     last_used_at: Mapped[datetime] = mapped_column(default=utc_now)
-    revoked_at: Mapped[datetime | None]
     address: Mapped[str] = mapped_column(String(45), default="")
     user_agent: Mapped[str] = mapped_column(String(200), default="")
 
@@ -41,4 +40,4 @@ class RefreshToken(Identified, Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
-    session: Mapped[UserSession] = relationship(lazy="raise")
+    login: Mapped[Login] = relationship(lazy="raise")
