@@ -4,11 +4,11 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from tests.conftest import settings_for
 
 from app.core.clock import utc_now
 from app.core.tokens import LEEWAY_SECONDS
 from app.models import RefreshToken, User
-from tests.conftest import settings_for
 from tests.support.clock import clock as clock
 from tests.support.factories import make_user
 from tests.support.logins import Pair, later, log_in, refresh, status_of_me

@@ -3,9 +3,9 @@ import asyncio
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
+from tests.conftest import settings_for
 
 from app.models import User
-from tests.conftest import settings_for
 from tests.support.clock import clock as clock
 from tests.support.factories import make_user
 from tests.support.logins import Pair, later, log_in, refresh, status_of_me

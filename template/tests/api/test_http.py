@@ -1,9 +1,9 @@
 import pytest
+from app.core.config import Settings
+from app.main import create_app
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.config import Settings
-from app.main import create_app
 from tests.support.factories import make_admin, make_user
 from tests.support.service import Service
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from app.core.config import Settings
 from fastapi.responses import JSONResponse
 from httpx import AsyncClient, Response
 from pydantic import SecretStr
@@ -12,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.idempotency import IdempotentRoute, PublicIdempotency
 from app.core.clock import utc_now
-from app.core.config import Settings
 from app.core.errors import KeyReused
 from app.models import IdempotencyKey
 from app.services import idempotency

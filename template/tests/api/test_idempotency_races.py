@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy import func, select
+from tests.conftest import settings_for
 
 from app.api.deps import DB
 from app.api.idempotency import IdempotentRoute, PublicIdempotency
@@ -14,7 +15,6 @@ from app.core.errors import Conflict
 from app.core.passwords import Passwords
 from app.db.base import Base
 from app.models import AuditEvent, IdempotencyKey, Invitation, Organization, User
-from tests.conftest import settings_for
 from tests.support.factories import PASSWORD, make_organization, make_user, new_user
 from tests.support.outbox import mails_of
 from tests.support.service import Service, add_route, running_with

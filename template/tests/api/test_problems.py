@@ -1,13 +1,13 @@
 from collections.abc import AsyncGenerator
 
 import pytest
+from app.core.config import Settings
+from app.main import create_app
 from fastapi.responses import StreamingResponse
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.exc import ProgrammingError
 
-from app.core.config import Settings
 from app.core.errors import Unavailable
-from app.main import create_app
 from tests.support.problems import assert_problem
 from tests.support.service import running
 

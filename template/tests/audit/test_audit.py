@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from app.db.dialect import append_only, no_longer_append_only
 from httpx import AsyncClient
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -8,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import DB
 from app.core.roles import MemberRole
-from app.db.dialect import append_only, no_longer_append_only
 from app.models import AuditEvent, Organization, User
 from app.services import audit
 from app.services.audit import Action

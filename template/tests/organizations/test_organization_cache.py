@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from tests.conftest import settings_for
 
 from app.core.cache import Cache
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import organizations
-from tests.conftest import settings_for
 from tests.support.factories import make_admin, make_member, make_organization, make_user
 from tests.support.service import Service, running_with
 from tests.support.waiting import NEVER, patience

@@ -1,5 +1,4 @@
 import pytest
-
 from app.core.config import Settings, SettingsError, load_settings
 from app.db.dialect import EXAMPLE_URL
 

@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import pytest
+from app.core.config import Settings
 from httpx import AsyncClient, TransportError
 
 from app.cli import main
 from app.cli.declared import ROOT
-from app.core.config import Settings
 from tests.support.ports import reserved_port
 from tests.support.waiting import PATIENCE, eventually, patience
 
