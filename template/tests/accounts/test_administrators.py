@@ -24,7 +24,7 @@ async def admin(service: Service, administrator: User) -> AsyncClient:
     return await service.sign_in(administrator)
 
 
-async def test_an_administrator_gives_and_takes_a_role(
+async def test_admin_changes_a_role(
     service: Service, admin: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session)
@@ -43,12 +43,12 @@ async def test_an_administrator_gives_and_takes_a_role(
 @pytest.mark.parametrize(
     ("change", "status"), [({"role": "admin"}, 401), ({"is_active": False}, 403)]
 )
-async def test_a_change_ends_the_users_sessions_at_once(
+async def test_change_of_rights_ends_the_sessions(
     service: Service,
     admin: AsyncClient,
     session: AsyncSession,
     change: dict[str, Any],
-    status: int,
+    status: int
 ) -> None:
     user = await make_user(session)
     caller = await service.sign_in(user)
@@ -58,7 +58,7 @@ async def test_a_change_ends_the_users_sessions_at_once(
     assert (await caller.get(f"{USERS}me")).status_code == status
 
 
-async def test_sessions_stay_ended_when_a_user_is_activated_again(
+async def test_reactivated_user_has_to_log_in_again(
     service: Service, admin: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session)
@@ -71,7 +71,7 @@ async def test_sessions_stay_ended_when_a_user_is_activated_again(
 
 
 @pytest.mark.parametrize("change", [{}, {"role": "user"}, {"is_active": True}])
-async def test_what_changes_nothing_ends_no_session(
+async def test_empty_change_ends_no_session(
     service: Service, admin: AsyncClient, session: AsyncSession, change: dict[str, Any]
 ) -> None:
     user = await make_user(session)
@@ -93,7 +93,7 @@ async def test_what_changes_nothing_ends_no_session(
         {"name": "Ada"},
     ],
 )
-async def test_an_administrator_changes_role_and_activity_only(
+async def test_admin_changes_only_role_and_activity(
     admin: AsyncClient, session: AsyncSession, change: dict[str, Any]
 ) -> None:
     user = await make_user(session)
@@ -101,7 +101,7 @@ async def test_an_administrator_changes_role_and_activity_only(
     assert (await admin.patch(f"{USERS}{user.id}", json=change)).status_code == 422
 
 
-async def test_a_deleted_user_is_gone(
+async def test_deleted_user_is_gone(
     service: Service, admin: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session)
@@ -115,7 +115,7 @@ async def test_a_deleted_user_is_gone(
     assert (await admin.patch(f"{USERS}{user.id}", json={"role": "admin"})).status_code == 404
 
 
-async def test_the_row_of_a_deleted_user_stays(admin: AsyncClient, session: AsyncSession) -> None:
+async def test_row_of_a_deleted_user_is_kept(admin: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session)
 
     await admin.delete(f"{USERS}{user.id}")
@@ -124,7 +124,7 @@ async def test_the_row_of_a_deleted_user_stays(admin: AsyncClient, session: Asyn
     assert user.deleted_at is not None
 
 
-async def test_a_deleted_user_leaves_his_organizations(
+async def test_deleted_user_leaves_every_organization(
     service: Service, admin: AsyncClient, session: AsyncSession
 ) -> None:
     owner, member = await make_user(session), await make_user(session)
@@ -138,7 +138,7 @@ async def test_a_deleted_user_leaves_his_organizations(
     assert [each["user_id"] for each in members.json()["data"]] == [str(owner.id)]
 
 
-async def test_a_sole_owner_cannot_be_deleted(
+async def test_sole_owner_cannot_be_deleted(
     service: Service, admin: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session)
@@ -156,7 +156,7 @@ async def test_a_sole_owner_cannot_be_deleted(
 
 
 @pytest.mark.parametrize("change", [{"role": "user"}, {"is_active": False}, None])
-async def test_no_administrator_removes_or_demotes_himself(
+async def test_admin_cannot_remove_or_demote_themselves(
     admin: AsyncClient, administrator: User, session: AsyncSession, change: dict[str, Any] | None
 ) -> None:
     await make_admin(session)
@@ -170,7 +170,7 @@ async def test_no_administrator_removes_or_demotes_himself(
 
 
 @pytest.mark.parametrize("change", [{"role": "user"}, {"is_active": False}, None])
-async def test_two_administrators_cannot_remove_one_another(
+async def test_two_admins_cannot_remove_each_other(
     committed_service: Service, change: dict[str, Any] | None
 ) -> None:
     async with committed_service.database.write() as session:

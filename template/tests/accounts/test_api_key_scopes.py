@@ -40,7 +40,7 @@ async def test_each_method_needs_its_scope(
     assert answers == {method: 200 if method in allowed else 403 for method in answers}
 
 
-async def test_a_refusal_names_the_scope(service: Service, session: AsyncSession) -> None:
+async def test_missing_scope_is_named(service: Service, session: AsyncSession) -> None:
     _, key = await make_api_key(session, await make_user(session), Scope.READ)
 
     async with service.client(key) as client:
@@ -50,7 +50,7 @@ async def test_a_refusal_names_the_scope(service: Service, session: AsyncSession
     assert response.json()["detail"] == "The API key lacks the scope write"
 
 
-async def test_a_key_of_an_administrator_is_not_one_unless_it_was_made_so(
+async def test_key_of_an_admin_needs_the_admin_scope(
     service: Service, session: AsyncSession
 ) -> None:
     admin = await make_admin(session)
@@ -63,9 +63,7 @@ async def test_a_key_of_an_administrator_is_not_one_unless_it_was_made_so(
         assert (await client.get(USERS)).status_code == 200
 
 
-async def test_a_key_loses_its_power_when_its_user_does(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_key_loses_rights_with_its_user(service: Service, session: AsyncSession) -> None:
     admin = await make_admin(session)
     _, key = await make_api_key(session, admin, *Scope)
     admin.role = UserRole.USER
@@ -76,7 +74,7 @@ async def test_a_key_loses_its_power_when_its_user_does(
         assert (await client.get(ME)).status_code == 200
 
 
-async def test_only_administrators_give_a_key_the_power_of_one(
+async def test_only_an_admin_gives_a_key_the_admin_scope(
     service: Service, session: AsyncSession
 ) -> None:
     body = {"name": "Provisioning", "scopes": ["admin", "read"]}
@@ -90,7 +88,7 @@ async def test_only_administrators_give_a_key_the_power_of_one(
     assert created.json()["scopes"] == ["admin", "read"]
 
 
-async def test_no_key_makes_another_one(service: Service, session: AsyncSession) -> None:
+async def test_key_cannot_create_keys(service: Service, session: AsyncSession) -> None:
     """Or a stolen one would outlive its revocation."""
     _, key = await make_api_key(session, await make_admin(session), *Scope)
 
@@ -101,7 +99,7 @@ async def test_no_key_makes_another_one(service: Service, session: AsyncSession)
     assert refused.json()["detail"] == "An API key is not enough for this: log in"
 
 
-async def test_what_a_key_changes_is_noted_with_the_key(committed_service: Service) -> None:
+async def test_audit_log_names_the_key(committed_service: Service) -> None:
     async with committed_service.database.write() as session:
         user = await make_user(session)
         key, secret = await make_api_key(session, user)

@@ -46,7 +46,7 @@ async def status_of(service: Service, key: str) -> int:
         return (await client.get(ME)).status_code
 
 
-async def test_a_key_serves_in_place_of_an_access_token(
+async def test_key_works_like_an_access_token(
     service: Service, user: User, signed_in: AsyncClient
 ) -> None:
     created = await create(signed_in, scopes=["read", "write"])
@@ -60,7 +60,7 @@ async def test_a_key_serves_in_place_of_an_access_token(
     assert founded.json()["owner_id"] == str(user.id)
 
 
-async def test_a_key_is_shown_once_and_stored_as_a_hash(
+async def test_key_is_shown_once_and_stored_as_a_hash(
     session: AsyncSession, signed_in: AsyncClient
 ) -> None:
     key = (await create(signed_in))["key"]
@@ -74,8 +74,8 @@ async def test_a_key_is_shown_once_and_stored_as_a_hash(
     assert key[3:] not in str(vars(stored))
 
 
-async def test_a_new_key_only_reads_and_does_not_expire_unless_told_so(
-    signed_in: AsyncClient,
+async def test_new_key_only_reads_and_never_expires_by_default(
+    signed_in: AsyncClient
 ) -> None:
     created = await create(signed_in)
 
@@ -84,7 +84,7 @@ async def test_a_new_key_only_reads_and_does_not_expire_unless_told_so(
 
 
 @pytest.mark.parametrize("columns", [{"revoked_at": utc_now()}, {"expires_at": utc_now()}, {}])
-async def test_an_unknown_a_revoked_and_an_expired_key_are_refused_alike(
+async def test_unknown_revoked_and_expired_keys_get_the_same_401(
     service: Service, session: AsyncSession, user: User, columns: dict[str, Any]
 ) -> None:
     _, known = await make_api_key(session, user, **columns)
@@ -98,7 +98,7 @@ async def test_an_unknown_a_revoked_and_an_expired_key_are_refused_alike(
 
 
 @pytest.mark.usefixtures("clock")
-async def test_a_key_expires(service: Service, signed_in: AsyncClient) -> None:
+async def test_key_expires(service: Service, signed_in: AsyncClient) -> None:
     tomorrow = utc_now() + timedelta(days=1)
     key = (await create(signed_in, expires_at=tomorrow.isoformat()))["key"]
 
@@ -122,13 +122,13 @@ async def test_a_key_expires(service: Service, signed_in: AsyncClient) -> None:
         {"user_id": str(uuid4())},
     ],
 )
-async def test_nonsense_is_refused(signed_in: AsyncClient, fields: dict[str, Any]) -> None:
+async def test_invalid_key_request_gets_422(signed_in: AsyncClient, fields: dict[str, Any]) -> None:
     response = await signed_in.post(KEYS, json={"name": "Nightly backup"} | fields)
 
     assert response.status_code == 422
 
 
-async def test_a_revoked_key_stops_working_and_is_gone_from_the_list(
+async def test_revoked_key_stops_working_and_is_not_listed(
     service: Service, signed_in: AsyncClient
 ) -> None:
     created = await create(signed_in)
@@ -140,7 +140,7 @@ async def test_a_revoked_key_stops_working_and_is_gone_from_the_list(
     assert (await signed_in.delete(f"{KEYS}{created['id']}")).status_code == 404
 
 
-async def test_nobody_else_sees_or_revokes_a_key(
+async def test_key_of_another_user_is_not_found(
     service: Service, session: AsyncSession, user: User
 ) -> None:
     key, secret = await make_api_key(session, user)
@@ -151,7 +151,7 @@ async def test_nobody_else_sees_or_revokes_a_key(
     assert await status_of(service, secret) == 200
 
 
-async def test_a_user_sees_and_revokes_every_key_that_acts_in_the_users_name(
+async def test_user_manages_every_key_that_acts_for_them(
     session: AsyncSession, user: User, signed_in: AsyncClient
 ) -> None:
     organization = await make_organization(session, user)
@@ -166,7 +166,7 @@ async def test_a_user_sees_and_revokes_every_key_that_acts_in_the_users_name(
     assert (await signed_in.delete(f"{KEYS}{theirs.id}")).status_code == 204
 
 
-async def test_there_are_so_many_live_keys_and_no_more(
+async def test_live_keys_are_limited(
     session: AsyncSession, user: User, signed_in: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE", 1)
@@ -181,7 +181,7 @@ async def test_there_are_so_many_live_keys_and_no_more(
     assert_problem(refused, 409)
 
 
-async def test_two_at_once_do_not_both_become_the_last_key(
+async def test_concurrent_creates_respect_the_limit(
     committed_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE", 1)
@@ -195,7 +195,7 @@ async def test_two_at_once_do_not_both_become_the_last_key(
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
 
 
-async def test_a_key_rests_with_its_user_and_does_not_come_back(
+async def test_key_of_a_deactivated_user_stays_revoked(
     service: Service, session: AsyncSession, user: User
 ) -> None:
     _, key = await make_api_key(session, user)
@@ -207,7 +207,7 @@ async def test_a_key_rests_with_its_user_and_does_not_come_back(
     assert await status_of(service, key) == 401
 
 
-async def test_a_key_of_a_deleted_user_is_worth_nothing(
+async def test_key_of_a_deleted_user_is_rejected(
     service: Service, session: AsyncSession, user: User
 ) -> None:
     known, revoked = await make_api_key(session, user)
@@ -221,7 +221,7 @@ async def test_a_key_of_a_deleted_user_is_worth_nothing(
     assert [await status_of(service, key) for key in (revoked, unnoticed)] == [401, 401]
 
 
-async def test_the_life_of_a_key_is_in_the_audit_log(
+async def test_audit_log_records_creation_and_revocation(
     session: AsyncSession, user: User, signed_in: AsyncClient
 ) -> None:
     created = await create(signed_in)
@@ -241,7 +241,7 @@ async def test_the_life_of_a_key_is_in_the_audit_log(
     assert events[0].details == {"name": "Nightly backup", "scopes": ["read"]}
 
 
-async def test_no_log_and_no_document_shows_a_key(
+async def test_key_is_not_logged_or_documented(
     service: Service, signed_in: AsyncClient, read_log: Callable[[], str]
 ) -> None:
     key = (await create(signed_in))["key"]

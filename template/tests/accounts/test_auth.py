@@ -22,7 +22,7 @@ def newcomer(**changes: Any) -> dict[str, Any]:
     return {"email": "ada@example.com", "name": "Ada Lovelace", "password": PASSWORD} | changes
 
 
-async def test_a_newcomer_registers(client: AsyncClient) -> None:
+async def test_registration_creates_a_user(client: AsyncClient) -> None:
     response = await client.post(REGISTER, json=newcomer())
 
     assert response.status_code == 201
@@ -40,7 +40,7 @@ async def test_a_newcomer_registers(client: AsyncClient) -> None:
     "email",
     ["ada@example.com", "Ada@EXAMPLE.com", " \N{FULLWIDTH LATIN SMALL LETTER A}da@example.com "],
 )
-async def test_an_email_is_taken_in_every_spelling(client: AsyncClient, email: str) -> None:
+async def test_email_is_taken_in_every_spelling(client: AsyncClient, email: str) -> None:
     await client.post(REGISTER, json=newcomer())
 
     response = await client.post(REGISTER, json=newcomer(email=email))
@@ -49,9 +49,7 @@ async def test_an_email_is_taken_in_every_spelling(client: AsyncClient, email: s
     assert response.json()["detail"] == "Email already registered"
 
 
-async def test_the_email_of_a_deleted_user_is_free(
-    client: AsyncClient, session: AsyncSession
-) -> None:
+async def test_email_of_a_deleted_user_is_free(client: AsyncClient, session: AsyncSession) -> None:
     await make_user(session, email="ada@example.com", deleted_at=utc_now())
 
     response = await client.post(REGISTER, json=newcomer())
@@ -87,7 +85,9 @@ async def test_the_email_of_a_deleted_user_is_free(
         ("password", "P@ssw0rd123!"),
     ],
 )
-async def test_registration_refuses(client: AsyncClient, field: str, value: object) -> None:
+async def test_invalid_registration_gets_422(
+    client: AsyncClient, field: str, value: object
+) -> None:
     response = await client.post(REGISTER, json=newcomer(**{field: value}))
 
     assert response.status_code == 422
@@ -98,7 +98,7 @@ async def test_registration_refuses(client: AsyncClient, field: str, value: obje
     ("field", "value"),
     [("name", "Al"), ("name", "A" * 100), ("password", "Hprs-7!x"), ("password", PASSWORD * 8)],
 )
-async def test_the_shortest_and_the_longest_will_do(
+async def test_shortest_and_longest_values_are_accepted(
     client: AsyncClient, field: str, value: str
 ) -> None:
     body = newcomer(**{field: value})
@@ -108,7 +108,7 @@ async def test_the_shortest_and_the_longest_will_do(
     assert (await client.post(LOGIN, json=login)).status_code == 200
 
 
-async def test_two_registrations_at_once_make_one_user(committed_service: Service) -> None:
+async def test_concurrent_registrations_create_one_user(committed_service: Service) -> None:
     async with committed_service.client() as client:
         responses = await asyncio.gather(
             *(client.post(REGISTER, json=newcomer(email=email)) for email in ("a@x.com", "A@X.com"))
@@ -117,7 +117,7 @@ async def test_two_registrations_at_once_make_one_user(committed_service: Servic
     assert sorted(response.status_code for response in responses) == [201, 409]
 
 
-async def test_a_user_logs_in(service: Service, client: AsyncClient, session: AsyncSession) -> None:
+async def test_user_logs_in(service: Service, client: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session, email="Ada@example.com")
 
     response = await client.post(LOGIN, json={"email": "aDA@example.com", "password": PASSWORD})
@@ -131,7 +131,7 @@ async def test_a_user_logs_in(service: Service, client: AsyncClient, session: As
     assert me.json()["email"] == "Ada@example.com"
 
 
-async def test_login_does_not_tell_which_half_was_wrong(
+async def test_failed_login_does_not_reveal_the_account(
     client: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session)
@@ -144,7 +144,7 @@ async def test_login_does_not_tell_which_half_was_wrong(
     assert wrong.headers["www-authenticate"] == unknown.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_deleted_user_is_unknown(client: AsyncClient, session: AsyncSession) -> None:
+async def test_deleted_user_cannot_log_in(client: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session, deleted_at=utc_now())
 
     response = await client.post(LOGIN, json={"email": user.email, "password": PASSWORD})
@@ -152,7 +152,7 @@ async def test_a_deleted_user_is_unknown(client: AsyncClient, session: AsyncSess
     assert response.status_code == 401
 
 
-async def test_only_the_right_password_reveals_that_an_account_is_inactive(
+async def test_only_the_right_password_reveals_an_inactive_account(
     client: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session, is_active=False)
@@ -165,7 +165,7 @@ async def test_only_the_right_password_reveals_that_an_account_is_inactive(
     assert right.json()["detail"] == "Inactive account"
 
 
-async def test_a_login_renews_a_hash_with_old_parameters(
+async def test_login_renews_an_outdated_hash(
     client: AsyncClient, session: AsyncSession, settings: Settings
 ) -> None:
     stronger = Passwords(settings.model_copy(update={"PASSWORD_HASH_TIME_COST": 2}))
@@ -179,7 +179,7 @@ async def test_a_login_renews_a_hash_with_old_parameters(
 
 
 @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
-async def test_a_login_verifies_a_hash_and_no_transaction_waits_for_it(
+async def test_no_transaction_is_open_while_a_login_hashes(
     session: AsyncSession, settings: Settings, email: str
 ) -> None:
     waiting = []

@@ -37,7 +37,7 @@ async def delete(service: Service, pair: Pair, password: str = PASSWORD) -> Resp
         return await client.request("DELETE", ME, json={"password": password})
 
 
-async def test_who_knows_the_password_deletes_the_account(
+async def test_password_deletes_the_account(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     assert (await delete(service, pair)).status_code == 204
@@ -48,12 +48,12 @@ async def test_who_knows_the_password_deletes_the_account(
     assert (await client.post("/api/v1/auth/login", json=body)).status_code == 401
 
 
-async def test_a_stolen_token_alone_deletes_nothing(service: Service, pair: Pair) -> None:
+async def test_wrong_password_deletes_nothing(service: Service, pair: Pair) -> None:
     assert_problem(await delete(service, pair, "Wrong-Horse-7!"), 403)
     assert await status_of_me(service, pair) == 200
 
 
-async def test_a_session_that_ends_meanwhile_deletes_nothing(
+async def test_session_that_ends_during_the_request_deletes_nothing(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     class Slow(Passwords):
@@ -71,7 +71,7 @@ async def test_a_session_that_ends_meanwhile_deletes_nothing(
     assert (await client.post("/api/v1/auth/login", json=body)).status_code == 200
 
 
-async def test_the_address_is_free_again(
+async def test_email_is_free_again(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     await delete(service, pair)
@@ -80,7 +80,7 @@ async def test_the_address_is_free_again(
     assert (await client.post("/api/v1/auth/register", json=body)).status_code == 201
 
 
-async def test_sole_owners_are_told_what_stands_in_the_way(
+async def test_sole_owner_cannot_delete_their_account(
     service: Service, session: AsyncSession, user: User, pair: Pair
 ) -> None:
     await make_organization(session, user, slug="acme")
@@ -95,14 +95,16 @@ async def test_sole_owners_are_told_what_stands_in_the_way(
     assert await status_of_me(service, pair) == 200
 
 
-async def test_the_last_administrator_stays(service: Service, session: AsyncSession) -> None:
+async def test_last_admin_cannot_delete_their_account(
+    service: Service, session: AsyncSession
+) -> None:
     admin = await make_admin(session)
     client = await service.sign_in(admin)
 
     assert_problem(await client.request("DELETE", ME, json={"password": PASSWORD}), 409)
 
 
-async def test_memberships_and_keys_end_too(
+async def test_memberships_and_keys_end_with_the_account(
     service: Service, session: AsyncSession, user: User, pair: Pair
 ) -> None:
     owner = await make_user(session)

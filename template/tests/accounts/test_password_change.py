@@ -32,7 +32,7 @@ async def change(service: Service, pair: Pair, current: str = PASSWORD, new: str
         return await client.post(CHANGE, json={"current_password": current, "new_password": new})
 
 
-async def test_the_new_password_replaces_the_old_one(
+async def test_new_password_replaces_the_old_one(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     assert (await change(service, pair)).status_code == 204
@@ -42,14 +42,14 @@ async def test_the_new_password_replaces_the_old_one(
         assert (await client.post("/api/v1/auth/login", json=body)).status_code == status
 
 
-async def test_a_stolen_token_alone_changes_no_password(service: Service, pair: Pair) -> None:
+async def test_wrong_password_changes_nothing(service: Service, pair: Pair) -> None:
     response = await change(service, pair, current="Wrong-Horse-7!")
 
     assert_problem(response, 403)
     assert response.json()["detail"] == "Incorrect password"
 
 
-async def test_every_other_session_ends_at_once(
+async def test_every_other_session_ends(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     thief = await log_in(client, user)
@@ -63,9 +63,7 @@ async def test_every_other_session_ends_at_once(
 
 
 @pytest.mark.parametrize("new", ["Password123!", "Ada-12345!", "short", PASSWORD])
-async def test_a_password_that_is_no_good_is_refused(
-    service: Service, pair: Pair, new: str
-) -> None:
+async def test_weak_password_gets_422(service: Service, pair: Pair, new: str) -> None:
     response = await change(service, pair, new=new)
 
     assert_problem(response, 422)
@@ -73,7 +71,7 @@ async def test_a_password_that_is_no_good_is_refused(
     assert (await change(service, pair)).status_code == 204
 
 
-async def test_the_owner_is_told_by_mail(
+async def test_user_is_notified_by_mail(
     service: Service, user: User, pair: Pair, outbox: Outbox
 ) -> None:
     await change(service, pair)
@@ -82,7 +80,7 @@ async def test_the_owner_is_told_by_mail(
     assert mail["Subject"] == "Your password was changed"
 
 
-async def test_a_mail_for_a_new_password_is_void_then(
+async def test_pending_reset_is_cancelled(
     service: Service, client: AsyncClient, user: User, pair: Pair, outbox: Outbox
 ) -> None:
     await client.post("/api/v1/auth/forgot-password", json={"email": user.email})
@@ -95,7 +93,7 @@ async def test_a_mail_for_a_new_password_is_void_then(
 
 
 @pytest.mark.usefixtures("clock")
-async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
+async def test_password_guesses_are_limited(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
         async with service.database.write() as session:
             user = await make_user(session)
@@ -108,7 +106,7 @@ async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
     assert right.status_code == 429
 
 
-async def test_a_login_under_way_with_the_old_password_does_not_succeed(
+async def test_login_in_progress_with_the_old_password_fails(
     service: Service, client: AsyncClient, session: AsyncSession, user: User, pair: Pair
 ) -> None:
     class Slow(Passwords):
@@ -127,7 +125,7 @@ async def test_a_login_under_way_with_the_old_password_does_not_succeed(
     assert new.status_code == 200
 
 
-async def test_a_session_that_ends_meanwhile_changes_nothing(
+async def test_session_that_ends_during_the_request_changes_nothing(
     service: Service, client: AsyncClient, session: AsyncSession, user: User, pair: Pair
 ) -> None:
     class Slow(Passwords):

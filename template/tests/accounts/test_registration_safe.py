@@ -25,7 +25,7 @@ async def register(client: AsyncClient, email: str) -> Response:
     return await client.post(REGISTER, json={"email": email, "name": "Ada", "password": PASSWORD})
 
 
-async def test_a_known_address_is_answered_like_a_new_one(discreet: Service) -> None:
+async def test_known_email_gets_the_response_of_a_new_one(discreet: Service) -> None:
     async with discreet.client() as client, mails_of(discreet) as outbox:
         new = await register(client, "ada@example.com")
         known = await register(client, "ADA@example.com")
@@ -38,7 +38,7 @@ async def test_a_known_address_is_answered_like_a_new_one(discreet: Service) -> 
     ]
 
 
-async def test_who_is_registered_keeps_name_and_password(discreet: Service) -> None:
+async def test_known_user_keeps_name_and_password(discreet: Service) -> None:
     async with discreet.database.write() as session:
         user = await make_user(session, email="ada@example.com", name="Countess")
     async with discreet.client() as client, mails_of(discreet):
@@ -51,7 +51,7 @@ async def test_who_is_registered_keeps_name_and_password(discreet: Service) -> N
     assert login.json()["user"]["name"] == "Countess"
 
 
-async def test_it_takes_as_long(discreet: Service) -> None:
+async def test_known_email_costs_a_hash_too(discreet: Service) -> None:
     """A hash, which takes most of the time, is made for both."""
     hashed = []
 

@@ -121,7 +121,7 @@ async def test_rows_of_another_organization_are_not_found(
     assert names_of(answers, 404) == answers.keys() > set()
 
 
-async def test_api_key_cannot_change_account_or_keys_or_end_an_organization(
+async def test_api_key_cannot_change_accounts_keys_or_ownership(
     operations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
     user, values = await make_tenant(session)

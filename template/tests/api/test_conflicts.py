@@ -79,7 +79,7 @@ async def same_key(session: AsyncSession) -> None:
         (same_token, UNKNOWN),
     ],
 )
-async def test_the_violated_rule_tells_its_own_sentence(
+async def test_constraint_has_its_own_sentence(
     session: AsyncSession, collide: Callable[[AsyncSession], Awaitable[None]], sentence: str
 ) -> None:
     with pytest.raises(IntegrityError) as caught:
@@ -88,14 +88,14 @@ async def test_the_violated_rule_tells_its_own_sentence(
     assert conflict_sentence(caught.value) == sentence
 
 
-async def test_a_slug_is_free_again_after_the_deletion(session: AsyncSession) -> None:
+async def test_slug_of_a_deleted_organization_is_free(session: AsyncSession) -> None:
     owner = await make_user(session)
     await make_organization(session, owner, slug="acme", deleted_at=utc_now())
 
     await make_organization(session, owner, slug="acme")
 
 
-async def test_what_vanished_in_the_meantime_is_a_conflict(committed_service: Service) -> None:
+async def test_missing_reference_gets_409(committed_service: Service) -> None:
     async def refer_to_nothing(db: DB) -> None:
         db.add(Project(organization_id=uuid4(), name="Apollo", slug="apollo"))
         await db.flush()
@@ -106,7 +106,7 @@ async def test_what_vanished_in_the_meantime_is_a_conflict(committed_service: Se
     assert response.json()["detail"] == UNKNOWN
 
 
-async def test_a_row_that_no_state_could_accept_is_our_defect(
+async def test_invalid_row_gets_500_without_its_values(
     committed_service: Service, read_log: Callable[[], str]
 ) -> None:
     async def forget_the_name(db: DB) -> None:
@@ -123,7 +123,7 @@ async def test_a_row_that_no_state_could_accept_is_our_defect(
     assert HASHED_PASSWORD not in log
 
 
-async def test_a_wrong_statement_is_our_defect(
+async def test_wrong_statement_gets_500_without_its_values(
     committed_service: Service, read_log: Callable[[], str]
 ) -> None:
     async def ask_nonsense(db: DB) -> None:

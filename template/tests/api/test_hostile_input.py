@@ -61,7 +61,7 @@ async def send(
     operation: Operation,
     values: Values,
     content: bytes | str,
-    media_type: str = "application/json",
+    media_type: str = "application/json"
 ) -> Response:
     headers = {"Content-Type": media_type} if media_type else {}
     path = operation.path.format(**values)

@@ -35,7 +35,7 @@ async def member(service: Service, user: User) -> AsyncClient:
     return await service.sign_in(user)
 
 
-async def test_without_a_key_a_request_is_a_new_one(
+async def test_request_without_a_key_is_not_replayed(
     member: AsyncClient, session: AsyncSession
 ) -> None:
     answers = [await member.post(ORGANIZATIONS, json=ACME) for _ in range(2)]
@@ -45,7 +45,7 @@ async def test_without_a_key_a_request_is_a_new_one(
 
 
 @pytest.mark.parametrize("other", [ACME | {"name": "Other"}, ACME | {"slug": "other"}])
-async def test_a_key_is_for_one_body(member: AsyncClient, other: dict[str, str]) -> None:
+async def test_key_belongs_to_one_body(member: AsyncClient, other: dict[str, str]) -> None:
     await member.post(ORGANIZATIONS, json=ACME, headers=KEY)
 
     response = await member.post(ORGANIZATIONS, json=other, headers=KEY)
@@ -55,7 +55,7 @@ async def test_a_key_is_for_one_body(member: AsyncClient, other: dict[str, str])
     assert response.json()["detail"] == sentence
 
 
-async def test_a_key_is_for_one_address(
+async def test_key_belongs_to_one_url(
     member: AsyncClient, user: User, session: AsyncSession
 ) -> None:
     slugs = [(await make_organization(session, user)).slug for _ in range(2)]
@@ -73,7 +73,7 @@ async def test_a_key_is_for_one_address(
     assert same.json() == first.json()
 
 
-async def test_what_failed_may_be_tried_again_with_its_key(
+async def test_failed_request_can_be_repeated_with_its_key(
     member: AsyncClient, session: AsyncSession
 ) -> None:
     other = await make_organization(session, await make_user(session), slug="acme")
@@ -88,7 +88,7 @@ async def test_what_failed_may_be_tried_again_with_its_key(
     assert not was_replayed(response)
 
 
-async def test_everybody_has_keys_of_his_own(
+async def test_keys_are_separate_for_each_user(
     service: Service, member: AsyncClient, session: AsyncSession
 ) -> None:
     other = await service.sign_in(await make_user(session))
@@ -98,7 +98,7 @@ async def test_everybody_has_keys_of_his_own(
     assert_problem(await other.post(ORGANIZATIONS, json=ACME, headers=KEY), 409)
 
 
-async def test_a_key_belongs_to_the_user_however_he_calls(
+async def test_key_belongs_to_the_user_for_every_credential(
     service: Service, member: AsyncClient, user: User, session: AsyncSession
 ) -> None:
     _, api_key = await make_api_key(session, user)
@@ -111,7 +111,7 @@ async def test_a_key_belongs_to_the_user_however_he_calls(
 
 
 @pytest.mark.parametrize(("role", "status"), [(None, 404), (MemberRole.VIEWER, 403)])
-async def test_who_has_lost_the_right_is_not_given_the_old_answer(
+async def test_lost_right_gets_no_replay(
     member: AsyncClient, user: User, session: AsyncSession, role: MemberRole | None, status: int
 ) -> None:
     organization = await make_organization(session, user)
@@ -129,21 +129,21 @@ async def test_who_has_lost_the_right_is_not_given_the_old_answer(
     assert_problem(await member.post(path, json=body, headers=KEY), status)
 
 
-async def test_who_is_logged_out_is_not_given_the_old_answer(member: AsyncClient) -> None:
+async def test_logged_out_caller_gets_no_replay(member: AsyncClient) -> None:
     await member.post(ORGANIZATIONS, json=ACME, headers=KEY)
     await member.post("/api/v1/auth/logout")
 
     assert_problem(await member.post(ORGANIZATIONS, json=ACME, headers=KEY), 401)
 
 
-async def test_an_old_answer_sends_no_mail(client: AsyncClient, outbox: Outbox) -> None:
+async def test_replay_sends_no_mail(client: AsyncClient, outbox: Outbox) -> None:
     answers = [await client.post(REGISTER, json=ADA, headers=KEY) for _ in range(3)]
 
     assert [was_replayed(each) for each in answers] == [False, True, True]
     assert len(outbox) == 1
 
 
-async def test_only_what_creates_something_minds_the_key(member: AsyncClient) -> None:
+async def test_only_creates_use_the_key(member: AsyncClient) -> None:
     names = [
         (await member.patch("/api/v1/users/me", json={"name": name}, headers=KEY)).json()["name"]
         for name in ("Ada", "Grace")

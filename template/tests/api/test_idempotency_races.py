@@ -57,7 +57,7 @@ async def meet(here: asyncio.Barrier) -> None:
         await here.wait()
 
 
-async def test_an_organization_is_created_once(
+async def test_organization_is_created_once(
     committed_service: Service, member: AsyncClient
 ) -> None:
     events = await count(committed_service, AuditEvent)
@@ -70,7 +70,7 @@ async def test_an_organization_is_created_once(
     assert await count(committed_service, IdempotencyKey) == 1
 
 
-async def test_somebody_is_invited_once(committed_service: Service, member: AsyncClient) -> None:
+async def test_address_is_invited_once(committed_service: Service, member: AsyncClient) -> None:
     guest = {"email": "guest@example.com"}
     async with mails_of(committed_service) as outbox:
         answers = await send_at_once(member, f"{ORGANIZATIONS}mine/invitations", *[guest] * 3)
@@ -80,7 +80,7 @@ async def test_somebody_is_invited_once(committed_service: Service, member: Asyn
     assert len(outbox) == 1
 
 
-async def test_somebody_registers_once(committed_service: Service) -> None:
+async def test_user_registers_once(committed_service: Service) -> None:
     """They all find the key free, because none holds a transaction while it hashes."""
     async with committed_service.client() as client, mails_of(committed_service) as outbox:
         answers = await send_at_once(client, REGISTER, *[ADA] * 3)
@@ -98,8 +98,8 @@ async def discreet(own_url: str) -> AsyncGenerator[Service]:
         yield service
 
 
-async def test_somebody_registers_once_where_nobody_is_told_who_is_registered(
-    discreet: Service,
+async def test_user_registers_once_in_enumeration_safe_mode(
+    discreet: Service
 ) -> None:
     async with discreet.client() as client, mails_of(discreet) as outbox:
         answers = await send_at_once(client, REGISTER, *[ADA] * 3)
@@ -108,7 +108,7 @@ async def test_somebody_registers_once_where_nobody_is_told_who_is_registered(
     assert [mail["Subject"] for mail in outbox] == [f"Welcome to {discreet.settings.PROJECT_NAME}"]
 
 
-async def test_of_two_different_requests_with_one_key_one_is_done(
+async def test_one_of_two_different_requests_succeeds(
     committed_service: Service, member: AsyncClient
 ) -> None:
     answers = await send_at_once(member, ORGANIZATIONS, ACME, ACME | {"slug": "other"})
@@ -117,8 +117,8 @@ async def test_of_two_different_requests_with_one_key_one_is_done(
     assert await count(committed_service, Organization) == 2
 
 
-async def test_the_key_alone_decides_where_nothing_else_is_unique(
-    committed_service: Service,
+async def test_key_decides_where_nothing_else_is_unique(
+    committed_service: Service
 ) -> None:
     here = asyncio.Barrier(3)
 
@@ -136,8 +136,8 @@ async def test_the_key_alone_decides_where_nothing_else_is_unique(
     assert await count(committed_service, User) == 1
 
 
-async def test_a_conflict_with_what_the_first_of_them_made_is_none(
-    committed_service: Service,
+async def test_conflict_with_the_first_request_is_a_replay(
+    committed_service: Service
 ) -> None:
     here = asyncio.Barrier(3)
 
@@ -155,7 +155,7 @@ async def test_a_conflict_with_what_the_first_of_them_made_is_none(
     assert await count(committed_service, User) == 1
 
 
-async def test_a_twin_of_a_request_that_fails_is_done(committed_service: Service) -> None:
+async def test_twin_of_a_failed_request_succeeds(committed_service: Service) -> None:
     here = asyncio.Barrier(2)
     turns = iter([True, False])
 
@@ -176,7 +176,7 @@ async def test_a_twin_of_a_request_that_fails_is_done(committed_service: Service
 
 
 @pytest.mark.parametrize("headers", [{}, KEY])
-async def test_a_registration_holds_no_connection_while_it_hashes(
+async def test_registration_holds_no_connection_while_it_hashes(
     committed_service: Service, headers: dict[str, str]
 ) -> None:
     held = []

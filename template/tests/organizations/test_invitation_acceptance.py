@@ -59,7 +59,7 @@ async def accept(service: Service, user: User, token: str = TOKEN) -> Response:
     return await (await service.sign_in(user)).post(ACCEPT, json={"token": token})
 
 
-async def test_the_mail_leads_into_the_organization(
+async def test_mailed_token_makes_a_member(
     service: Service, session: AsyncSession, organization: Organization, ada: User, outbox: Outbox
 ) -> None:
     owner = await service.sign_in(await make_member(session, organization, MemberRole.OWNER))
@@ -74,7 +74,7 @@ async def test_the_mail_leads_into_the_organization(
     assert ada.email_verified_at is not None
 
 
-async def test_of_two_mails_the_last_one_counts(
+async def test_only_the_last_mail_works(
     service: Service, invitation: Invitation, ada: User, outbox: Outbox
 ) -> None:
     """A worker that dies after it has sent a mail leaves the job to the next one."""
@@ -86,16 +86,14 @@ async def test_of_two_mails_the_last_one_counts(
     assert (await accept(service, ada, last)).status_code == 200
 
 
-async def test_it_works_once(service: Service, invitation: Invitation, ada: User) -> None:
+async def test_invitation_works_once(service: Service, invitation: Invitation, ada: User) -> None:
     await accept(service, ada)
 
     assert_problem(await accept(service, ada), 400)
 
 
 @pytest.mark.usefixtures("invitation")
-async def test_the_token_is_worth_nothing_to_another_user(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_token_of_another_user_is_rejected(service: Service, session: AsyncSession) -> None:
     thief = await make_user(session)
 
     stolen = await accept(service, thief)
@@ -114,12 +112,12 @@ async def test_the_token_is_worth_nothing_to_another_user(
         {"role": MemberRole.OWNER},  # above the inviter's own
     ],
 )
-async def test_what_is_void_is_not_accepted(
+async def test_void_invitation_is_rejected(
     service: Service,
     session: AsyncSession,
     invitation: Invitation,
     ada: User,
-    change: dict[str, Any],
+    change: dict[str, Any]
 ) -> None:
     for name, value in change.items():
         setattr(invitation, name, value)
@@ -129,13 +127,13 @@ async def test_what_is_void_is_not_accepted(
 
 
 @pytest.mark.parametrize("loss", ["demoted", "left", "inactive", "deleted"])
-async def test_whoever_invited_must_still_be_allowed_to(
+async def test_inviter_must_still_be_allowed_to_invite(
     service: Service,
     session: AsyncSession,
     invitation: Invitation,
     inviter: User,
     ada: User,
-    loss: str,
+    loss: str
 ) -> None:
     membership = await session.scalar(select(Membership).where(Membership.user_id == inviter.id))
     assert membership
@@ -152,13 +150,13 @@ async def test_whoever_invited_must_still_be_allowed_to(
     assert_problem(await accept(service, ada), 400)
 
 
-async def test_it_expires(service: Service, invitation: Invitation, ada: User) -> None:
+async def test_invitation_expires(service: Service, invitation: Invitation, ada: User) -> None:
     with later(days=service.settings.INVITATION_EXPIRE_DAYS):
         assert_problem(await accept(service, ada), 400)
 
 
 @pytest.mark.usefixtures("invitation")
-async def test_the_organization_must_still_exist(
+async def test_organization_must_still_exist(
     service: Service, session: AsyncSession, organization: Organization, ada: User
 ) -> None:
     organization.deleted_at = utc_now()
@@ -168,7 +166,7 @@ async def test_the_organization_must_still_exist(
 
 
 @pytest.mark.usefixtures("invitation")
-async def test_who_was_added_meanwhile_is_a_member_already(
+async def test_member_cannot_accept(
     service: Service, session: AsyncSession, organization: Organization, ada: User
 ) -> None:
     await add_member(session, organization, ada, MemberRole.VIEWER)
@@ -180,7 +178,7 @@ async def test_who_was_added_meanwhile_is_a_member_already(
 
 
 @pytest.mark.usefixtures("invitation")
-async def test_who_was_removed_does_not_come_back_with_an_old_invitation(
+async def test_removed_member_cannot_rejoin_with_an_old_invitation(
     service: Service, session: AsyncSession, organization: Organization, ada: User
 ) -> None:
     owner = await service.sign_in(await make_member(session, organization, MemberRole.OWNER))
@@ -193,7 +191,7 @@ async def test_who_was_removed_does_not_come_back_with_an_old_invitation(
 
 
 @pytest.mark.usefixtures("invitation")
-async def test_adding_somebody_closes_the_invitation(
+async def test_adding_a_user_closes_their_invitation(
     service: Service, session: AsyncSession, organization: Organization, ada: User
 ) -> None:
     owner = await service.sign_in(await make_member(session, organization, MemberRole.OWNER))
@@ -204,12 +202,12 @@ async def test_adding_somebody_closes_the_invitation(
     assert (await owner.get(f"{acme}/invitations")).json()["total"] == 0
 
 
-async def test_the_token_is_stored_nowhere(
+async def test_token_is_not_stored(
     service: Service,
     session: AsyncSession,
     organization: Organization,
     inviter: User,
-    outbox: Outbox,
+    outbox: Outbox
 ) -> None:
     admin = await service.sign_in(inviter)
     url = "/api/v1/organizations/acme/invitations"

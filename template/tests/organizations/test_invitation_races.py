@@ -30,7 +30,7 @@ async def members(service: Service) -> int:
         return await session.scalar(select(func.count(Membership.id))) or 0
 
 
-async def test_two_at_once_make_one_member(committed_service: Service) -> None:
+async def test_concurrent_acceptances_make_one_member(committed_service: Service) -> None:
     async with committed_service.database.write() as session:
         inviter, ada = await make_user(session), await make_user(session)
         organization = await make_organization(session, inviter)
@@ -44,7 +44,7 @@ async def test_two_at_once_make_one_member(committed_service: Service) -> None:
     assert await members(committed_service) == 2
 
 
-async def test_two_invitations_at_once_for_one_address(committed_service: Service) -> None:
+async def test_concurrent_invitations_of_one_address_make_one(committed_service: Service) -> None:
     async with committed_service.database.write() as session:
         owner = await make_user(session)
         await make_organization(session, owner, slug="acme")
@@ -60,7 +60,7 @@ async def test_two_invitations_at_once_for_one_address(committed_service: Servic
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
 
 
-async def test_an_acceptance_and_a_revocation_at_once(
+async def test_revocation_during_an_acceptance_comes_too_late(
     committed_service: Service, lock_waits: LockWaits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The revocation arrives when the invitation has been read, and not yet accepted."""

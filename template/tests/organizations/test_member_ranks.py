@@ -21,13 +21,13 @@ async def organization(session: AsyncSession) -> Organization:
     ("actor", "role", "status"),
     [(OWNER, OWNER, 201), (ADMIN, ADMIN, 201), (ADMIN, OWNER, 403), (MEMBER, VIEWER, 403)],
 )
-async def test_nobody_adds_somebody_above_himself(
+async def test_role_above_the_caller_cannot_be_added(
     actor: MemberRole,
     role: MemberRole,
     status: int,
     service: Service,
     session: AsyncSession,
-    organization: Organization,
+    organization: Organization
 ) -> None:
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_user(session)
@@ -49,14 +49,14 @@ async def test_nobody_adds_somebody_above_himself(
         (MEMBER, VIEWER, MEMBER, 403),
     ],
 )
-async def test_a_role_changes_only_as_the_ranks_allow(
+async def test_role_changes_only_as_the_ranks_allow(
     actor: MemberRole,
     member: MemberRole,
     role: MemberRole,
     status: int,
     service: Service,
     session: AsyncSession,
-    organization: Organization,
+    organization: Organization
 ) -> None:
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_member(session, organization, member)
@@ -80,13 +80,13 @@ async def test_a_role_changes_only_as_the_ranks_allow(
         (VIEWER, VIEWER, 403),
     ],
 )
-async def test_a_member_is_removed_only_as_the_ranks_allow(
+async def test_member_is_removed_only_as_the_ranks_allow(
     actor: MemberRole,
     member: MemberRole,
     status: int,
     service: Service,
     session: AsyncSession,
-    organization: Organization,
+    organization: Organization
 ) -> None:
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_member(session, organization, member)

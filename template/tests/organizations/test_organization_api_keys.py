@@ -48,7 +48,7 @@ async def scene(service: Service, session: AsyncSession) -> Scene:
     return Scene(organization, owner, membership, await service.sign_in(user), key)
 
 
-async def test_an_admin_makes_a_key_for_the_organization(service: Service, scene: Scene) -> None:
+async def test_admin_creates_a_key_of_the_organization(service: Service, scene: Scene) -> None:
     response = await scene.admin.post(
         scene.keys, json={"name": "Deployment", "scopes": ["read", "write"]}
     )
@@ -63,7 +63,7 @@ async def test_an_admin_makes_a_key_for_the_organization(service: Service, scene
         assert (await program.get(scene.path)).json()["role"] == "admin"
 
 
-async def test_to_a_key_of_another_organization_this_one_does_not_exist(
+async def test_other_organization_is_not_found(
     service: Service, session: AsyncSession, scene: Scene
 ) -> None:
     another = await make_organization(session, await make_user(session))
@@ -78,7 +78,7 @@ async def test_to_a_key_of_another_organization_this_one_does_not_exist(
     assert foreign.json()["detail"] == unknown.json()["detail"]
 
 
-async def test_a_key_of_an_organization_is_nobody_elsewhere(service: Service, scene: Scene) -> None:
+async def test_key_works_only_inside_its_organization(service: Service, scene: Scene) -> None:
     async with service.client(scene.key) as program:
         response = await program.get("/api/v1/users/me")
 
@@ -86,7 +86,7 @@ async def test_a_key_of_an_organization_is_nobody_elsewhere(service: Service, sc
     assert response.json()["detail"] == "This API key is for its organization only"
 
 
-async def test_a_key_may_do_what_its_user_may_do_now(
+async def test_key_has_the_current_rights_of_its_user(
     service: Service, session: AsyncSession, scene: Scene
 ) -> None:
     project = await make_project(session, scene.organization)
@@ -102,7 +102,7 @@ async def test_a_key_may_do_what_its_user_may_do_now(
         assert_problem(await program.get(project_path), 404)
 
 
-async def test_a_key_of_a_user_stays_outside_once_the_user_has_left(
+async def test_key_of_a_user_loses_access_with_the_membership(
     service: Service, session: AsyncSession, scene: Scene
 ) -> None:
     user = await session.get_one(User, scene.membership.user_id)
@@ -114,7 +114,7 @@ async def test_a_key_of_a_user_stays_outside_once_the_user_has_left(
         assert_problem(await program.get(scene.path), 404)
 
 
-async def test_a_key_of_an_organization_does_not_come_back_with_its_user(
+async def test_key_stays_revoked_when_its_user_rejoins(
     service: Service, session: AsyncSession, scene: Scene
 ) -> None:
     owner = await service.sign_in(scene.owner)
@@ -127,7 +127,7 @@ async def test_a_key_of_an_organization_does_not_come_back_with_its_user(
         assert_problem(await program.get(scene.path), 401)
 
 
-async def test_every_admin_sees_and_revokes_the_keys_of_the_organization(
+async def test_every_admin_manages_the_keys(
     service: Service, session: AsyncSession, scene: Scene
 ) -> None:
     await make_api_key(session, scene.owner)
@@ -143,7 +143,7 @@ async def test_every_admin_sees_and_revokes_the_keys_of_the_organization(
         assert_problem(await program.get(scene.path), 401)
 
 
-async def test_admins_do_not_reach_the_keys_of_members_or_of_other_organizations(
+async def test_keys_of_members_and_other_organizations_are_not_found(
     session: AsyncSession, scene: Scene
 ) -> None:
     own, _ = await make_api_key(session, scene.owner)
@@ -154,9 +154,7 @@ async def test_admins_do_not_reach_the_keys_of_members_or_of_other_organizations
         assert_problem(await scene.admin.delete(f"{scene.keys}{key.id}"), 404)
 
 
-async def test_a_key_of_an_organization_administrates_no_platform(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_key_never_has_the_admin_scope(service: Service, session: AsyncSession) -> None:
     admin = await make_admin(session)
     organization = await make_organization(session, admin)
     client = await service.sign_in(admin)
@@ -170,9 +168,7 @@ async def test_a_key_of_an_organization_administrates_no_platform(
         assert_problem(await program.get("/api/v1/users/"), 403)
 
 
-async def test_an_organization_has_so_many_live_keys_and_no_more(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_live_keys_are_limited(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE", 2)
     body = {"name": "Deployment"}
 
@@ -182,7 +178,7 @@ async def test_an_organization_has_so_many_live_keys_and_no_more(
     assert own.status_code == 201
 
 
-async def test_the_audit_log_names_the_organization(session: AsyncSession, scene: Scene) -> None:
+async def test_audit_log_names_the_organization(session: AsyncSession, scene: Scene) -> None:
     created = (await scene.admin.post(scene.keys, json={"name": "Deployment"})).json()
     await scene.admin.delete(f"{scene.keys}{created['id']}")
 

@@ -34,7 +34,7 @@ async def organization(session: AsyncSession, owner: User) -> Organization:
     return await make_organization(session, owner, **ACME)
 
 
-async def test_whoever_creates_an_organization_owns_it(client: AsyncClient, owner: User) -> None:
+async def test_creator_owns_the_organization(client: AsyncClient, owner: User) -> None:
     response = await client.post(URL, json=ACME)
 
     assert response.status_code == 201
@@ -49,7 +49,7 @@ async def test_whoever_creates_an_organization_owns_it(client: AsyncClient, owne
 
 @pytest.mark.parametrize("name", ["Ac", "x" * 255])
 @pytest.mark.parametrize("slug", ["a1", "42", "acme-2-b", "x" * 100])
-async def test_a_good_organization_is_accepted(name: str, slug: str, client: AsyncClient) -> None:
+async def test_valid_organization_is_accepted(name: str, slug: str, client: AsyncClient) -> None:
     assert (await client.post(URL, json={"name": name, "slug": slug})).status_code == 201
 
 
@@ -86,14 +86,14 @@ async def test_a_good_organization_is_accepted(name: str, slug: str, client: Asy
         ACME | {"owner_id": "00000000-0000-4000-8000-000000000000"},
     ],
 )
-async def test_a_bad_organization_is_refused(body: object, client: AsyncClient) -> None:
+async def test_invalid_organization_gets_422(body: object, client: AsyncClient) -> None:
     response = await client.post(URL, json=body)
 
     assert response.status_code == 422
     assert (await client.get(URL)).json()["total"] == 0
 
 
-async def test_a_slug_is_taken_once(
+async def test_slug_is_unique(
     service: Service, session: AsyncSession, organization: Organization
 ) -> None:
     somebody = await service.sign_in(await make_user(session))
@@ -104,7 +104,7 @@ async def test_a_slug_is_taken_once(
     assert response.json()["detail"] == "Slug already taken"
 
 
-async def test_of_two_creations_at_once_one_gets_the_slug(committed_service: Service) -> None:
+async def test_concurrent_creates_give_the_slug_once(committed_service: Service) -> None:
     async with committed_service.database.write() as session:
         users = [await make_user(session), await make_user(session)]
     clients = [await committed_service.sign_in(user) for user in users]
@@ -114,7 +114,7 @@ async def test_of_two_creations_at_once_one_gets_the_slug(committed_service: Ser
     assert sorted(answer.status_code for answer in answers) == [201, 409]
 
 
-async def test_my_organizations_are_listed_newest_first_in_pages(
+async def test_own_organizations_are_listed_newest_first(
     client: AsyncClient, session: AsyncSession, owner: User
 ) -> None:
     stranger = await make_user(session)
@@ -135,7 +135,7 @@ async def test_my_organizations_are_listed_newest_first_in_pages(
     assert [row["member_count"] for row in first["data"]] == [2, 1, 1]
 
 
-async def test_every_member_reads_his_own_role(
+async def test_member_reads_their_own_role(
     service: Service, session: AsyncSession, organization: Organization
 ) -> None:
     viewer = await service.sign_in(await make_member(session, organization, MemberRole.VIEWER))
@@ -146,7 +146,7 @@ async def test_every_member_reads_his_own_role(
     assert answer["member_count"] == 2
 
 
-async def test_an_admin_renames_an_organization(
+async def test_admin_renames_the_organization(
     service: Service, session: AsyncSession, organization: Organization
 ) -> None:
     admin = await service.sign_in(await make_member(session, organization, MemberRole.ADMIN))
@@ -160,7 +160,7 @@ async def test_an_admin_renames_an_organization(
 
 
 @pytest.mark.usefixtures("organization")
-async def test_an_empty_change_changes_nothing(client: AsyncClient) -> None:
+async def test_empty_change_changes_nothing(client: AsyncClient) -> None:
     before = (await client.get(f"{URL}acme")).json()
 
     response = await client.patch(f"{URL}acme", json={})
@@ -173,14 +173,14 @@ async def test_an_empty_change_changes_nothing(client: AsyncClient) -> None:
     "body", [{"name": None}, {"name": " "}, {"name": "Ac\u007fme"}, {"slug": "acme-2"}, []]
 )
 @pytest.mark.usefixtures("organization")
-async def test_a_bad_change_is_refused(body: object, client: AsyncClient) -> None:
+async def test_invalid_change_gets_422(body: object, client: AsyncClient) -> None:
     response = await client.patch(f"{URL}acme", json=body)
 
     assert response.status_code == 422
     assert (await client.get(f"{URL}acme")).json()["name"] == "Acme Ltd"
 
 
-async def test_a_deleted_organization_is_gone_for_its_members(
+async def test_deleted_organization_is_gone_for_its_members(
     client: AsyncClient, session: AsyncSession, organization: Organization, owner: User
 ) -> None:
     project = await make_project(session, organization)
@@ -196,7 +196,7 @@ async def test_a_deleted_organization_is_gone_for_its_members(
 
 
 @pytest.mark.usefixtures("organization")
-async def test_the_slug_of_a_deleted_organization_is_free(client: AsyncClient) -> None:
+async def test_slug_of_a_deleted_organization_is_free(client: AsyncClient) -> None:
     await client.delete(f"{URL}acme")
 
     response = await client.post(URL, json=ACME)

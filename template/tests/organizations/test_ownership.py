@@ -36,7 +36,7 @@ async def roles_of(session: AsyncSession) -> list[str]:
 
 
 @pytest.mark.parametrize("role", [MemberRole.ADMIN, MemberRole.MEMBER, MemberRole.VIEWER])
-async def test_whoever_is_no_owner_may_leave(
+async def test_member_may_leave(
     role: MemberRole, service: Service, session: AsyncSession, organization: Organization
 ) -> None:
     member = await service.sign_in(await make_member(session, organization, role))
@@ -48,7 +48,7 @@ async def test_whoever_is_no_owner_may_leave(
     assert await roles_of(session) == ["owner"]
 
 
-async def test_a_member_may_remove_himself(
+async def test_member_may_remove_themselves(
     service: Service, session: AsyncSession, organization: Organization
 ) -> None:
     viewer = await make_member(session, organization, MemberRole.VIEWER)
@@ -57,7 +57,7 @@ async def test_a_member_may_remove_himself(
     assert (await client.delete(f"{URL}/members/{viewer.id}")).status_code == 204
 
 
-async def test_the_last_owner_cannot_go(
+async def test_last_owner_cannot_leave_or_step_down(
     client: AsyncClient, session: AsyncSession, organization: Organization, owner: User
 ) -> None:
     await make_member(session, organization, MemberRole.ADMIN)
@@ -74,7 +74,7 @@ async def test_the_last_owner_cannot_go(
     assert await roles_of(session) == ["admin", "owner"]
 
 
-async def test_the_last_owner_may_stay_what_he_is(client: AsyncClient, owner: User) -> None:
+async def test_last_owner_may_keep_their_role(client: AsyncClient, owner: User) -> None:
     response = await client.patch(f"{URL}/members/{owner.id}", json={"role": "owner"})
 
     assert response.status_code == 200
@@ -93,7 +93,7 @@ async def test_one_of_two_owners_may_leave(
     assert left["member_count"] == 1
 
 
-async def test_an_owner_hands_the_organization_on(
+async def test_owner_transfers_the_organization(
     service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     heir = await make_member(session, organization, MemberRole.VIEWER)
@@ -106,7 +106,7 @@ async def test_an_owner_hands_the_organization_on(
     assert (await (await service.sign_in(heir)).get(URL)).json()["role"] == "owner"
 
 
-async def test_an_organization_is_not_handed_to_a_stranger(
+async def test_transfer_to_a_stranger_is_not_found(
     client: AsyncClient, session: AsyncSession
 ) -> None:
     stranger = await make_user(session)
@@ -117,7 +117,7 @@ async def test_an_organization_is_not_handed_to_a_stranger(
     assert await roles_of(session) == ["owner"]
 
 
-async def test_nobody_becomes_owner_who_cannot_log_in(
+async def test_inactive_user_cannot_become_owner(
     client: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     heir = await make_member(session, organization, MemberRole.ADMIN)
@@ -134,7 +134,7 @@ async def test_nobody_becomes_owner_who_cannot_log_in(
     assert await roles_of(session) == ["admin", "owner"]
 
 
-async def test_an_organization_is_not_handed_to_its_owner(client: AsyncClient, owner: User) -> None:
+async def test_transfer_to_the_owner_is_a_conflict(client: AsyncClient, owner: User) -> None:
     response = await client.post(f"{URL}/transfer", json={"user_id": str(owner.id)})
 
     assert response.status_code == 409
@@ -144,7 +144,7 @@ async def test_an_organization_is_not_handed_to_its_owner(client: AsyncClient, o
 @pytest.mark.parametrize(
     "body", [{}, {"user_id": None}, {"user_id": "x"}, {"user_id": str(uuid4()), "role": "owner"}]
 )
-async def test_a_bad_transfer_is_refused(body: object, client: AsyncClient) -> None:
+async def test_invalid_transfer_gets_422(body: object, client: AsyncClient) -> None:
     assert (await client.post(f"{URL}/transfer", json=body)).status_code == 422
 
 

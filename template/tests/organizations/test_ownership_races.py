@@ -129,7 +129,7 @@ async def test_two_owners_remove_each_other(
     assert await roles_in(committed_service) == ["owner"]
 
 
-async def test_an_owner_hands_on_to_somebody_who_leaves(
+async def test_owner_transfers_to_somebody_who_leaves(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
     """Whoever comes second finds the other's deed done."""
@@ -144,7 +144,7 @@ async def test_an_owner_hands_on_to_somebody_who_leaves(
     assert "owner" in await roles_in(committed_service)
 
 
-async def test_an_owner_leaves_while_the_other_one_is_deleted(
+async def test_owner_leaves_while_the_other_is_deleted(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
     async with committed_service.database.write() as session:
@@ -160,7 +160,7 @@ async def test_an_owner_leaves_while_the_other_one_is_deleted(
     assert await roles_in(committed_service) == ["owner"]
 
 
-async def test_a_user_is_added_while_he_is_deleted(
+async def test_user_is_added_while_being_deleted(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
     async with committed_service.database.write() as session:

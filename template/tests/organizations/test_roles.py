@@ -23,17 +23,15 @@ GRANTS = {
 PAIRS = list(product(MemberRole, repeat=2))
 
 
-def test_the_roles_have_an_order() -> None:
+def test_roles_are_ordered() -> None:
     assert sorted(MemberRole, key=lambda role: role.rank) == [VIEWER, MEMBER, ADMIN, OWNER]
 
 
 @pytest.mark.parametrize(("actor", "member"), PAIRS)
-def test_owners_manage_all_and_admins_those_below_them(
-    actor: MemberRole, member: MemberRole
-) -> None:
+def test_owners_manage_all_and_admins_those_below(actor: MemberRole, member: MemberRole) -> None:
     assert may_manage(actor, member) == (member in MANAGES[actor])
 
 
 @pytest.mark.parametrize(("actor", "role"), PAIRS)
-def test_nobody_grants_more_than_his_own_role(actor: MemberRole, role: MemberRole) -> None:
+def test_role_above_their_own_cannot_be_granted(actor: MemberRole, role: MemberRole) -> None:
     assert may_grant(actor, role) == (role in GRANTS[actor])

@@ -56,7 +56,7 @@ async def member_id(session: AsyncSession, organization: Organization) -> UUID:
 
 
 @pytest.mark.parametrize("action", [*ON_MEMBERS, end])
-async def test_a_role_that_was_lost_is_worth_nothing(
+async def test_lost_role_is_checked_under_the_lock(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
     await session.execute(
@@ -69,7 +69,7 @@ async def test_a_role_that_was_lost_is_worth_nothing(
 
 
 @pytest.mark.parametrize("action", [*ON_MEMBERS, end, rename])
-async def test_who_was_removed_finds_nothing(
+async def test_removed_member_finds_nothing(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
     await session.execute(
@@ -82,7 +82,7 @@ async def test_who_was_removed_finds_nothing(
 
 
 @pytest.mark.parametrize("action", [*ON_MEMBERS, end, rename])
-async def test_a_deleted_organization_is_not_found(
+async def test_deleted_organization_is_not_found(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
     await session.execute(

@@ -34,7 +34,7 @@ async def member(
     return await service.sign_in(await make_member(session, organization))
 
 
-async def test_a_change_leaves_the_other_fields_alone(member: AsyncClient, url: str) -> None:
+async def test_change_leaves_the_other_fields_alone(member: AsyncClient, url: str) -> None:
     before = (await member.get(url)).json()
 
     response = await member.patch(url, json={"description": ""})
@@ -46,7 +46,7 @@ async def test_a_change_leaves_the_other_fields_alone(member: AsyncClient, url: 
     assert (await member.get(url)).json() == after
 
 
-async def test_an_empty_change_changes_nothing(member: AsyncClient, url: str) -> None:
+async def test_empty_change_changes_nothing(member: AsyncClient, url: str) -> None:
     before = (await member.get(url)).json()
 
     response = await member.patch(url, json={})
@@ -71,7 +71,7 @@ async def test_an_empty_change_changes_nothing(member: AsyncClient, url: str) ->
         {"organization_id": "00000000-0000-4000-8000-000000000000"},
     ],
 )
-async def test_a_bad_change_is_refused(body: object, member: AsyncClient, url: str) -> None:
+async def test_invalid_change_gets_422(body: object, member: AsyncClient, url: str) -> None:
     before = (await member.get(url)).json()
 
     response = await member.patch(url, json=body)
@@ -80,7 +80,7 @@ async def test_a_bad_change_is_refused(body: object, member: AsyncClient, url: s
     assert (await member.get(url)).json() == before
 
 
-async def test_archiving_twice_keeps_the_first_moment(member: AsyncClient, url: str) -> None:
+async def test_archiving_twice_keeps_the_first_date(member: AsyncClient, url: str) -> None:
     first = await member.patch(url, json={"archived": True})
     second = await member.patch(url, json={"archived": True})
 
@@ -88,7 +88,7 @@ async def test_archiving_twice_keeps_the_first_moment(member: AsyncClient, url: 
     assert second.json()["archived_at"] == first.json()["archived_at"]
 
 
-async def test_an_archived_project_comes_back(member: AsyncClient, url: str) -> None:
+async def test_archived_project_can_be_restored(member: AsyncClient, url: str) -> None:
     await member.patch(url, json={"archived": True})
 
     response = await member.patch(url, json={"archived": False})
@@ -96,12 +96,12 @@ async def test_an_archived_project_comes_back(member: AsyncClient, url: str) -> 
     assert response.json()["archived_at"] is None
 
 
-async def test_an_admin_deletes_a_project_and_its_slug_is_free(
+async def test_deleted_project_frees_its_slug(
     service: Service,
     session: AsyncSession,
     organization: Organization,
     project: Project,
-    url: str,
+    url: str
 ) -> None:
     admin = await service.sign_in(await make_member(session, organization, MemberRole.ADMIN))
 
@@ -113,7 +113,7 @@ async def test_an_admin_deletes_a_project_and_its_slug_is_free(
     assert (await admin.post(url.rsplit("/", 1)[0], json=again)).status_code == 201
 
 
-async def test_a_project_outlives_its_author(
+async def test_project_outlives_its_author(
     service: Service, session: AsyncSession, organization: Organization, member: AsyncClient
 ) -> None:
     author = await make_member(session, organization)
@@ -126,7 +126,7 @@ async def test_a_project_outlives_its_author(
     assert response.json()["created_by"] == str(author.id)
 
 
-async def test_of_two_creations_at_once_one_gets_the_slug(committed_service: Service) -> None:
+async def test_concurrent_creates_give_the_slug_once(committed_service: Service) -> None:
     async with committed_service.database.write() as session:
         owner = await make_user(session)
         organization = await make_organization(session, owner)
@@ -138,7 +138,7 @@ async def test_of_two_creations_at_once_one_gets_the_slug(committed_service: Ser
     assert sorted(answer.status_code for answer in answers) == [201, 409]
 
 
-async def test_of_two_deletions_at_once_one_finds_the_project(committed_service: Service) -> None:
+async def test_concurrent_deletes_find_the_project_once(committed_service: Service) -> None:
     async with committed_service.database.write() as session:
         owner = await make_user(session)
         organization = await make_organization(session, owner)

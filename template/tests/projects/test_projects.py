@@ -25,7 +25,7 @@ async def member(
     return await service.sign_in(await make_member(session, organization))
 
 
-async def test_a_member_creates_a_project(
+async def test_member_creates_a_project(
     service: Service, session: AsyncSession, organization: Organization, url: str
 ) -> None:
     author = await make_member(session, organization)
@@ -55,7 +55,7 @@ async def test_a_member_creates_a_project(
         ("x" * 100, "x" * 100),
     ],
 )
-async def test_without_a_slug_the_name_makes_one(
+async def test_slug_is_made_from_the_name(
     name: str, slug: str, member: AsyncClient, url: str
 ) -> None:
     response = await member.post(f"{url}/", json={"name": name})
@@ -65,7 +65,7 @@ async def test_without_a_slug_the_name_makes_one(
 
 
 @pytest.mark.parametrize("name", ["Проект", "!?", "é!", "\N{LATIN SMALL LIGATURE FFI}" * 100])
-async def test_a_name_that_makes_no_slug_needs_one(
+async def test_name_without_latin_letters_needs_a_slug(
     name: str, member: AsyncClient, url: str
 ) -> None:
     refused = await member.post(f"{url}/", json={"name": name})
@@ -77,12 +77,12 @@ async def test_a_name_that_makes_no_slug_needs_one(
 
 
 @pytest.mark.parametrize("body", [{"name": "Apollo"}, {"name": "Another", "slug": "apollo"}])
-async def test_a_slug_is_taken_once_in_an_organization(
+async def test_slug_is_unique_in_the_organization(
     body: dict[str, str],
     member: AsyncClient,
     session: AsyncSession,
     organization: Organization,
-    url: str,
+    url: str
 ) -> None:
     await make_project(session, organization, slug="apollo")
 
@@ -126,14 +126,14 @@ async def test_another_organization_may_use_the_same_slug(
         {"name": "Apollo", "created_by": "somebody"},
     ],
 )
-async def test_a_bad_project_is_refused(body: object, member: AsyncClient, url: str) -> None:
+async def test_invalid_project_gets_422(body: object, member: AsyncClient, url: str) -> None:
     response = await member.post(f"{url}/", json=body)
 
     assert response.status_code == 422
     assert (await member.get(f"{url}/")).json()["total"] == 0
 
 
-async def test_projects_are_listed_newest_first_in_pages(
+async def test_projects_are_listed_newest_first(
     member: AsyncClient, session: AsyncSession, organization: Organization, url: str
 ) -> None:
     for name in ("First", "Second", "Third"):
@@ -149,7 +149,7 @@ async def test_projects_are_listed_newest_first_in_pages(
     assert second["has_more"] is False
 
 
-async def test_pages_of_projects_of_the_same_moment_neither_repeat_nor_lose_one(
+async def test_pages_are_stable_for_rows_of_the_same_moment(
     member: AsyncClient, session: AsyncSession, organization: Organization, url: str
 ) -> None:
     now = utc_now()
@@ -165,13 +165,13 @@ async def test_pages_of_projects_of_the_same_moment_neither_repeat_nor_lose_one(
     ("query", "names"),
     [("", ["Old", "New"]), ("?archived=true", ["Old"]), ("?archived=false", ["New"])],
 )
-async def test_the_list_keeps_archived_projects_or_the_others(
+async def test_list_filters_archived_projects(
     query: str,
     names: list[str],
     member: AsyncClient,
     session: AsyncSession,
     organization: Organization,
-    url: str,
+    url: str
 ) -> None:
     await make_project(session, organization, name="New")
     await make_project(session, organization, name="Old", archived_at=utc_now())
@@ -182,7 +182,7 @@ async def test_the_list_keeps_archived_projects_or_the_others(
     assert page["total"] == len(names)
 
 
-async def test_an_unknown_project_is_not_found(member: AsyncClient, url: str) -> None:
+async def test_unknown_project_is_not_found(member: AsyncClient, url: str) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
 
     assert (await member.get(f"{url}/{unknown}")).status_code == 404

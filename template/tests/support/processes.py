@@ -98,7 +98,7 @@ def _run(
     log: Path,
     environment: dict[str, str],
     function: Callable[..., None],
-    arguments: tuple[str, ...],
+    arguments: tuple[str, ...]
 ) -> None:
     import_module("tests.conftest")  # what it changes for all tests holds here too
     os.setpgid(0, 0)

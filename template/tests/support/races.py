@@ -34,7 +34,7 @@ async def overtaken(
     service: Service,
     lock_waits: LockWaits,
     requests: list[Awaitable[Response]],
-    *changes: Change,
+    *changes: Change
 ) -> list[int]:
     """The statuses of requests that come after the first of the changes, before the others."""
     first, *others = changes

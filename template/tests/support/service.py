@@ -93,7 +93,7 @@ async def undone(session: AsyncSession) -> AsyncGenerator[None]:
 def add_route(
     service: Service,
     endpoint: Callable[..., Awaitable[Any]],
-    route_class: type[APIRoute] = APIRoute,
+    route_class: type[APIRoute] = APIRoute
 ) -> str:
     """The path of a POST route that only this service has, to make it do what no other would."""
     path = f"/{endpoint.__name__}"
