@@ -5,9 +5,16 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.roles import MemberRole
-from app.models import User
-from tests.support.factories import add_member, make_admin, make_organization, make_user
+from app.models import Organization, User
+from tests.support.factories import (
+    add_member,
+    make_admin,
+    make_member,
+    make_organization,
+    make_user,
+)
 from tests.support.service import Service
 
 USERS = "/api/v1/users/"
@@ -44,11 +51,7 @@ async def test_admin_changes_a_role(
     ("change", "status"), [({"role": "admin"}, 401), ({"is_active": False}, 403)]
 )
 async def test_change_of_rights_ends_the_sessions(
-    service: Service,
-    admin: AsyncClient,
-    session: AsyncSession,
-    change: dict[str, Any],
-    status: int
+    service: Service, admin: AsyncClient, session: AsyncSession, change: dict[str, Any], status: int
 ) -> None:
     user = await make_user(session)
     caller = await service.sign_in(user)
@@ -124,18 +127,23 @@ async def test_row_of_a_deleted_user_is_kept(admin: AsyncClient, session: AsyncS
     assert user.deleted_at is not None
 
 
+@pytest.mark.parametrize("role", [MemberRole.OWNER, MemberRole.MEMBER])
 async def test_deleted_user_leaves_every_organization(
-    service: Service, admin: AsyncClient, session: AsyncSession
+    role: MemberRole,
+    service: Service,
+    admin: AsyncClient,
+    session: AsyncSession,
+    owner: User,
+    organization: Organization,
 ) -> None:
-    owner, member = await make_user(session), await make_user(session)
-    organization = await make_organization(session, owner)
-    await add_member(session, organization, member)
+    member = await make_member(session, organization, role)
 
-    await admin.delete(f"{USERS}{member.id}")
+    assert (await admin.delete(f"{USERS}{member.id}")).status_code == 204
 
-    caller = await service.sign_in(owner)
-    members = await caller.get(f"/api/v1/organizations/{organization.slug}/members")
+    client = await service.sign_in(owner)
+    members = await client.get("/api/v1/organizations/acme/members")
     assert [each["user_id"] for each in members.json()["data"]] == [str(owner.id)]
+    assert (await client.get("/api/v1/organizations/acme")).json()["member_count"] == 1
 
 
 async def test_sole_owner_cannot_be_deleted(
@@ -144,6 +152,7 @@ async def test_sole_owner_cannot_be_deleted(
     user = await make_user(session)
     for slug in ("beta", "alpha"):
         await make_organization(session, user, slug=slug)
+    await make_organization(session, user, slug="gone", deleted_at=utc_now())
     shared = await make_organization(session, user, slug="shared")
     await add_member(session, shared, await make_user(session), MemberRole.OWNER)
 

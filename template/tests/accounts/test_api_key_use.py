@@ -45,9 +45,7 @@ async def test_last_use_is_recorded_to_the_minute(
     assert noted[2] - noted[0] == timedelta(seconds=60)
 
 
-async def test_second_record_within_a_minute_changes_nothing(
-    session: AsyncSession
-) -> None:
+async def test_second_record_within_a_minute_changes_nothing(session: AsyncSession) -> None:
     key, _ = await make_api_key(session, await make_user(session))
     await api_keys.note_use(session, key.id)
     first = key.last_used_at
@@ -103,7 +101,7 @@ async def test_failed_record_fails_no_request(
     service: Service,
     session: AsyncSession,
     monkeypatch: pytest.MonkeyPatch,
-    read_log: Callable[[], str]
+    read_log: Callable[[], str],
 ) -> None:
     _, secret = await make_api_key(session, await make_user(session))
 

@@ -24,16 +24,6 @@ KEYS = "/api/v1/users/me/api-keys/"
 ME = "/api/v1/users/me"
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def signed_in(service: Service, user: User) -> AsyncClient:
-    return await service.sign_in(user)
-
-
 async def create(client: AsyncClient, **fields: Any) -> dict[str, Any]:
     response = await client.post(KEYS, json={"name": "Nightly backup"} | fields)
     assert response.status_code == 201
@@ -47,9 +37,9 @@ async def status_of(service: Service, key: str) -> int:
 
 
 async def test_key_works_like_an_access_token(
-    service: Service, user: User, signed_in: AsyncClient
+    service: Service, user: User, caller: AsyncClient
 ) -> None:
-    created = await create(signed_in, scopes=["read", "write"])
+    created = await create(caller, scopes=["read", "write"])
 
     async with service.client(created["key"]) as program:
         profile = await program.get(ME)
@@ -61,10 +51,10 @@ async def test_key_works_like_an_access_token(
 
 
 async def test_key_is_shown_once_and_stored_as_a_hash(
-    session: AsyncSession, signed_in: AsyncClient
+    session: AsyncSession, caller: AsyncClient
 ) -> None:
-    key = (await create(signed_in))["key"]
-    listed = await signed_in.get(KEYS)
+    key = (await create(caller))["key"]
+    listed = await caller.get(KEYS)
     stored = (await session.scalars(select(ApiKey))).one()
 
     assert re.fullmatch(r"ak_[A-Za-z0-9_-]{43}", key)
@@ -74,10 +64,8 @@ async def test_key_is_shown_once_and_stored_as_a_hash(
     assert key[3:] not in str(vars(stored))
 
 
-async def test_new_key_only_reads_and_never_expires_by_default(
-    signed_in: AsyncClient
-) -> None:
-    created = await create(signed_in)
+async def test_new_key_only_reads_and_never_expires_by_default(caller: AsyncClient) -> None:
+    created = await create(caller)
 
     assert created["scopes"] == ["read"]
     assert created["expires_at"] is created["last_used_at"] is created["organization_id"] is None
@@ -98,9 +86,9 @@ async def test_unknown_revoked_and_expired_keys_get_the_same_401(
 
 
 @pytest.mark.usefixtures("clock")
-async def test_key_expires(service: Service, signed_in: AsyncClient) -> None:
+async def test_key_expires(service: Service, caller: AsyncClient) -> None:
     tomorrow = utc_now() + timedelta(days=1)
-    key = (await create(signed_in, expires_at=tomorrow.isoformat()))["key"]
+    key = (await create(caller, expires_at=tomorrow.isoformat()))["key"]
 
     with later(days=1, seconds=-60):
         assert await status_of(service, key) == 200
@@ -122,22 +110,22 @@ async def test_key_expires(service: Service, signed_in: AsyncClient) -> None:
         {"user_id": str(uuid4())},
     ],
 )
-async def test_invalid_key_request_gets_422(signed_in: AsyncClient, fields: dict[str, Any]) -> None:
-    response = await signed_in.post(KEYS, json={"name": "Nightly backup"} | fields)
+async def test_invalid_key_request_gets_422(caller: AsyncClient, fields: dict[str, Any]) -> None:
+    response = await caller.post(KEYS, json={"name": "Nightly backup"} | fields)
 
     assert response.status_code == 422
 
 
 async def test_revoked_key_stops_working_and_is_not_listed(
-    service: Service, signed_in: AsyncClient
+    service: Service, caller: AsyncClient
 ) -> None:
-    created = await create(signed_in)
+    created = await create(caller)
 
-    assert (await signed_in.delete(f"{KEYS}{created['id']}")).status_code == 204
+    assert (await caller.delete(f"{KEYS}{created['id']}")).status_code == 204
 
     assert await status_of(service, created["key"]) == 401
-    assert (await signed_in.get(KEYS)).json()["data"] == []
-    assert (await signed_in.delete(f"{KEYS}{created['id']}")).status_code == 404
+    assert (await caller.get(KEYS)).json()["data"] == []
+    assert (await caller.delete(f"{KEYS}{created['id']}")).status_code == 404
 
 
 async def test_key_of_another_user_is_not_found(
@@ -152,22 +140,22 @@ async def test_key_of_another_user_is_not_found(
 
 
 async def test_user_manages_every_key_that_acts_for_them(
-    session: AsyncSession, user: User, signed_in: AsyncClient
+    session: AsyncSession, user: User, caller: AsyncClient
 ) -> None:
     organization = await make_organization(session, user)
     old = utc_now() - timedelta(days=1)
     theirs, _ = await make_api_key(session, user, organization=organization)
     mine, _ = await make_api_key(session, user, created_at=old, expires_at=old)
 
-    listed = (await signed_in.get(KEYS)).json()
+    listed = (await caller.get(KEYS)).json()
 
     assert [key["id"] for key in listed["data"]] == [str(theirs.id), str(mine.id)]
     assert listed["data"][0]["organization_id"] == str(organization.id)
-    assert (await signed_in.delete(f"{KEYS}{theirs.id}")).status_code == 204
+    assert (await caller.delete(f"{KEYS}{theirs.id}")).status_code == 204
 
 
 async def test_live_keys_are_limited(
-    session: AsyncSession, user: User, signed_in: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    session: AsyncSession, user: User, caller: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE", 1)
     await make_api_key(session, user, revoked_at=utc_now())
@@ -175,8 +163,8 @@ async def test_live_keys_are_limited(
     await make_api_key(session, user, organization=await make_organization(session, user))
     await make_api_key(session, await make_user(session))
 
-    await create(signed_in)
-    refused = await signed_in.post(KEYS, json={"name": "One more"})
+    await create(caller)
+    refused = await caller.post(KEYS, json={"name": "One more"})
 
     assert_problem(refused, 409)
 
@@ -222,10 +210,10 @@ async def test_key_of_a_deleted_user_is_rejected(
 
 
 async def test_audit_log_records_creation_and_revocation(
-    session: AsyncSession, user: User, signed_in: AsyncClient
+    session: AsyncSession, user: User, caller: AsyncClient
 ) -> None:
-    created = await create(signed_in)
-    await signed_in.delete(f"{KEYS}{created['id']}")
+    created = await create(caller)
+    await caller.delete(f"{KEYS}{created['id']}")
 
     events = (
         await session.scalars(
@@ -242,9 +230,9 @@ async def test_audit_log_records_creation_and_revocation(
 
 
 async def test_key_is_not_logged_or_documented(
-    service: Service, signed_in: AsyncClient, read_log: Callable[[], str]
+    service: Service, caller: AsyncClient, read_log: Callable[[], str]
 ) -> None:
-    key = (await create(signed_in))["key"]
+    key = (await create(caller))["key"]
     await status_of(service, key)
 
     assert key[3:] not in read_log()

@@ -2,11 +2,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from app.core.config import Settings
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
+from app.core.config import Settings
 from app.core.errors import Unauthorized
 from app.core.passwords import Passwords
 from app.core.roles import UserRole

@@ -22,16 +22,6 @@ from tests.support.service import Service
 ME = "/api/v1/users/me"
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session, email="ada@example.com")
-
-
-@pytest.fixture
-async def pair(client: AsyncClient, user: User) -> Pair:
-    return await log_in(client, user)
-
-
 async def delete(service: Service, pair: Pair, password: str = PASSWORD) -> Response:
     async with service.client(pair["access_token"]) as client:
         return await client.request("DELETE", ME, json={"password": password})

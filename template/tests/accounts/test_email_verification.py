@@ -3,8 +3,8 @@ from collections.abc import AsyncGenerator
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
-from tests.conftest import settings_for
 
+from tests.conftest import settings_for
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_admin, make_user
 from tests.support.limited import running_limited

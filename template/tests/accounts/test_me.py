@@ -8,19 +8,8 @@ from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import User
 from tests.support.factories import add_member, make_organization, make_user
-from tests.support.service import Service
 
 ME = "/api/v1/users/me"
-
-
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session, name="Ada Lovelace")
-
-
-@pytest.fixture
-async def caller(service: Service, user: User) -> AsyncClient:
-    return await service.sign_in(user)
 
 
 async def test_user_reads_their_profile(caller: AsyncClient, user: User) -> None:
@@ -92,15 +81,7 @@ async def test_user_changes_only_their_name(
     assert (await caller.get(ME)).json()["name"] == user.name
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH"])
-async def test_a_stranger_has_no_profile(client: AsyncClient, method: str) -> None:
-    response = await client.request(method, ME, json={"name": "Ada King"})
-
-    assert response.status_code == 401
-    assert response.headers["www-authenticate"] == "Bearer"
-
-
-@pytest.mark.parametrize("header", ["Basic YWRhOnNlY3JldA==", "Bearer", "Bearer ", "token"])
+@pytest.mark.parametrize("header", ["", "Basic YWRhOnNlY3JldA==", "Bearer", "Bearer ", "token"])
 async def test_missing_token_and_other_auth_schemes_get_401(
     client: AsyncClient, header: str
 ) -> None:

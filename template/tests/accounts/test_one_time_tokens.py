@@ -6,9 +6,7 @@ from tests.support.factories import make_user
 from tests.support.service import Service
 
 
-async def test_token_sent_several_times_at_once_is_spent_once(
-    committed_service: Service
-) -> None:
+async def test_token_sent_several_times_at_once_is_spent_once(committed_service: Service) -> None:
     service = committed_service
     async with service.database.write() as session:
         user = await make_user(session)

@@ -17,16 +17,6 @@ CHANGE = "/api/v1/users/me/password"
 NEW = "Another-Horse-8!"
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session, email="ada@example.com")
-
-
-@pytest.fixture
-async def pair(client: AsyncClient, user: User) -> Pair:
-    return await log_in(client, user)
-
-
 async def change(service: Service, pair: Pair, current: str = PASSWORD, new: str = NEW) -> Response:
     async with service.client(pair["access_token"]) as client:
         return await client.post(CHANGE, json={"current_password": current, "new_password": new})

@@ -24,11 +24,6 @@ RESET = "/api/v1/auth/reset-password"
 NEW = "Another-Horse-8!"
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session, email="ada@example.com")
-
-
 async def reset(client: AsyncClient, token: str, password: str = NEW) -> Response:
     return await client.post(RESET, json={"token": token, "password": password})
 

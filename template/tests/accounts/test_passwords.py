@@ -4,9 +4,9 @@ import threading
 from typing import Any
 
 import pytest
-from app.core.config import Settings
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from app.core.config import Settings
 from app.core.errors import Invalid, Unavailable
 from app.core.passwords import MAX_WAITING, Passwords
 from tests.support.waiting import PATIENCE, eventually

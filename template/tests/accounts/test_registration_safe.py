@@ -1,11 +1,11 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from app.core.config import Settings
 from httpx import AsyncClient, Response
-from tests.conftest import settings_for
 
+from app.core.config import Settings
 from app.core.passwords import Passwords
+from tests.conftest import settings_for
 from tests.support.factories import PASSWORD, make_user
 from tests.support.outbox import mails_of
 from tests.support.service import Service, running_with

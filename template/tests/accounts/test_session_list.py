@@ -17,16 +17,6 @@ LOGOUT_ALL = "/api/v1/auth/logout-all"
 SESSIONS = "/api/v1/users/me/sessions"
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def pair(client: AsyncClient, user: User) -> Pair:
-    return await log_in(client, user)
-
-
 async def test_user_lists_their_sessions(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:

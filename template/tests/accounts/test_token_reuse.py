@@ -2,26 +2,15 @@ import asyncio
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy.ext.asyncio import AsyncSession
-from tests.conftest import settings_for
 
 from app.models import User
+from tests.conftest import settings_for
 from tests.support.clock import clock as clock
 from tests.support.factories import make_user
 from tests.support.logins import Pair, later, log_in, refresh, status_of_me
 from tests.support.service import Service, running_with
 
 pytestmark = pytest.mark.usefixtures("clock")
-
-
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def pair(client: AsyncClient, user: User) -> Pair:
-    return await log_in(client, user)
 
 
 async def test_spent_refresh_token_revokes_the_session(

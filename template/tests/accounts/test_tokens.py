@@ -6,11 +6,11 @@ from uuid import uuid4
 import jwt
 import pytest
 import time_machine
-from app.core.config import Settings
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
+from app.core.config import Settings
 from app.core.errors import InvalidToken
 from app.core.tokens import (
     CLAIMS,

@@ -3,9 +3,9 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from app.core.config import Settings
 from httpx import AsyncClient
 
+from app.core.config import Settings
 from tests.support.problems import assert_problem
 
 LOGIN = "/api/v1/auth/login"

@@ -1,9 +1,9 @@
 """What pages of other origins may do, in a browser."""
 
 import pytest
-from app.core.config import Settings
 from httpx import AsyncClient, Response
 
+from app.core.config import Settings
 from tests.api.test_http import client_of_another
 from tests.support.problems import assert_problem
 

@@ -6,10 +6,10 @@ from alembic.script import ScriptDirectory
 from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from tests.conftest import settings_for
 
 from app.cli.declared import ROOT
 from app.db import migrations
+from tests.conftest import settings_for
 from tests.support.service import Service, running_with
 
 

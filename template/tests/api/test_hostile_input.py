@@ -61,7 +61,7 @@ async def send(
     operation: Operation,
     values: Values,
     content: bytes | str,
-    media_type: str = "application/json"
+    media_type: str = "application/json",
 ) -> Response:
     headers = {"Content-Type": media_type} if media_type else {}
     path = operation.path.format(**values)
@@ -124,7 +124,7 @@ async def test_nonsense_in_a_path_is_rejected(
     client, values = superuser
     for each in operations:
         if "{" in each.path:
-            hostile = dict.fromkeys(values, value)
+            hostile: Values = dict.fromkeys(values, value)
             assert_rejected(await each.call(client, hostile, each.body(values)))
 
 

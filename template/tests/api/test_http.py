@@ -1,9 +1,9 @@
 import pytest
-from app.core.config import Settings
-from app.main import create_app
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.config import Settings
+from app.main import create_app
 from tests.support.factories import make_admin, make_user
 from tests.support.service import Service
 
@@ -160,6 +160,7 @@ async def test_response_that_may_hold_a_secret_is_not_compressed(client: AsyncCl
         ("users/", "GET, HEAD, POST"),
         ("organizations/acme", "DELETE, GET, HEAD, PATCH"),
         ("auth/login", "POST"),
+        ("users/me", "DELETE, GET, HEAD, PATCH"),
     ],
 )
 async def test_rejected_method_names_the_allowed_ones(

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from app.core.config import Settings
 from fastapi.responses import JSONResponse
 from httpx import AsyncClient, Response
 from pydantic import SecretStr
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.idempotency import IdempotentRoute, PublicIdempotency
 from app.core.clock import utc_now
+from app.core.config import Settings
 from app.core.errors import KeyReused
 from app.models import IdempotencyKey
 from app.services import idempotency
@@ -137,9 +137,7 @@ async def test_fingerprint_needs_the_secret_key(session: AsyncSession, settings:
         await idempotency.find(session, with_key(settings, "new"), request)
 
 
-async def test_browsers_may_send_a_key_and_read_the_replay_header(
-    client: AsyncClient
-) -> None:
+async def test_browsers_may_send_a_key_and_read_the_replay_header(client: AsyncClient) -> None:
     asks = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "idempotency-key",

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy import func, select
-from tests.conftest import settings_for
 
 from app.api.deps import DB
 from app.api.idempotency import IdempotentRoute, PublicIdempotency
@@ -15,6 +14,7 @@ from app.core.errors import Conflict
 from app.core.passwords import Passwords
 from app.db.base import Base
 from app.models import AuditEvent, IdempotencyKey, Invitation, Organization, User
+from tests.conftest import settings_for
 from tests.support.factories import PASSWORD, make_organization, make_user, new_user
 from tests.support.outbox import mails_of
 from tests.support.service import Service, add_route, running_with
@@ -98,9 +98,7 @@ async def discreet(own_url: str) -> AsyncGenerator[Service]:
         yield service
 
 
-async def test_user_registers_once_in_enumeration_safe_mode(
-    discreet: Service
-) -> None:
+async def test_user_registers_once_in_enumeration_safe_mode(discreet: Service) -> None:
     async with discreet.client() as client, mails_of(discreet) as outbox:
         answers = await send_at_once(client, REGISTER, *[ADA] * 3)
 
@@ -117,9 +115,7 @@ async def test_one_of_two_different_requests_succeeds(
     assert await count(committed_service, Organization) == 2
 
 
-async def test_key_decides_where_nothing_else_is_unique(
-    committed_service: Service
-) -> None:
+async def test_key_decides_where_nothing_else_is_unique(committed_service: Service) -> None:
     here = asyncio.Barrier(3)
 
     async def add_somebody(db: DB, idempotency: PublicIdempotency) -> str:
@@ -136,9 +132,7 @@ async def test_key_decides_where_nothing_else_is_unique(
     assert await count(committed_service, User) == 1
 
 
-async def test_conflict_with_the_first_request_is_a_replay(
-    committed_service: Service
-) -> None:
+async def test_conflict_with_the_first_request_is_a_replay(committed_service: Service) -> None:
     here = asyncio.Barrier(3)
 
     async def add_the_only_one(db: DB, idempotency: PublicIdempotency) -> str:

@@ -28,9 +28,7 @@ def test_every_operation_is_described(operations: list[dict[str, Any]]) -> None:
         assert len(operation["tags"]) == 1
 
 
-def test_operation_ids_are_unique_function_names(
-    operations: list[dict[str, Any]]
-) -> None:
+def test_operation_ids_are_unique_function_names(operations: list[dict[str, Any]]) -> None:
     ids = [operation["operationId"] for operation in operations]
 
     assert len(ids) == len(set(ids))
@@ -49,7 +47,7 @@ def test_only_public_operations_need_no_token(
 
 
 def test_every_error_is_a_problem_document_with_an_example(
-    operations: list[dict[str, Any]]
+    operations: list[dict[str, Any]],
 ) -> None:
     for operation in operations:
         answers = operation["responses"]
@@ -115,9 +113,7 @@ def test_repeatable_responses_hold_no_token_or_key(document: dict[str, Any]) -> 
                 assert not [name for name in fields if re.search("token|key$", name)]
 
 
-def test_every_schema_exists_and_is_used(
-    document: dict[str, Any]
-) -> None:
+def test_every_schema_exists_and_is_used(document: dict[str, Any]) -> None:
     used = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
 
     assert used == document["components"]["schemas"].keys()

@@ -1,13 +1,13 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from app.core.config import Settings
-from app.main import create_app
 from fastapi.responses import StreamingResponse
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.exc import ProgrammingError
 
+from app.core.config import Settings
 from app.core.errors import Unavailable
+from app.main import create_app
 from tests.support.problems import assert_problem
 from tests.support.service import running
 
@@ -37,12 +37,6 @@ async def test_every_error_is_a_problem_document(
     client: AsyncClient, method: str, path: str, status: int
 ) -> None:
     assert_problem(await client.request(method, path), status)
-
-
-async def test_a_wrong_method_is_told_the_right_ones(client: AsyncClient) -> None:
-    response = await client.put("/api/v1/users/me")
-
-    assert set(response.headers["allow"].split(", ")) == {"DELETE", "GET", "HEAD", "PATCH"}
 
 
 async def test_invalid_field_is_named_without_its_value(client: AsyncClient) -> None:

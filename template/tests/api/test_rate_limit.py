@@ -2,12 +2,12 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import pytest
-from app.core.config import Settings, SettingsError
 from httpx import ASGITransport, AsyncClient
-from tests.conftest import settings_for
 from time_machine import Traveller
 
+from app.core.config import Settings, SettingsError
 from app.models import User
+from tests.conftest import settings_for
 from tests.support.clock import clock as clock
 from tests.support.factories import make_api_key, make_user
 from tests.support.limited import running_limited

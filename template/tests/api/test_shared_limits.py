@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.conftest import settings_for
 from time_machine import travel
 
 from app.models import User
+from tests.conftest import settings_for
 from tests.support.factories import PASSWORD, make_user
 from tests.support.redis import connect
 from tests.support.redis_server import Clock, RedisServer, open_redis_server

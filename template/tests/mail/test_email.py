@@ -4,14 +4,14 @@ from typing import Any
 
 import aiosmtplib
 import pytest
-from app.core.config import Settings
-from tests.conftest import settings_for
 from time_machine import Traveller
 
 from app.core.clock import utc_now
+from app.core.config import Settings
 from app.core.logging import setup_logging
 from app.services import email
 from app.services.email import Undelivered
+from tests.conftest import settings_for
 from tests.support import mailbox as server
 from tests.support.clock import clock as clock
 from tests.support.mailbox import Mailbox, open_mailbox, text

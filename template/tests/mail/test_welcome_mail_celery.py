@@ -2,14 +2,14 @@ from collections.abc import AsyncGenerator
 from uuid import uuid4
 
 import pytest
-from app.core.config import Settings
 from httpx import AsyncClient
-from tests.conftest import settings_for
 
 from app.api.deps import DB, Tasks
 from app.api.errors import problems
+from app.core.config import Settings
 from app.core.errors import Conflict
 from app.tasks.email import send_welcome_email
+from tests.conftest import settings_for
 from tests.support import celery_tasks
 from tests.support.celery_mailbox import SilentMailbox
 from tests.support.celery_mailbox import mailbox as mailbox

@@ -2,15 +2,15 @@ from collections.abc import AsyncGenerator, Callable
 from uuid import uuid4
 
 import pytest
-from app.main import create_app
 from httpx import AsyncClient
-from tests.conftest import settings_for
 
 from app.api.deps import DB, Tasks
 from app.api.errors import problems
 from app.core.errors import Conflict
+from app.main import create_app
 from app.tasks import queue
 from app.tasks.email import send_welcome_email
+from tests.conftest import settings_for
 from tests.support import mailbox as server
 from tests.support.factories import PASSWORD
 from tests.support.mailbox import Mailbox, text

@@ -1,9 +1,8 @@
-from typing import Any
 from uuid import UUID
 
 import pytest
 from httpx import Response
-from sqlalchemy import select
+from sqlalchemy import UpdateBase, delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
@@ -15,7 +14,6 @@ from tests.support.factories import (
     add_member,
     make_invitation,
     make_member,
-    make_organization,
     make_user,
 )
 from tests.support.logins import later
@@ -26,19 +24,15 @@ from tests.support.service import Service
 
 ACCEPT = "/api/v1/invitations/accept"
 TOKEN = "the-token-of-the-mail"
+IS_ADMIN = Membership.role == MemberRole.ADMIN
+IS_INVITER = User.email == "inviter@example.com"
 
 
 @pytest.fixture
-async def inviter(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def organization(session: AsyncSession, inviter: User) -> Organization:
-    owner = await make_user(session)
-    organization = await make_organization(session, owner, slug="acme")
-    await add_member(session, organization, inviter, MemberRole.ADMIN)
-    return organization
+async def inviter(session: AsyncSession, organization: Organization) -> User:
+    user = await make_user(session, email="inviter@example.com")
+    await add_member(session, organization, user, MemberRole.ADMIN)
+    return user
 
 
 @pytest.fixture
@@ -106,45 +100,22 @@ async def test_token_of_another_user_is_rejected(service: Service, session: Asyn
 @pytest.mark.parametrize(
     "change",
     [
-        {"revoked_at": utc_now()},
-        {"accepted_at": utc_now()},
-        {"expires_at": utc_now()},
-        {"role": MemberRole.OWNER},  # above the inviter's own
+        update(Invitation).values(revoked_at=utc_now()),
+        update(Invitation).values(accepted_at=utc_now()),
+        update(Invitation).values(expires_at=utc_now()),
+        update(Invitation).values(role=MemberRole.OWNER),  # above the inviter's own
+        update(Membership).where(IS_ADMIN).values(role=MemberRole.MEMBER),
+        delete(Membership).where(IS_ADMIN),
+        update(User).where(IS_INVITER).values(is_active=False),
+        update(User).where(IS_INVITER).values(deleted_at=utc_now()),
+        update(Organization).values(deleted_at=utc_now()),
     ],
 )
+@pytest.mark.usefixtures("invitation")
 async def test_void_invitation_is_rejected(
-    service: Service,
-    session: AsyncSession,
-    invitation: Invitation,
-    ada: User,
-    change: dict[str, Any]
+    service: Service, session: AsyncSession, ada: User, change: UpdateBase
 ) -> None:
-    for name, value in change.items():
-        setattr(invitation, name, value)
-    await session.commit()
-
-    assert_problem(await accept(service, ada), 400)
-
-
-@pytest.mark.parametrize("loss", ["demoted", "left", "inactive", "deleted"])
-async def test_inviter_must_still_be_allowed_to_invite(
-    service: Service,
-    session: AsyncSession,
-    invitation: Invitation,
-    inviter: User,
-    ada: User,
-    loss: str
-) -> None:
-    membership = await session.scalar(select(Membership).where(Membership.user_id == inviter.id))
-    assert membership
-    if loss == "demoted":
-        membership.role = MemberRole.MEMBER
-    elif loss == "left":
-        await session.delete(membership)
-    elif loss == "inactive":
-        inviter.is_active = False
-    else:
-        inviter.deleted_at = utc_now()
+    await session.execute(change)
     await session.commit()
 
     assert_problem(await accept(service, ada), 400)
@@ -153,16 +124,6 @@ async def test_inviter_must_still_be_allowed_to_invite(
 async def test_invitation_expires(service: Service, invitation: Invitation, ada: User) -> None:
     with later(days=service.settings.INVITATION_EXPIRE_DAYS):
         assert_problem(await accept(service, ada), 400)
-
-
-@pytest.mark.usefixtures("invitation")
-async def test_organization_must_still_exist(
-    service: Service, session: AsyncSession, organization: Organization, ada: User
-) -> None:
-    organization.deleted_at = utc_now()
-    await session.commit()
-
-    assert_problem(await accept(service, ada), 400)
 
 
 @pytest.mark.usefixtures("invitation")
@@ -207,7 +168,7 @@ async def test_token_is_not_stored(
     session: AsyncSession,
     organization: Organization,
     inviter: User,
-    outbox: Outbox
+    outbox: Outbox,
 ) -> None:
     admin = await service.sign_in(inviter)
     url = "/api/v1/organizations/acme/invitations"

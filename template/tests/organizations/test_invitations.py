@@ -19,20 +19,7 @@ from tests.support.service import Service
 URL = "/api/v1/organizations/acme/invitations"
 ADA = {"email": "Ada@example.com", "role": "member"}
 
-
-@pytest.fixture
-async def owner(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def organization(session: AsyncSession, owner: User) -> Organization:
-    return await make_organization(session, owner, slug="acme", name="Acme Ltd")
-
-
-@pytest.fixture
-async def client(service: Service, owner: User, organization: Organization) -> AsyncClient:
-    return await service.sign_in(owner)
+pytestmark = pytest.mark.usefixtures("organization")
 
 
 async def test_owner_invites_by_mail(client: AsyncClient, owner: User, outbox: Outbox) -> None:
@@ -76,7 +63,7 @@ async def test_role_above_the_inviter_is_rejected(
     organization: Organization,
     actor: MemberRole,
     role: str,
-    status: int
+    status: int,
 ) -> None:
     user = await make_member(session, organization, MemberRole(actor))
 
@@ -142,7 +129,7 @@ async def test_open_invitations_are_limited(
     session: AsyncSession,
     organization: Organization,
     owner: User,
-    monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(invitations, "MAX_OPEN", 2)
     for _ in range(2):

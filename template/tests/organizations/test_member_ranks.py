@@ -5,16 +5,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole
 from app.models import Organization
-from tests.support.factories import make_member, make_organization, make_user
+from tests.support.factories import make_member, make_user
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme/members/"
 OWNER, ADMIN, MEMBER, VIEWER = MemberRole
-
-
-@pytest.fixture
-async def organization(session: AsyncSession) -> Organization:
-    return await make_organization(session, await make_user(session), slug="acme")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +22,7 @@ async def test_role_above_the_caller_cannot_be_added(
     status: int,
     service: Service,
     session: AsyncSession,
-    organization: Organization
+    organization: Organization,
 ) -> None:
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_user(session)
@@ -56,7 +51,7 @@ async def test_role_changes_only_as_the_ranks_allow(
     status: int,
     service: Service,
     session: AsyncSession,
-    organization: Organization
+    organization: Organization,
 ) -> None:
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_member(session, organization, member)
@@ -86,7 +81,7 @@ async def test_member_is_removed_only_as_the_ranks_allow(
     status: int,
     service: Service,
     session: AsyncSession,
-    organization: Organization
+    organization: Organization,
 ) -> None:
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_member(session, organization, member)

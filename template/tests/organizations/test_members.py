@@ -1,10 +1,12 @@
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from tests.support.factories import make_admin, make_member, make_organization, make_user
@@ -12,20 +14,7 @@ from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme/members/"
 
-
-@pytest.fixture
-async def owner(session: AsyncSession) -> User:
-    return await make_user(session, name="Olga")
-
-
-@pytest.fixture(autouse=True)
-async def organization(session: AsyncSession, owner: User) -> Organization:
-    return await make_organization(session, owner, slug="acme")
-
-
-@pytest.fixture
-async def client(service: Service, owner: User) -> AsyncClient:
-    return await service.sign_in(owner)
+pytestmark = pytest.mark.usefixtures("organization")
 
 
 async def test_owner_adds_a_user_by_id(client: AsyncClient, session: AsyncSession) -> None:
@@ -63,22 +52,13 @@ async def test_new_member_sees_the_organization(
     assert (await newcomer.get("/api/v1/organizations/acme")).json()["member_count"] == 2
 
 
-@pytest.mark.parametrize("column", ["deleted", "inactive"])
-async def test_user_who_cannot_log_in_is_not_found(
-    column: str, client: AsyncClient, session: AsyncSession
+@pytest.mark.parametrize("columns", [{"deleted_at": utc_now()}, {"is_active": False}, None])
+async def test_unknown_user_or_one_who_cannot_log_in_is_not_found(
+    columns: dict[str, Any] | None, client: AsyncClient, session: AsyncSession
 ) -> None:
-    user = await make_user(session)
-    if column == "deleted":
-        user.deleted_at = user.created_at
-    else:
-        user.is_active = False
-    await session.commit()
+    user_id = uuid4() if columns is None else (await make_user(session, **columns)).id
 
-    assert (await client.post(URL, json={"user_id": str(user.id)})).status_code == 404
-
-
-async def test_unknown_user_is_not_found(client: AsyncClient) -> None:
-    response = await client.post(URL, json={"user_id": str(uuid4())})
+    response = await client.post(URL, json={"user_id": str(user_id)})
 
     assert response.status_code == 404
     assert response.json()["detail"] == "User not found"
@@ -131,7 +111,7 @@ async def test_members_are_listed_longest_standing_first(
     assert [row["user_id"] for row in first_page["data"]] == [str(owner.id), str(second.id)]
     assert [row["user_id"] for row in last_page["data"]] == [str(third.id)]
     assert (first_page["total"], first_page["total_pages"], last_page["has_more"]) == (3, 2, False)
-    assert first_page["data"][0]["name"] == "Olga"
+    assert first_page["data"][0]["name"] == owner.name
     assert first_page["data"][0]["role"] == "owner"
 
 

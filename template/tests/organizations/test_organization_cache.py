@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from tests.conftest import settings_for
 
 from app.core.cache import Cache
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import organizations
+from tests.conftest import settings_for
 from tests.support.factories import make_admin, make_member, make_organization, make_user
 from tests.support.service import Service, running_with
 from tests.support.waiting import NEVER, patience
@@ -141,11 +141,7 @@ async def test_rejected_change_keeps_the_cache(
 
 
 async def test_member_count_is_current(
-    committed_service: Service,
-    here: AsyncClient,
-    there: AsyncClient,
-    member: User,
-    path: str
+    committed_service: Service, here: AsyncClient, there: AsyncClient, member: User, path: str
 ) -> None:
     async with committed_service.database.write() as session:
         users = [await make_user(session) for _ in range(2)]
@@ -180,11 +176,7 @@ async def test_new_owner_is_seen_at_once(
 
 @pytest.mark.parametrize("before", ["the stamp is read", "the row is read", "the row is stored"])
 async def test_slow_reader_caches_nothing_outdated(
-    here: AsyncClient,
-    there: AsyncClient,
-    path: str,
-    monkeypatch: pytest.MonkeyPatch,
-    before: str
+    here: AsyncClient, there: AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     """Others change the organization while the request of a reader stands still at one place."""
     arrived, go_on = asyncio.Event(), asyncio.Event()

@@ -19,21 +19,6 @@ URL = "/api/v1/organizations/"
 ACME = {"name": "Acme Ltd", "slug": "acme"}
 
 
-@pytest.fixture
-async def owner(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def client(service: Service, owner: User) -> AsyncClient:
-    return await service.sign_in(owner)
-
-
-@pytest.fixture
-async def organization(session: AsyncSession, owner: User) -> Organization:
-    return await make_organization(session, owner, **ACME)
-
-
 async def test_creator_owns_the_organization(client: AsyncClient, owner: User) -> None:
     response = await client.post(URL, json=ACME)
 

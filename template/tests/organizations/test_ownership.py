@@ -1,4 +1,4 @@
-"""An organization always has an owner: who may leave, and how he hands it on."""
+"""An organization always has an owner: who may leave, and how ownership is transferred."""
 
 from uuid import uuid4
 
@@ -9,26 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole
 from app.models import Membership, Organization, User
-from tests.support.factories import make_admin, make_member, make_organization, make_user
+from tests.support.factories import make_member, make_user
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme"
 NEEDS_AN_OWNER = "An organization needs an owner: transfer the ownership first"
 
-
-@pytest.fixture
-async def owner(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture(autouse=True)
-async def organization(session: AsyncSession, owner: User) -> Organization:
-    return await make_organization(session, owner, slug="acme")
-
-
-@pytest.fixture
-async def client(service: Service, owner: User) -> AsyncClient:
-    return await service.sign_in(owner)
+pytestmark = pytest.mark.usefixtures("organization")
 
 
 async def roles_of(session: AsyncSession) -> list[str]:
@@ -146,32 +133,3 @@ async def test_transfer_to_the_owner_is_a_conflict(client: AsyncClient, owner: U
 )
 async def test_invalid_transfer_gets_422(body: object, client: AsyncClient) -> None:
     assert (await client.post(f"{URL}/transfer", json=body)).status_code == 422
-
-
-async def test_the_only_owner_of_organizations_is_not_deleted(
-    service: Service, session: AsyncSession, owner: User
-) -> None:
-    gone = await make_organization(session, owner, slug="gone")
-    gone.deleted_at = gone.created_at
-    shared = await make_organization(session, owner, slug="shared")
-    await make_member(session, shared, MemberRole.OWNER)
-    await make_organization(session, owner, slug="zoo")
-    administrator = await service.sign_in(await make_admin(session))
-
-    response = await administrator.delete(f"/api/v1/users/{owner.id}")
-
-    assert response.status_code == 409
-    assert response.json()["detail"] == "The user is the only owner of: acme, zoo"
-
-
-async def test_a_deleted_user_is_no_member_any_more(
-    service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
-) -> None:
-    user = await make_member(session, organization, MemberRole.OWNER)
-    administrator = await service.sign_in(await make_admin(session))
-
-    response = await administrator.delete(f"/api/v1/users/{user.id}")
-
-    assert response.status_code == 204
-    assert (await client.get(URL)).json()["member_count"] == 1
-    assert (await client.get(f"{URL}/members")).json()["total"] == 1

@@ -13,7 +13,7 @@ from app.core.roles import MemberRole
 from app.models import Membership, Organization
 from app.schemas.organization import MemberCreate, OrganizationUpdate
 from app.services import memberships, organizations
-from tests.support.factories import add_member, make_member, make_organization, make_user
+from tests.support.factories import add_member, make_member, make_user
 
 Action = Callable[[AsyncSession, Membership, UUID], Awaitable[object]]
 
@@ -35,11 +35,6 @@ async def end(session: AsyncSession, actor: Membership, _: UUID) -> None:
 
 
 ON_MEMBERS: list[Action] = [add, demote, memberships.remove, memberships.transfer_ownership]
-
-
-@pytest.fixture
-async def organization(session: AsyncSession) -> Organization:
-    return await make_organization(session, await make_user(session))
 
 
 @pytest.fixture

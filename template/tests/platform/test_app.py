@@ -1,15 +1,15 @@
 import tomllib
 
 import pytest
-from app.core.config import Settings, load_settings
-from app.main import create_app
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 from starlette.types import Message
-from tests.conftest import settings_for
 
 from app import main
 from app.cli.declared import ROOT
+from app.core.config import Settings, load_settings
+from app.main import create_app
+from tests.conftest import settings_for
 from tests.support.service import Service, running
 
 

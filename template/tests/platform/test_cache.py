@@ -2,12 +2,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
-from app.core.config import Settings
 from pydantic import BaseModel
-from tests.conftest import settings_for
 
 from app.core.cache import Cache
+from app.core.config import Settings
 from app.core.redis import SharedRedis, open_redis
+from tests.conftest import settings_for
 from tests.support.redis_server import Clock, RedisServer, open_redis_server
 from tests.support.redis_server import clock as clock
 from tests.support.waiting import NEVER, PATIENCE, patience

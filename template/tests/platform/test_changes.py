@@ -7,12 +7,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
-from tests.conftest import settings_for
 
 from app import services
 from app.core.clock import utc_now
 from app.db.changes import Change, Kind, WatchedDatabase, open_database
 from app.models import Organization, User
+from tests.conftest import settings_for
 from tests.support.factories import new_user
 
 Told = list[tuple[Kind, str, set[str]]]

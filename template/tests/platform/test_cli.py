@@ -3,10 +3,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from app.cli.development import write_env_file
-from app.cli.server import require_free
 
 from app.cli.declared import ROOT
+from app.cli.development import write_env_file
+from app.cli.server import require_free
 from tests.support.command_line import run, run_on
 from tests.support.service import Service
 

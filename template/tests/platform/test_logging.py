@@ -4,8 +4,8 @@ import re
 
 import pytest
 import structlog
-from app.core.config import Settings
 
+from app.core.config import Settings
 from app.core.logging import setup_logging
 
 

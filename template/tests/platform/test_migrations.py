@@ -10,14 +10,14 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from app.core.config import Settings
-from app.db.dialect import create_engine
 from sqlalchemy import Connection, Enum, inspect
-from tests.conftest import settings_for
 
 from app.cli.database import alembic_config
 from app.cli.declared import ROOT
+from app.core.config import Settings
 from app.db.base import Base
+from app.db.dialect import create_engine
+from tests.conftest import settings_for
 from tests.support.processes import Forked, run_command
 from tests.support.service import running_with
 from tests.support.waiting import patience

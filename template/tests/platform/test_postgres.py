@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
-from tests.conftest import settings_for
 
 from app.api.deps import DB
 from app.db.postgres import COMMAND_TIMEOUT_SECONDS, STATEMENT_TIMEOUT_SECONDS
+from tests.conftest import settings_for
 from tests.support.factories import new_user
 from tests.support.service import Service, add_route
 from tests.support.waiting import PATIENCE, eventually, patience

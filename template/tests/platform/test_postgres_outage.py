@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from limits.aio.storage import MemoryStorage
 from sqlalchemy import make_url, text
-from tests.conftest import settings_for
 
 from app.api import health
 from app.api.deps import DB
 from app.api.rate_limit import RateLimiter
 from app.db import postgres
+from tests.conftest import settings_for
 from tests.support.factories import new_user
 from tests.support.ports import reserved_port
 from tests.support.postgres_line import Limits, Line

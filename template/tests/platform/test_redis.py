@@ -2,13 +2,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
-from app.core.config import Settings
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.testing import capture_logs
-from tests.conftest import settings_for
 
+from app.core.config import Settings
 from app.core.redis import SharedRedis, open_redis
+from tests.conftest import settings_for
 from tests.support.redis_server import Clock, RedisServer, open_redis_server
 from tests.support.redis_server import clock as clock
 

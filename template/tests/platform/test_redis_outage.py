@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.conftest import settings_for
 
 from app.api import health
 from app.core.redis import SharedRedis
+from tests.conftest import settings_for
 from tests.support.factories import make_organization, make_user
 from tests.support.redis_server import Clock, RedisServer, open_redis_server
 from tests.support.redis_server import clock as clock

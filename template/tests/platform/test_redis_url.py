@@ -1,4 +1,5 @@
 import pytest
+
 from app.core.config import Settings, SettingsError, load_settings
 from app.db.dialect import EXAMPLE_URL
 

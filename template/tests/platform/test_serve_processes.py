@@ -7,9 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from app.core.config import Settings
-
 from app.cli.declared import ROOT
+from app.core.config import Settings
 from tests.platform.test_dev import USER
 from tests.support.processes import project as project
 from tests.support.processes import running

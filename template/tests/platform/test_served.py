@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
-from app.db.dialect import create_engine
 from httpx import AsyncClient, HTTPError
 from sqlalchemy import select
-from tests.conftest import settings_for
 
+from app.db.dialect import create_engine
 from app.models import User
+from tests.conftest import settings_for
 from tests.platform.test_dev import REGISTER, USER
 from tests.support.command_line import KEY
 from tests.support.databases import Databases

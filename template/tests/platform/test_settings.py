@@ -2,9 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+
 from app.core.config import Settings, SettingsError, load_settings
 from app.db.dialect import EXAMPLE_URL
-from pydantic import ValidationError
 
 KEY = "it-opens-nothing-but-these-tests-1"
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from app.core.config import SettingsError
 from sqlalchemy import event, make_url, text
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.exc import DBAPIError
-from tests.conftest import settings_for
 
+from app.core.config import SettingsError
 from app.db import sqlite
+from tests.conftest import settings_for
 from tests.support.databases import LockWaits
 from tests.support.factories import make_user
 from tests.support.races import blocked_or_done

@@ -5,12 +5,12 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import event, func, select, text
 from starlette.types import Message, Receive, Scope, Send
-from tests.conftest import settings_for
 
 from app.api.deps import DB
 from app.core.errors import Conflict
 from app.db.session import Database
 from app.models import User
+from tests.conftest import settings_for
 from tests.support.databases import LockWaits
 from tests.support.factories import make_user, new_user
 from tests.support.races import blocked_or_done

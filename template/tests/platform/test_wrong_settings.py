@@ -1,9 +1,10 @@
 from typing import Any
 
 import pytest
+from pydantic import SecretStr, ValidationError
+
 from app.core.config import Settings, SettingsError, load_settings
 from app.db.dialect import EXAMPLE_URL
-from pydantic import SecretStr, ValidationError
 
 KEY = "it-opens-nothing-but-these-tests-1"
 DEPLOYED = {

@@ -13,11 +13,6 @@ from tests.support.service import Service
 
 
 @pytest.fixture
-async def organization(session: AsyncSession) -> Organization:
-    return await make_organization(session, await make_user(session))
-
-
-@pytest.fixture
 async def project(session: AsyncSession, organization: Organization) -> Project:
     return await make_project(session, organization, name="Apollo", description="To the moon")
 
@@ -25,13 +20,6 @@ async def project(session: AsyncSession, organization: Organization) -> Project:
 @pytest.fixture
 def url(organization: Organization, project: Project) -> str:
     return f"/api/v1/organizations/{organization.slug}/projects/{project.id}"
-
-
-@pytest.fixture
-async def member(
-    service: Service, session: AsyncSession, organization: Organization
-) -> AsyncClient:
-    return await service.sign_in(await make_member(session, organization))
 
 
 async def test_change_leaves_the_other_fields_alone(member: AsyncClient, url: str) -> None:
@@ -97,11 +85,7 @@ async def test_archived_project_can_be_restored(member: AsyncClient, url: str) -
 
 
 async def test_deleted_project_frees_its_slug(
-    service: Service,
-    session: AsyncSession,
-    organization: Organization,
-    project: Project,
-    url: str
+    service: Service, session: AsyncSession, organization: Organization, project: Project, url: str
 ) -> None:
     admin = await service.sign_in(await make_member(session, organization, MemberRole.ADMIN))
 

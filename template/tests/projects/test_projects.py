@@ -7,32 +7,17 @@ from app.models import Organization
 from tests.support.factories import make_member, make_organization, make_project, make_user
 from tests.support.service import Service
 
-
-@pytest.fixture
-async def organization(session: AsyncSession) -> Organization:
-    return await make_organization(session, await make_user(session))
-
-
-@pytest.fixture
-def url(organization: Organization) -> str:
-    return f"/api/v1/organizations/{organization.slug}/projects"
-
-
-@pytest.fixture
-async def member(
-    service: Service, session: AsyncSession, organization: Organization
-) -> AsyncClient:
-    return await service.sign_in(await make_member(session, organization))
+URL = "/api/v1/organizations/acme/projects"
 
 
 async def test_member_creates_a_project(
-    service: Service, session: AsyncSession, organization: Organization, url: str
+    service: Service, session: AsyncSession, organization: Organization
 ) -> None:
     author = await make_member(session, organization)
     client = await service.sign_in(author)
 
     response = await client.post(
-        f"{url}/", json={"name": "Apollo", "slug": "apollo", "description": "To the moon"}
+        f"{URL}/", json={"name": "Apollo", "slug": "apollo", "description": "To the moon"}
     )
 
     assert response.status_code == 201
@@ -43,7 +28,7 @@ async def test_member_creates_a_project(
     assert project["organization_id"] == str(organization.id)
     assert project["created_by"] == str(author.id)
     assert project["archived_at"] is None
-    assert (await client.get(f"{url}/{project['id']}")).json() == project
+    assert (await client.get(f"{URL}/{project['id']}")).json() == project
 
 
 @pytest.mark.parametrize(
@@ -55,21 +40,17 @@ async def test_member_creates_a_project(
         ("x" * 100, "x" * 100),
     ],
 )
-async def test_slug_is_made_from_the_name(
-    name: str, slug: str, member: AsyncClient, url: str
-) -> None:
-    response = await member.post(f"{url}/", json={"name": name})
+async def test_slug_is_made_from_the_name(name: str, slug: str, member: AsyncClient) -> None:
+    response = await member.post(f"{URL}/", json={"name": name})
 
     assert response.status_code == 201
     assert response.json()["slug"] == slug
 
 
 @pytest.mark.parametrize("name", ["Проект", "!?", "é!", "\N{LATIN SMALL LIGATURE FFI}" * 100])
-async def test_name_without_latin_letters_needs_a_slug(
-    name: str, member: AsyncClient, url: str
-) -> None:
-    refused = await member.post(f"{url}/", json={"name": name})
-    accepted = await member.post(f"{url}/", json={"name": name, "slug": "given"})
+async def test_name_without_latin_letters_needs_a_slug(name: str, member: AsyncClient) -> None:
+    refused = await member.post(f"{URL}/", json={"name": name})
+    accepted = await member.post(f"{URL}/", json={"name": name, "slug": "given"})
 
     assert refused.status_code == 422
     assert "No slug can be made from this name; provide one" in refused.json()["detail"]
@@ -78,27 +59,23 @@ async def test_name_without_latin_letters_needs_a_slug(
 
 @pytest.mark.parametrize("body", [{"name": "Apollo"}, {"name": "Another", "slug": "apollo"}])
 async def test_slug_is_unique_in_the_organization(
-    body: dict[str, str],
-    member: AsyncClient,
-    session: AsyncSession,
-    organization: Organization,
-    url: str
+    body: dict[str, str], member: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     await make_project(session, organization, slug="apollo")
 
-    response = await member.post(f"{url}/", json=body)
+    response = await member.post(f"{URL}/", json=body)
 
     assert response.status_code == 409
     assert response.json()["detail"] == "The organization already has a project with this slug"
 
 
 async def test_another_organization_may_use_the_same_slug(
-    member: AsyncClient, session: AsyncSession, url: str
+    member: AsyncClient, session: AsyncSession
 ) -> None:
     other = await make_organization(session, await make_user(session))
     await make_project(session, other, slug="apollo")
 
-    response = await member.post(f"{url}/", json={"name": "Apollo"})
+    response = await member.post(f"{URL}/", json={"name": "Apollo"})
 
     assert response.status_code == 201
 
@@ -126,22 +103,22 @@ async def test_another_organization_may_use_the_same_slug(
         {"name": "Apollo", "created_by": "somebody"},
     ],
 )
-async def test_invalid_project_gets_422(body: object, member: AsyncClient, url: str) -> None:
-    response = await member.post(f"{url}/", json=body)
+async def test_invalid_project_gets_422(body: object, member: AsyncClient) -> None:
+    response = await member.post(f"{URL}/", json=body)
 
     assert response.status_code == 422
-    assert (await member.get(f"{url}/")).json()["total"] == 0
+    assert (await member.get(f"{URL}/")).json()["total"] == 0
 
 
 async def test_projects_are_listed_newest_first(
-    member: AsyncClient, session: AsyncSession, organization: Organization, url: str
+    member: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     for name in ("First", "Second", "Third"):
         await make_project(session, organization, name=name)
     await make_project(session, await make_organization(session, await make_user(session)))
 
-    first = (await member.get(f"{url}/?limit=2")).json()
-    second = (await member.get(f"{url}/?limit=2&page=2")).json()
+    first = (await member.get(f"{URL}/?limit=2")).json()
+    second = (await member.get(f"{URL}/?limit=2&page=2")).json()
 
     assert [project["name"] for project in first["data"]] == ["Third", "Second"]
     assert [project["name"] for project in second["data"]] == ["First"]
@@ -150,12 +127,12 @@ async def test_projects_are_listed_newest_first(
 
 
 async def test_pages_are_stable_for_rows_of_the_same_moment(
-    member: AsyncClient, session: AsyncSession, organization: Organization, url: str
+    member: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     now = utc_now()
     rows = [await make_project(session, organization, created_at=now) for _ in range(7)]
 
-    pages = [(await member.get(f"{url}/?limit=3&page={page}")).json() for page in (1, 2, 3)]
+    pages = [(await member.get(f"{URL}/?limit=3&page={page}")).json() for page in (1, 2, 3)]
 
     by_id = sorted(rows, key=lambda row: row.id, reverse=True)
     assert [row["id"] for page in pages for row in page["data"]] == [str(row.id) for row in by_id]
@@ -171,20 +148,19 @@ async def test_list_filters_archived_projects(
     member: AsyncClient,
     session: AsyncSession,
     organization: Organization,
-    url: str
 ) -> None:
     await make_project(session, organization, name="New")
     await make_project(session, organization, name="Old", archived_at=utc_now())
 
-    page = (await member.get(f"{url}/{query}")).json()
+    page = (await member.get(f"{URL}/{query}")).json()
 
     assert [project["name"] for project in page["data"]] == names
     assert page["total"] == len(names)
 
 
-async def test_unknown_project_is_not_found(member: AsyncClient, url: str) -> None:
+async def test_unknown_project_is_not_found(member: AsyncClient) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
 
-    assert (await member.get(f"{url}/{unknown}")).status_code == 404
-    assert (await member.patch(f"{url}/{unknown}", json={})).status_code == 404
-    assert (await member.get(f"{url}/apollo")).status_code == 422
+    assert (await member.get(f"{URL}/{unknown}")).status_code == 404
+    assert (await member.patch(f"{URL}/{unknown}", json={})).status_code == 404
+    assert (await member.get(f"{URL}/apollo")).status_code == 422

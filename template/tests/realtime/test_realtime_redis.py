@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from app.core.config import Settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core.config import Settings
 from app.core.redis import open_redis
 from app.realtime import redis, redis_channel, redis_roster
 from app.realtime.hub import Hub

@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from app.core.config import Settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
-from tests.conftest import settings_for
 
+from app.core.config import Settings
 from app.realtime import redis_channel
 from app.realtime.hub import Hub
 from app.realtime.redis_roster import RedisRoster
+from tests.conftest import settings_for
 from tests.support.realtime import join, next_event, read, say, texts
 from tests.support.realtime_redis import hub_on, meet
 from tests.support.realtime_redis import unhurried as unhurried

@@ -5,10 +5,10 @@ from contextlib import suppress
 from uuid import uuid4
 
 import pytest
-from tests.conftest import settings_for
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
+from tests.conftest import settings_for
 from tests.support.problems import assert_problem
 from tests.support.waiting import PAUSE, eventually
 from tests.support.websocket_room import Room

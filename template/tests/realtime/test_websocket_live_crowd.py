@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-from tests.conftest import settings_for
 
 from app.models import User
+from tests.conftest import settings_for
 from tests.support.waiting import patience
 from tests.support.websocket_room import Room
 from tests.support.websocket_server import HOST, open_room

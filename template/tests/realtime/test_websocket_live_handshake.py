@@ -4,11 +4,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from app.main import create_app
-from tests.conftest import settings_for
 
 from app.core.clock import utc_now
+from app.main import create_app
 from app.models import Organization, User
+from tests.conftest import settings_for
 from tests.support.factories import make_organization, make_project
 from tests.support.logins import later
 from tests.support.problems import assert_problem

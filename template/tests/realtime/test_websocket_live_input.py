@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.conftest import settings_for
 
+from tests.conftest import settings_for
 from tests.support.websocket_server import open_room
 
 DEEP = "[" * 5000 + "]" * 5000

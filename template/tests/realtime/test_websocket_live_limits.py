@@ -1,9 +1,9 @@
 """How much a socket may send, and how often."""
 
 import pytest
-from tests.conftest import settings_for
 
 from app.realtime import quota
+from tests.conftest import settings_for
 from tests.support.realtime import Clock
 from tests.support.websocket_room import Room
 from tests.support.websocket_server import open_room

@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.conftest import settings_for
 
 from app.core.clock import utc_now
 from app.core.roles import MemberRole
+from tests.conftest import settings_for
 from tests.support.factories import make_project
 from tests.support.websocket_room import Room
 from tests.support.websocket_server import open_room

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from tests.conftest import settings_for
-
 from app.core.clock import utc_now
 from app.models import User
+from tests.conftest import settings_for
 from tests.support.factories import make_project
 from tests.support.realtime import join, next_event
 from tests.support.websocket_room import Room

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.sql.dml import UpdateBase
 from structlog.testing import capture_logs
-from tests.conftest import settings_for
 
 from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import Membership, Organization, Project, User, UserSession
 from app.realtime import access
 from app.services import auth
+from tests.conftest import settings_for
 from tests.support.factories import make_api_key
 from tests.support.logins import later
 from tests.support.waiting import PAUSE, eventually, patience

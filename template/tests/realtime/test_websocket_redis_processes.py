@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.conftest import settings_for
 
+from tests.conftest import settings_for
 from tests.support.databases import Databases
 from tests.support.realtime_redis import run_unhurried
 from tests.support.service import Service, running_with

@@ -10,14 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from app.core.config import Settings
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from tests.conftest import settings_for
 
+from app.core.config import Settings
 from app.tasks import celery
 from app.tasks.celery import create_celery, publish
 from app.tasks.queue import Task
+from tests.conftest import settings_for
 from tests.support import celery_tasks
 from tests.support.celery_mailbox import SilentMailbox
 from tests.support.processes import Forked, kill, run_command

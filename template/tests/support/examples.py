@@ -41,7 +41,7 @@ def example(document: Schema, schema: Schema) -> Any:
     return True
 
 
-def _number(schema: Schema) -> float:
+def _number(schema: Schema) -> Any:
     """Return the least number that is allowed, or 1."""
     step = schema.get("multipleOf", 1)
     highest = schema.get("maximum", schema.get("exclusiveMaximum", step + 1) - step)

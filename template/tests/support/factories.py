@@ -63,7 +63,7 @@ async def add_member(
     session: AsyncSession,
     organization: Organization,
     user: User,
-    role: MemberRole = MemberRole.MEMBER
+    role: MemberRole = MemberRole.MEMBER,
 ) -> Membership:
     membership = Membership(organization_id=organization.id, user_id=user.id, role=role)
     return await save(session, membership)
@@ -106,7 +106,7 @@ async def make_api_key(
     user: User,
     *scopes: Scope,
     organization: Organization | None = None,
-    **columns: Any
+    **columns: Any,
 ) -> tuple[ApiKey, str]:
     """Return the row and the key itself, by default with the scopes read and write."""
     key = new_api_key()

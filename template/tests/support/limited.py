@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from limits.aio.storage import MemoryStorage
-from tests.conftest import settings_for
 
 from app.api.rate_limit import RateLimiter
+from tests.conftest import settings_for
 from tests.support.service import Service, running_with
 
 

@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import pytest
-from app.core.config import Settings
 from httpx import AsyncClient, TransportError
 
 from app.cli import main
 from app.cli.declared import ROOT
+from app.core.config import Settings
 from tests.support.ports import reserved_port
 from tests.support.waiting import PATIENCE, eventually, patience
 
@@ -98,7 +98,7 @@ def _run(
     log: Path,
     environment: dict[str, str],
     function: Callable[..., None],
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...],
 ) -> None:
     import_module("tests.conftest")  # what it changes for all tests holds here too
     os.setpgid(0, 0)

@@ -28,7 +28,7 @@ def new_socket(
     project_id: UUID,
     user_id: UUID | None = None,
     name: str = "Ada",
-    organization_id: UUID | None = None
+    organization_id: UUID | None = None,
 ) -> Socket:
     access = Access(
         user_id=user_id or uuid4(),
@@ -48,7 +48,7 @@ async def join(
     project_id: UUID,
     user_id: UUID | None = None,
     name: str = "Ada",
-    organization_id: UUID | None = None
+    organization_id: UUID | None = None,
 ) -> Socket:
     """A socket in the room, whose `ready` has been read."""
     socket = new_socket(project_id, user_id, name, organization_id)

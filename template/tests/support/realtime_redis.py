@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 import pytest
-from app.core.config import Settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core import redis as client
+from app.core.config import Settings
 from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase
 from app.realtime import redis, redis_channel, redis_roster

@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.config import Settings
-from app.main import create_app
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from app.core.config import Settings
 from app.db.session import Database
+from app.main import create_app
 from app.models import User
 from app.services import sessions
 
@@ -93,7 +93,7 @@ async def undone(session: AsyncSession) -> AsyncGenerator[None]:
 def add_route(
     service: Service,
     endpoint: Callable[..., Awaitable[Any]],
-    route_class: type[APIRoute] = APIRoute
+    route_class: type[APIRoute] = APIRoute,
 ) -> str:
     """The path of a POST route that only this service has, to make it do what no other would."""
     path = f"/{endpoint.__name__}"

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import pytest
 import uvicorn
-from app.core.config import Settings
 from fastapi import FastAPI
 
 from app.cli.websocket import websocket_options
+from app.core.config import Settings
 from app.realtime import access, conversation
 from app.realtime.hub import Hub
 from tests.support.databases import Databases

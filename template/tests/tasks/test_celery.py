@@ -3,14 +3,14 @@ import pkgutil
 from importlib import import_module
 
 import pytest
-from app.core.config import Settings, SettingsError
-from tests.conftest import settings_for
 
 from app import tasks
+from app.core.config import Settings, SettingsError
 from app.tasks import celery
 from app.tasks.celery import open_tasks
 from app.tasks.email import send_welcome_email
 from app.tasks.queue import Job
+from tests.conftest import settings_for
 from tests.support.service import Service
 
 

@@ -10,15 +10,15 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 import pytest
-from app.core.config import Settings
-from tests.conftest import settings_for
 
 from app.api import health
 from app.cli.redis import private_redis
+from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.tasks import celery, queue
 from app.tasks.celery import create_celery, open_tasks
 from app.tasks.email import send_welcome_email
+from tests.conftest import settings_for
 from tests.support.celery_worker import settings_of_its_own
 from tests.support.factories import PASSWORD
 from tests.support.ports import reserved_port

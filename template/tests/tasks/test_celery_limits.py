@@ -1,9 +1,9 @@
 from pathlib import Path
 
-from app.core.config import Settings
 from celery.exceptions import TimeLimitExceeded
 from structlog.testing import capture_logs
 
+from app.core.config import Settings
 from app.tasks.celery import create_celery
 from app.tasks.celery_retries import OUTAGE_SECONDS, Message, pause, retry, worth_another_try
 from tests.support import celery_tasks

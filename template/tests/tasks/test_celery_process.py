@@ -5,10 +5,10 @@ from collections.abc import Callable, Generator
 from uuid import uuid4
 
 import pytest
-from app.core.config import Settings
 from celery.exceptions import Ignore
 from redis import Redis
 
+from app.core.config import Settings
 from app.tasks import celery_process
 from app.tasks.celery import create_celery
 from app.tasks.celery_process import Process

@@ -8,9 +8,8 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
 from uuid import uuid4
 
-from app.core.config import Settings
-
 from app.cli.redis import private_redis
+from app.core.config import Settings
 from tests.platform.test_dev import USER
 from tests.support import celery_tasks
 from tests.support.celery_mailbox import SilentMailbox
