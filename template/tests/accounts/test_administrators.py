@@ -15,6 +15,7 @@ from tests.support.factories import (
     make_organization,
     make_user,
 )
+from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 USERS = "/api/v1/users/"
@@ -158,8 +159,7 @@ async def test_sole_owner_cannot_be_deleted(
 
     response = await admin.delete(f"{USERS}{user.id}")
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == "The user is the only owner of: alpha, beta"
+    assert_problem(response, 409, "The user is the only owner of: alpha, beta")
     caller = await service.sign_in(user)
     assert len((await caller.get(f"{USERS}me")).json()["organizations"]) == 3
 
@@ -173,8 +173,7 @@ async def test_admin_cannot_remove_or_demote_themselves(
 
     response = await (admin.patch(path, json=change) if change else admin.delete(path))
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == OTHER
+    assert_problem(response, 409, OTHER)
     assert (await admin.get(USERS)).status_code == 200
 
 

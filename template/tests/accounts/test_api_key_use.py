@@ -58,8 +58,7 @@ async def test_second_record_within_a_minute_changes_nothing(session: AsyncSessi
 async def test_rejected_key_records_no_use(service: Service, session: AsyncSession) -> None:
     key, secret = await make_api_key(session, await make_user(session), revoked_at=utc_now())
 
-    async with service.client(secret) as client:
-        await client.get(ME)
+    await service.client(secret).get(ME)
 
     assert await last_use(session, key) is None
 
@@ -81,8 +80,7 @@ async def test_response_does_not_wait_for_the_record(
     async def send(message: Message) -> None:
         order.append(message["type"])
 
-    async with service.client(secret) as client:
-        request = client.build_request("GET", ME)
+    request = service.client(secret).build_request("GET", ME)
     scope = {
         "type": "http",
         "method": "GET",
@@ -110,8 +108,7 @@ async def test_failed_record_fails_no_request(
 
     monkeypatch.setattr(api_keys, "note_use", fail)
 
-    async with service.client(secret) as client:
-        assert (await client.get(ME)).status_code == 200
+    assert (await service.client(secret).get(ME)).status_code == 200
 
     assert "key_use_not_noted" in read_log()
 

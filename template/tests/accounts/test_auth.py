@@ -12,6 +12,7 @@ from app.core.passwords import Passwords
 from app.core.roles import UserRole
 from app.services import auth
 from tests.support.factories import PASSWORD, make_user
+from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 REGISTER = "/api/v1/auth/register"
@@ -45,16 +46,13 @@ async def test_email_is_taken_in_every_spelling(client: AsyncClient, email: str)
 
     response = await client.post(REGISTER, json=newcomer(email=email))
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == "Email already registered"
+    assert_problem(response, 409, "Email already registered")
 
 
 async def test_email_of_a_deleted_user_is_free(client: AsyncClient, session: AsyncSession) -> None:
     await make_user(session, email="ada@example.com", deleted_at=utc_now())
 
-    response = await client.post(REGISTER, json=newcomer())
-
-    assert response.status_code == 201
+    assert (await client.post(REGISTER, json=newcomer())).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -161,8 +159,7 @@ async def test_only_the_right_password_reveals_an_inactive_account(
     right = await client.post(LOGIN, json={"email": user.email, "password": PASSWORD})
 
     assert wrong.status_code == 401
-    assert right.status_code == 403
-    assert right.json()["detail"] == "Inactive account"
+    assert_problem(right, 403, "Inactive account")
 
 
 async def test_login_renews_an_outdated_hash(

@@ -112,8 +112,7 @@ async def test_memberships_and_keys_end_with_the_account(
 @pytest.mark.usefixtures("clock")
 async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         async with service.client() as client:
             pair = await log_in(client, user)
         guesses = [(await delete(service, pair, f"Wrong-{n}!")).status_code for n in "123"]

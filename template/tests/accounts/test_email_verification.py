@@ -81,8 +81,7 @@ async def test_verification_mail_can_be_requested_again(
 @pytest.mark.usefixtures("clock")
 async def test_mails_to_an_address_are_limited(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         ada = await service.sign_in(user)
         async with mails_of(service) as outbox:
             answers = [(await ada.post(ASK)).status_code for _ in range(3)]

@@ -29,8 +29,7 @@ async def client(limited: Service) -> AsyncGenerator[AsyncClient]:
 
 @pytest.fixture
 async def user(limited: Service) -> User:
-    async with limited.database.write() as session:
-        return await make_user(session)
+    return await limited.make(make_user)
 
 
 async def log_in(client: AsyncClient, email: str, password: str = PASSWORD) -> Response:
@@ -70,8 +69,7 @@ async def test_spellings_of_an_email_share_the_quota(client: AsyncClient, user: 
 async def test_other_accounts_still_log_in(
     limited: Service, client: AsyncClient, user: User
 ) -> None:
-    async with limited.database.write() as session:
-        other = await make_user(session)
+    other = await limited.make(make_user)
 
     await fail(client, user.email, 3)
 
@@ -89,8 +87,7 @@ async def test_lock_leaves_sessions_alone(
     )
 
     assert refreshed.status_code == 200
-    async with limited.client(pair["access_token"]) as signed_in:
-        assert (await signed_in.get("/api/v1/users/me")).status_code == 200
+    assert (await limited.client(pair["access_token"]).get("/api/v1/users/me")).status_code == 200
 
 
 async def test_lock_ends_when_retry_after_says(

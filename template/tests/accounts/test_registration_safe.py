@@ -39,8 +39,7 @@ async def test_known_email_gets_the_response_of_a_new_one(discreet: Service) -> 
 
 
 async def test_known_user_keeps_name_and_password(discreet: Service) -> None:
-    async with discreet.database.write() as session:
-        user = await make_user(session, email="ada@example.com", name="Countess")
+    user = await discreet.make(make_user, email="ada@example.com", name="Countess")
     async with discreet.client() as client, mails_of(discreet):
         body = {"email": user.email, "name": "Thief", "password": "Another-Horse-8!"}
         await client.post(REGISTER, json=body)

@@ -90,9 +90,7 @@ async def test_logout_all_ends_every_session(
 ) -> None:
     elsewhere = await log_in(client, user)
 
-    response = await service.client(pair["access_token"]).post(LOGOUT_ALL)
-
-    assert response.status_code == 204
+    assert (await service.client(pair["access_token"]).post(LOGOUT_ALL)).status_code == 204
     for ended in (pair, elsewhere):
         assert await status_of_me(service, ended) == 401
         assert (await refresh(client, ended)).status_code == 401

@@ -86,8 +86,7 @@ async def test_access_token_expires(service: Service, pair: Pair) -> None:
 async def test_access_token_ends_with_its_session(own_url: str) -> None:
     long = settings_for(own_url, ACCESS_TOKEN_EXPIRE_MINUTES=1440, SESSION_EXPIRE_DAYS=1)
     async with running_with(long) as service, service.client() as client:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         pair = await log_in(client, user)
         with later(days=1, seconds=-30):
             new = (await refresh(client, pair)).json()
@@ -112,9 +111,7 @@ async def test_lost_account_ends_the_session(
 
 
 async def test_logout_ends_the_session(service: Service, client: AsyncClient, pair: Pair) -> None:
-    response = await service.client(pair["access_token"]).post(LOGOUT)
-
-    assert response.status_code == 204
+    assert (await service.client(pair["access_token"]).post(LOGOUT)).status_code == 204
     assert await status_of_me(service, pair) == 401
     assert (await refresh(client, pair)).status_code == 401
 
@@ -132,9 +129,7 @@ async def test_logout_leaves_other_sessions_alone(
 async def test_second_logout_is_no_error(service: Service, pair: Pair) -> None:
     await service.client(pair["access_token"]).post(LOGOUT)
 
-    again = await service.client(pair["access_token"]).post(LOGOUT)
-
-    assert again.status_code == 204
+    assert (await service.client(pair["access_token"]).post(LOGOUT)).status_code == 204
 
 
 async def test_logout_needs_a_session(client: AsyncClient) -> None:

@@ -29,8 +29,7 @@ async def test_revocation_is_committed_although_the_request_fails(own_url: str) 
     """On real commits: a rollback with the 401 would let the thief stay."""
     strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
     async with running_with(strict) as service, service.client() as client:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         pair = await log_in(client, user)
         new = (await refresh(client, pair)).json()
 
@@ -83,8 +82,7 @@ async def test_second_successor_is_rejected(client: AsyncClient, pair: Pair) -> 
 
 
 async def test_concurrent_successors_yield_one_pair(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        user = await make_user(session)
+    user = await committed_service.make(make_user)
     async with committed_service.client() as client:
         pair = await log_in(client, user)
         successors = await asyncio.gather(refresh(client, pair), refresh(client, pair))
@@ -97,8 +95,7 @@ async def test_concurrent_successors_yield_one_pair(committed_service: Service) 
 async def test_token_sent_twice_at_once_is_spent_once(own_url: str) -> None:
     strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
     async with running_with(strict) as service, service.client() as client:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         pair = await log_in(client, user)
 
         responses = await asyncio.gather(refresh(client, pair), refresh(client, pair))

@@ -147,9 +147,7 @@ async def test_token_with_the_session_of_another_user_gets_401(
     session_id = read_access_token(settings, pair.access_token).session_id
     token = create_access_token(settings, user_id=user.id, session_id=session_id)
 
-    response = await service.client(token).get("/api/v1/users/me")
-
-    assert response.status_code == 401
+    assert (await service.client(token).get("/api/v1/users/me")).status_code == 401
 
 
 def test_former_key_verifies_but_does_not_sign(settings: Settings) -> None:

@@ -20,6 +20,7 @@ from tests.support.factories import (
     make_user,
     new_user,
 )
+from tests.support.problems import assert_problem
 from tests.support.service import Service, add_route
 
 
@@ -102,8 +103,7 @@ async def test_missing_reference_gets_409(committed_service: Service) -> None:
 
     response = await committed_service.client().post(add_route(committed_service, refer_to_nothing))
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == UNKNOWN
+    assert_problem(response, 409, UNKNOWN)
 
 
 async def test_invalid_row_gets_500_without_its_values(

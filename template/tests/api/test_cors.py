@@ -72,7 +72,8 @@ async def test_allowed_origin_may_read_errors(
     client: AsyncClient, method: str, path: str, content: bytes, status: int
 ) -> None:
     response = await client.request(
-        *(method, path),
+        method,
+        path,
         content=content,
         headers={"Content-Type": "application/json", "Origin": ORIGIN},
     )

@@ -21,9 +21,7 @@ async def test_liveness_is_a_constant(client: AsyncClient) -> None:
 
 
 async def test_readiness_asks_the_database(client: AsyncClient) -> None:
-    response = await client.get("/health/ready")
-
-    assert response.status_code == 200
+    assert (await client.get("/health/ready")).status_code == 200
 
 
 async def test_database_without_tables_is_not_ready(empty_url: str) -> None:

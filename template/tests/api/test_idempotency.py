@@ -82,9 +82,7 @@ async def test_keys_are_separate_for_each_user(
     service: Service, caller: AsyncClient, session: AsyncSession
 ) -> None:
     other = await service.sign_in(await make_user(session))
-    first = await caller.post(ORGANIZATIONS, json=ACME, headers=KEY)
-
-    assert first.status_code == 201
+    assert (await caller.post(ORGANIZATIONS, json=ACME, headers=KEY)).status_code == 201
     assert_problem(await other.post(ORGANIZATIONS, json=ACME, headers=KEY), 409)
 
 

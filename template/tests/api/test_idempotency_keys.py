@@ -96,9 +96,7 @@ async def test_new_key_purges_a_few_expired_ones(
     await session.commit()
 
     newest = f"key-{PURGED_AT_ONCE + 1}"
-    response = await register(client, ADA, newest)
-
-    assert response.status_code == 201
+    assert (await register(client, ADA, newest)).status_code == 201
     assert {each.key for each in await stored(session)} == {f"key-{PURGED_AT_ONCE}", newest}
 
 

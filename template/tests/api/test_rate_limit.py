@@ -36,8 +36,7 @@ async def limited(own_url: str) -> AsyncGenerator[Service]:
 
 @pytest.fixture
 async def user(limited: Service) -> User:
-    async with limited.database.write() as session:
-        return await make_user(session)
+    return await limited.make(make_user)
 
 
 @pytest.fixture
@@ -119,8 +118,7 @@ async def test_logins_and_keys_of_a_user_share_a_quota(limited: Service, user: U
 async def test_invalid_tokens_share_the_quota_of_their_address(limited: Service, kind: str) -> None:
     answers = []
     for number in range(13):
-        async with limited.client(f"{kind}{number}") as client:
-            answers.append(await client.get(ME))
+        answers.append(await limited.client(f"{kind}{number}").get(ME))
 
     assert [answer.status_code for answer in answers] == [401] * 12 + [429]
 

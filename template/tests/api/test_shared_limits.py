@@ -65,8 +65,7 @@ async def other(own_url: str, server: RedisServer) -> AsyncGenerator[Service]:
 
 
 async def statuses(service: Service, times: int) -> list[int]:
-    async with service.client() as client:
-        return [(await client.post(REGISTER, json={})).status_code for _ in range(times)]
+    return [(await service.client().post(REGISTER, json={})).status_code for _ in range(times)]
 
 
 async def log_in(service: Service, user: User, password: str = PASSWORD) -> int:
@@ -136,8 +135,7 @@ async def test_login_resets_the_failures_in_every_process(
 ) -> None:
     limits = {"RATE_LIMIT_LOGIN_FAILURES": "3/hour"}
     async with process(own_url, server, **limits) as one, process(own_url, server, **limits) as two:
-        async with one.database.write() as session:
-            user = await make_user(session)
+        user = await one.make(make_user)
         for _ in range(2):
             assert [await log_in(service, user, "wrong") for service in (one, two)] == [401, 401]
             assert await log_in(one, user) == 200
@@ -165,8 +163,7 @@ async def test_each_process_counts_for_itself_without_redis(
 
 async def test_logins_are_limited_while_redis_hangs(own_url: str, server: RedisServer) -> None:
     async with process(own_url, server, RATE_LIMIT_LOGIN_FAILURES="3/hour") as service:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         server.stop()
 
         assert [await log_in(service, user, "wrong") for _ in range(5)] == [401] * 3 + [429] * 2
@@ -177,8 +174,7 @@ async def test_login_resets_the_failures_of_an_outage(
     own_url: str, server: RedisServer, clock: Clock
 ) -> None:
     async with process(own_url, server, RATE_LIMIT_LOGIN_FAILURES="3/hour") as service:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         server.kill()
         assert [await log_in(service, user, "wrong") for _ in range(2)] == [401, 401]
         server.start_again()

@@ -82,9 +82,7 @@ async def test_new_event_shifts_no_row(client: AsyncClient, session: AsyncSessio
     ],
 )
 async def test_forged_cursor_gets_422(client: AsyncClient, cursor: str) -> None:
-    response = await client.get(f"{URL}?cursor={cursor}")
-
-    assert_problem(response, 400 if cursor == "%00" else 422)
+    assert_problem(await client.get(f"{URL}?cursor={cursor}"), 400 if cursor == "%00" else 422)
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "many", str(10**30)])

@@ -132,10 +132,7 @@ async def test_member_cannot_accept(
 ) -> None:
     await add_member(session, organization, ada, MemberRole.VIEWER)
 
-    response = await accept(service, ada)
-
-    assert_problem(response, 409)
-    assert response.json()["detail"] == "The user is already a member"
+    assert_problem(await accept(service, ada), 409, "The user is already a member")
 
 
 @pytest.mark.usefixtures("invitation")

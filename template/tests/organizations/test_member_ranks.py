@@ -56,9 +56,7 @@ async def test_role_changes_only_as_the_ranks_allow(
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_member(session, organization, member)
 
-    response = await client.patch(f"{URL}{user.id}", json={"role": role})
-
-    assert response.status_code == status
+    assert (await client.patch(f"{URL}{user.id}", json={"role": role})).status_code == status
     listed = (await client.get(URL)).json()["data"]
     assert listed[-1]["role"] == (role if status == 200 else member)
 
@@ -87,8 +85,6 @@ async def test_member_is_removed_only_as_the_ranks_allow(
     user = await make_member(session, organization, member)
     removed = await service.sign_in(user)
 
-    response = await client.delete(f"{URL}{user.id}")
-
-    assert response.status_code == status
+    assert (await client.delete(f"{URL}{user.id}")).status_code == status
     sees = await removed.get("/api/v1/organizations/acme")
     assert sees.status_code == (404 if status == 204 else 200)

@@ -10,6 +10,7 @@ from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from tests.support.factories import make_admin, make_member, make_organization, make_user
+from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme/members/"
@@ -58,10 +59,7 @@ async def test_unknown_user_or_one_who_cannot_log_in_is_not_found(
 ) -> None:
     user_id = uuid4() if columns is None else (await make_user(session, **columns)).id
 
-    response = await client.post(URL, json={"user_id": str(user_id)})
-
-    assert response.status_code == 404
-    assert response.json()["detail"] == "User not found"
+    assert_problem(await client.post(URL, json={"user_id": str(user_id)}), 404, "User not found")
 
 
 async def test_member_cannot_be_added_again(client: AsyncClient, session: AsyncSession) -> None:
@@ -70,8 +68,7 @@ async def test_member_cannot_be_added_again(client: AsyncClient, session: AsyncS
 
     response = await client.post(URL, json={"user_id": str(user.id), "role": "viewer"})
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == "The user is already a member"
+    assert_problem(response, 409, "The user is already a member")
     assert (await client.get(URL)).json()["data"][1]["role"] == "member"
 
 

@@ -31,20 +31,17 @@ async def other(committed_service: Service) -> AsyncGenerator[Service]:
 
 @pytest.fixture
 async def owner(committed_service: Service) -> User:
-    async with committed_service.database.write() as session:
-        return await make_user(session)
+    return await committed_service.make(make_user)
 
 
 @pytest.fixture
 async def organization(committed_service: Service, owner: User) -> Organization:
-    async with committed_service.database.write() as session:
-        return await make_organization(session, owner, name="Old")
+    return await committed_service.make(make_organization, owner, name="Old")
 
 
 @pytest.fixture
 async def member(committed_service: Service, organization: Organization) -> User:
-    async with committed_service.database.write() as session:
-        return await make_member(session, organization)
+    return await committed_service.make(make_member, organization)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from tests.support.factories import (
     make_project,
     make_user,
 )
+from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/"
@@ -72,9 +73,7 @@ async def test_valid_organization_is_accepted(name: str, slug: str, client: Asyn
     ],
 )
 async def test_invalid_organization_gets_422(body: object, client: AsyncClient) -> None:
-    response = await client.post(URL, json=body)
-
-    assert response.status_code == 422
+    assert (await client.post(URL, json=body)).status_code == 422
     assert (await client.get(URL)).json()["total"] == 0
 
 
@@ -83,10 +82,7 @@ async def test_slug_is_unique(
 ) -> None:
     somebody = await service.sign_in(await make_user(session))
 
-    response = await somebody.post(URL, json=ACME)
-
-    assert response.status_code == 409
-    assert response.json()["detail"] == "Slug already taken"
+    assert_problem(await somebody.post(URL, json=ACME), 409, "Slug already taken")
 
 
 async def test_concurrent_creates_give_the_slug_once(committed_service: Service) -> None:
@@ -159,9 +155,7 @@ async def test_empty_change_changes_nothing(client: AsyncClient) -> None:
 )
 @pytest.mark.usefixtures("organization")
 async def test_invalid_change_gets_422(body: object, client: AsyncClient) -> None:
-    response = await client.patch(f"{URL}acme", json=body)
-
-    assert response.status_code == 422
+    assert (await client.patch(f"{URL}acme", json=body)).status_code == 422
     assert (await client.get(f"{URL}acme")).json()["name"] == "Acme Ltd"
 
 
@@ -170,9 +164,7 @@ async def test_deleted_organization_is_gone_for_its_members(
 ) -> None:
     project = await make_project(session, organization)
 
-    response = await client.delete(f"{URL}acme")
-
-    assert response.status_code == 204
+    assert (await client.delete(f"{URL}acme")).status_code == 204
     for path in ("", "/members", f"/members/{owner.id}", "/projects", f"/projects/{project.id}"):
         method = "DELETE" if path.count("/") == 2 else "GET"
         assert (await client.request(method, f"{URL}acme{path}")).status_code == 404

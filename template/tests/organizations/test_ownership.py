@@ -28,9 +28,7 @@ async def test_member_may_leave(
 ) -> None:
     member = await service.sign_in(await make_member(session, organization, role))
 
-    response = await member.post(f"{URL}/leave")
-
-    assert response.status_code == 204
+    assert (await member.post(f"{URL}/leave")).status_code == 204
     assert (await member.get(URL)).status_code == 404
     assert await roles_of(session) == ["owner"]
 
@@ -72,9 +70,7 @@ async def test_one_of_two_owners_may_leave(
 ) -> None:
     other = await make_member(session, organization, MemberRole.OWNER)
 
-    response = await client.post(f"{URL}/leave")
-
-    assert response.status_code == 204
+    assert (await client.post(f"{URL}/leave")).status_code == 204
     left = (await (await service.sign_in(other)).get(URL)).json()
     assert left["owner_id"] == str(other.id)
     assert left["member_count"] == 1

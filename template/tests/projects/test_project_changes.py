@@ -62,9 +62,7 @@ async def test_empty_change_changes_nothing(member: AsyncClient, url: str) -> No
 async def test_invalid_change_gets_422(body: object, member: AsyncClient, url: str) -> None:
     before = (await member.get(url)).json()
 
-    response = await member.patch(url, json=body)
-
-    assert response.status_code == 422
+    assert (await member.patch(url, json=body)).status_code == 422
     assert (await member.get(url)).json() == before
 
 
@@ -89,9 +87,7 @@ async def test_deleted_project_frees_its_slug(
 ) -> None:
     admin = await service.sign_in(await make_member(session, organization, MemberRole.ADMIN))
 
-    response = await admin.delete(url)
-
-    assert response.status_code == 204
+    assert (await admin.delete(url)).status_code == 204
     assert (await admin.get(url)).status_code == 404
     again = {"name": "Again", "slug": project.slug}
     assert (await admin.post(url.rsplit("/", 1)[0], json=again)).status_code == 201

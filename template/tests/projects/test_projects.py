@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import utc_now
 from app.models import Organization
 from tests.support.factories import make_member, make_organization, make_project, make_user
+from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme/projects"
@@ -65,8 +66,7 @@ async def test_slug_is_unique_in_the_organization(
 
     response = await member.post(f"{URL}/", json=body)
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == "The organization already has a project with this slug"
+    assert_problem(response, 409, "The organization already has a project with this slug")
 
 
 async def test_another_organization_may_use_the_same_slug(
@@ -75,9 +75,7 @@ async def test_another_organization_may_use_the_same_slug(
     other = await make_organization(session, await make_user(session))
     await make_project(session, other, slug="apollo")
 
-    response = await member.post(f"{URL}/", json={"name": "Apollo"})
-
-    assert response.status_code == 201
+    assert (await member.post(f"{URL}/", json={"name": "Apollo"})).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -104,9 +102,7 @@ async def test_another_organization_may_use_the_same_slug(
     ],
 )
 async def test_invalid_project_gets_422(body: object, member: AsyncClient) -> None:
-    response = await member.post(f"{URL}/", json=body)
-
-    assert response.status_code == 422
+    assert (await member.post(f"{URL}/", json=body)).status_code == 422
     assert (await member.get(f"{URL}/")).json()["total"] == 0
 
 
