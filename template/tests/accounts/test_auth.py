@@ -12,6 +12,7 @@ from app.core.passwords import Passwords
 from app.core.roles import UserRole
 from app.services import auth
 from tests.support.factories import PASSWORD, make_user
+from tests.support.hashing import before
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -179,16 +180,13 @@ async def test_login_renews_an_outdated_hash(
 async def test_no_transaction_is_open_while_a_login_hashes(
     session: AsyncSession, settings: Settings, email: str
 ) -> None:
+    await make_user(session, email="ada@example.com")
     waiting = []
 
-    class Watched(Passwords):
-        async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-            waiting.append(session.in_transaction())
-            return await super().verify(password, hashed)
+    async def look() -> None:
+        waiting.append(session.in_transaction())
 
-    await make_user(session, email="ada@example.com")
-
-    with pytest.raises(Unauthorized):
-        await auth.authenticate(session, Watched(settings), email=email, password="Wrong-Horse-7!")
+    with before("verify", look), pytest.raises(Unauthorized):
+        await auth.authenticate(session, Passwords(settings), email=email, password="Wrong-7!")
 
     assert waiting == [False]

@@ -1,11 +1,8 @@
-import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.passwords import Passwords
 from app.core.roles import MemberRole
 from app.models import User
-from tests.support.clock import clock as clock
 from tests.support.factories import (
     PASSWORD,
     add_member,
@@ -14,8 +11,8 @@ from tests.support.factories import (
     make_organization,
     make_user,
 )
-from tests.support.limited import running_limited
-from tests.support.logins import Pair, log_in, refresh, status_of_me
+from tests.support.hashing import before
+from tests.support.logins import Pair, refresh, status_of_me
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -46,17 +43,12 @@ async def test_wrong_password_deletes_nothing(service: Service, pair: Pair) -> N
 async def test_session_that_ends_during_the_request_deletes_nothing(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
-    class Slow(Passwords):
-        async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-            await service.client(pair["access_token"]).post("/api/v1/auth/logout-all")
-            return await super().verify(password, hashed)
+    async def log_out() -> None:
+        await service.client(pair["access_token"]).post("/api/v1/auth/logout-all")
 
-    usual = service.app.state.passwords
-    service.app.state.passwords = Slow(service.settings)
-    response = await delete(service, pair)
-    service.app.state.passwords = usual
+    with before("verify", log_out):
+        assert_problem(await delete(service, pair), 401)
 
-    assert_problem(response, 401)
     body = {"email": user.email, "password": PASSWORD}
     assert (await client.post("/api/v1/auth/login", json=body)).status_code == 200
 
@@ -107,14 +99,3 @@ async def test_memberships_and_keys_end_with_the_account(
     members = await (await service.sign_in(owner)).get("/api/v1/organizations/acme/members/")
     assert [each["user_id"] for each in members.json()["data"]] == [str(owner.id)]
     assert (await service.client(secret).get(ME)).status_code == 401
-
-
-@pytest.mark.usefixtures("clock")
-async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
-        user = await service.make(make_user)
-        async with service.client() as client:
-            pair = await log_in(client, user)
-        guesses = [(await delete(service, pair, f"Wrong-{n}!")).status_code for n in "123"]
-
-    assert guesses == [403, 403, 429]

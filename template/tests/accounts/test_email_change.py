@@ -132,16 +132,3 @@ async def test_requests_of_an_account_are_limited(own_url: str) -> None:
             ]
 
     assert [answer.status_code for answer in answers] == [202, 202, 429]
-
-
-@pytest.mark.usefixtures("clock")
-async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
-        user = await service.make(make_user)
-        client = await service.sign_in(user)
-        guess = {"email": NEW, "password": "Wrong-Horse-7!"}
-        answers = [(await client.post(CHANGE, json=guess)).status_code for _ in range(3)]
-        right = await client.post(CHANGE, json=guess | {"password": PASSWORD})
-
-    assert answers == [403, 403, 429]
-    assert right.status_code == 429

@@ -1,12 +1,14 @@
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.models.one_time_token import Purpose
 from tests.conftest import settings_for
 from tests.support.clock import clock as clock
-from tests.support.factories import PASSWORD, make_admin, make_user
+from tests.support.factories import PASSWORD, make_admin, make_one_time_token, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later
 from tests.support.outbox import Outbox, mails_of, token_in
@@ -133,3 +135,14 @@ async def test_password_reset_verifies_the_email(strict: Service) -> None:
         )
 
     assert response.status_code == 200
+
+
+async def test_token_sent_several_times_at_once_verifies_once(committed_service: Service) -> None:
+    user = await committed_service.make(make_user)
+    token = await committed_service.make(make_one_time_token, user, Purpose.VERIFY_EMAIL)
+
+    async with committed_service.client() as client:
+        verify = [client.post(VERIFY, json={"token": token}) for _ in range(4)]
+        responses = await asyncio.gather(*verify)
+
+    assert sorted(response.status_code for response in responses) == [204, 400, 400, 400]

@@ -2,10 +2,10 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.passwords import Passwords
 from app.models import User
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_user
+from tests.support.hashing import before
 from tests.support.limited import running_limited
 from tests.support.logins import Pair, log_in, refresh, status_of_me
 from tests.support.outbox import Outbox, sent_to, token_in
@@ -79,50 +79,48 @@ async def test_pending_reset_is_cancelled(
     assert (await client.post("/api/v1/auth/reset-password", json=body)).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", CHANGE, {"new_password": NEW}),
+        ("POST", "/api/v1/users/me/email", {"email": "new@example.com"}),
+        ("DELETE", "/api/v1/users/me", {}),
+    ],
+)
 @pytest.mark.usefixtures("clock")
-async def test_password_guesses_are_limited(own_url: str) -> None:
+async def test_password_guesses_are_limited(
+    own_url: str, method: str, path: str, body: dict[str, str]
+) -> None:
+    field = "current_password" if path == CHANGE else "password"
     async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
-        user = await service.make(make_user)
-        async with service.client() as client:
-            pair = await log_in(client, user)
-        guesses = [(await change(service, pair, current=f"Wrong-{n}!")).status_code for n in "123"]
-        right = await change(service, pair)
+        client = await service.sign_in(await service.make(make_user))
+        answers = [
+            await client.request(method, path, json=body | {field: password})
+            for password in ("Wrong-1!", "Wrong-2!", "Wrong-3!", PASSWORD)
+        ]
 
-    assert guesses == [403, 403, 429]
-    assert right.status_code == 429
+    assert [answer.status_code for answer in answers] == [403, 403, 429, 429]
 
 
 async def test_login_in_progress_with_the_old_password_fails(
-    service: Service, client: AsyncClient, session: AsyncSession, user: User, pair: Pair
+    service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
-    class Slow(Passwords):
-        async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-            service.app.state.passwords = usual
-            await change(service, pair)
-            return await super().verify(password, hashed)
-
-    usual = service.app.state.passwords
-    service.app.state.passwords = Slow(service.settings)
     body = {"email": user.email, "password": PASSWORD}
-    assert_problem(await client.post("/api/v1/auth/login", json=body), 401)
+    with before("verify", lambda: change(service, pair)):
+        assert_problem(await client.post("/api/v1/auth/login", json=body), 401)
+
     new = await client.post("/api/v1/auth/login", json=body | {"password": NEW})
     assert new.status_code == 200
 
 
 async def test_session_that_ends_during_the_request_changes_nothing(
-    service: Service, client: AsyncClient, session: AsyncSession, user: User, pair: Pair
+    service: Service, session: AsyncSession, user: User, pair: Pair
 ) -> None:
-    class Slow(Passwords):
-        async def hash(self, password: str) -> str:
-            await service.client(pair["access_token"]).post("/api/v1/auth/logout")
-            return await super().hash(password)
+    hashed = user.hashed_password
+    caller = service.client(pair["access_token"])
 
-    usual = service.app.state.passwords
-    service.app.state.passwords = Slow(service.settings)
-    response = await change(service, pair)
-    service.app.state.passwords = usual
+    with before("hash", lambda: caller.post("/api/v1/auth/logout")):
+        assert_problem(await change(service, pair), 401)
 
-    assert response.status_code == 401
-    before = user.hashed_password
     await session.refresh(user)
-    assert user.hashed_password == before
+    assert user.hashed_password == hashed

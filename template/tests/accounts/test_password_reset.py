@@ -8,9 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import utc_now
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
-from app.services import one_time_tokens
 from tests.support.clock import clock as clock
-from tests.support.factories import PASSWORD, make_api_key, make_user
+from tests.support.factories import PASSWORD, make_api_key, make_one_time_token, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later, log_in, refresh, status_of_me
 from tests.support.mailbox import text
@@ -114,14 +113,11 @@ async def test_token_expires(
 
 @pytest.mark.parametrize("purpose", [Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL])
 async def test_token_for_another_purpose_is_rejected(
-    service: Service, client: AsyncClient, session: AsyncSession, user: User, purpose: Purpose
+    client: AsyncClient, session: AsyncSession, user: User, purpose: Purpose
 ) -> None:
-    _, token = await one_time_tokens.issue(
-        session, service.settings, user.id, purpose, email=user.email
-    )
-    await session.commit()
+    token = await make_one_time_token(session, user, purpose)
 
-    assert (await reset(client, token)).status_code == 400
+    assert_problem(await reset(client, token), 400)
 
 
 async def test_weak_password_leaves_the_token_valid(

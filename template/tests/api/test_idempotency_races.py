@@ -11,11 +11,11 @@ from sqlalchemy import func, select
 from app.api.deps import DB
 from app.api.idempotency import IdempotentRoute, PublicIdempotency
 from app.core.errors import Conflict
-from app.core.passwords import Passwords
 from app.db.base import Base
 from app.models import AuditEvent, IdempotencyKey, Invitation, Organization, User
 from tests.conftest import settings_for
 from tests.support.factories import PASSWORD, make_organization, make_user, new_user
+from tests.support.hashing import before
 from tests.support.outbox import mails_of
 from tests.support.service import Service, add_route, running_with
 from tests.support.waiting import patience
@@ -175,14 +175,12 @@ async def test_registration_holds_no_connection_while_it_hashes(
 ) -> None:
     held = []
 
-    class Watched(Passwords):
-        async def hash(self, password: str) -> str:
-            held.append(committed_service.database.engine.pool.status())
-            return await super().hash(password)
+    async def look() -> None:
+        held.append(committed_service.database.engine.pool.status())
 
-    committed_service.app.state.passwords = Watched(committed_service.settings)
     async with committed_service.client() as client, mails_of(committed_service):
-        response = await client.post(REGISTER, json=ADA, headers=headers)
+        with before("hash", look):
+            response = await client.post(REGISTER, json=ADA, headers=headers)
 
     assert response.status_code == 201
     assert len(held) == 1

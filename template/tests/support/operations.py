@@ -7,12 +7,11 @@ from uuid import uuid4
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import AsyncClient, Response
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole, UserRole
 from app.core.tokens import hash_token
-from app.models import Organization, User, UserSession
+from app.models import Organization, User
 from app.models.one_time_token import Purpose
 from tests.support import own
 from tests.support.catalogue import CATALOGUE, Entry, Values
@@ -131,8 +130,8 @@ async def make_superuser(service: Service, session: AsyncSession) -> tuple[Async
     user.email = user.email_normalized = "ada@example.com"
     client = await service.sign_in(user)
     organization = await session.get_one(Organization, values["organization_id"])
-    newest = select(UserSession.id).where(UserSession.user_id == user.id)
-    values["session_id"] = (await session.scalars(newest)).one()
+    sessions = await client.get("/api/v1/users/me/sessions")
+    values["session_id"] = sessions.json()["data"][0]["id"]
     values["user_id"] = (await make_member(session, organization, MemberRole.VIEWER)).id
     values["new_user_id"] = (await make_user(session)).id
     for purpose in Purpose:
