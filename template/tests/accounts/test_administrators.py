@@ -181,8 +181,7 @@ async def test_admin_cannot_remove_or_demote_themselves(
 async def test_two_admins_cannot_remove_each_other(
     committed_service: Service, change: dict[str, Any] | None
 ) -> None:
-    async with committed_service.database.write() as session:
-        users = [await make_admin(session) for _ in range(2)]
+    users = [await committed_service.make(make_admin) for _ in range(2)]
     first, second = [await committed_service.sign_in(user) for user in users]
 
     async def remove(caller: AsyncClient, user: User) -> int:

@@ -94,9 +94,8 @@ async def test_key_cannot_create_keys(service: Service, session: AsyncSession) -
 
 
 async def test_audit_log_names_the_key(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        user = await make_user(session)
-        key, secret = await make_api_key(session, user)
+    user = await committed_service.make(make_user)
+    key, secret = await committed_service.make(make_api_key, user)
 
     async def change_something(db: DB, user: CurrentUser) -> None:
         audit.record(db, Action.USER_UPDATED, user)

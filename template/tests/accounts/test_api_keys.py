@@ -166,8 +166,7 @@ async def test_concurrent_creates_respect_the_limit(
     committed_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE", 1)
-    async with committed_service.database.write() as session:
-        client = await committed_service.sign_in(await make_user(session))
+    client = await committed_service.sign_in(await committed_service.make(make_user))
 
     answers = await asyncio.gather(
         *(client.post(KEYS, json={"name": f"Key {number}"}) for number in range(4))

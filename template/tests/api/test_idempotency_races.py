@@ -14,7 +14,7 @@ from app.core.errors import Conflict
 from app.db.base import Base
 from app.models import AuditEvent, IdempotencyKey, Invitation, Organization, User
 from tests.conftest import settings_for
-from tests.support.factories import PASSWORD, make_organization, make_user, new_user
+from tests.support.factories import PASSWORD, make_owner, new_user
 from tests.support.hashing import before
 from tests.support.outbox import mails_of
 from tests.support.service import Service, add_route, running_with
@@ -29,10 +29,7 @@ KEY = {"Idempotency-Key": "5f0c9c9a-3c1e-4f0e-9d5b-0b8f4f9a4c11"}
 
 @pytest.fixture
 async def member(committed_service: Service) -> AsyncClient:
-    async with committed_service.database.write() as session:
-        user = await make_user(session)
-        await make_organization(session, user, slug="mine")
-    return await committed_service.sign_in(user)
+    return await committed_service.sign_in(await committed_service.make(make_owner, "mine"))
 
 
 async def count(service: Service, kind: type[Base]) -> int:

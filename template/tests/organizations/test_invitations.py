@@ -8,7 +8,7 @@ from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import invitations
 from tests.support.clock import clock as clock
-from tests.support.factories import make_invitation, make_member, make_organization, make_user
+from tests.support.factories import make_invitation, make_member, make_owner, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later
 from tests.support.outbox import Outbox, mails_of
@@ -150,10 +150,7 @@ async def invite_and_revoke(client: AsyncClient, body: dict[str, str]) -> int:
 @pytest.mark.usefixtures("clock")
 async def test_mails_to_an_address_are_limited(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
-        async with service.database.write() as session:
-            owner = await make_user(session)
-            await make_organization(session, owner, slug="acme")
-        client = await service.sign_in(owner)
+        client = await service.sign_in(await service.make(make_owner))
         async with mails_of(service) as outbox:
             statuses = [await invite_and_revoke(client, ADA) for _ in range(3)]
 
@@ -164,10 +161,7 @@ async def test_mails_to_an_address_are_limited(own_url: str) -> None:
 @pytest.mark.usefixtures("clock")
 async def test_invitations_of_an_organization_are_limited(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_INVITATION="2/day") as service:
-        async with service.database.write() as session:
-            owner = await make_user(session)
-            await make_organization(session, owner, slug="acme")
-        client = await service.sign_in(owner)
+        client = await service.sign_in(await service.make(make_owner))
         addresses = [f"{number}@example.com" for number in range(3)]
         statuses = [await invite_and_revoke(client, {"email": each}) for each in addresses]
 

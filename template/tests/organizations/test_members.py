@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import Organization, User
-from tests.support.factories import make_admin, make_member, make_organization, make_user
+from tests.support.factories import make_admin, make_member, make_owner, make_user
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -119,11 +119,8 @@ async def test_admin_of_the_platform_is_no_member(service: Service, session: Asy
 
 
 async def test_concurrent_requests_add_a_member_once(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        owner, user = await make_user(session), await make_user(session)
-        await make_organization(session, owner, slug="acme")
-    client = await committed_service.sign_in(owner)
-    body = {"user_id": str(user.id)}
+    client = await committed_service.sign_in(await committed_service.make(make_owner))
+    body = {"user_id": str((await committed_service.make(make_user)).id)}
 
     answers = await asyncio.gather(*(client.post(URL, json=body) for _ in range(2)))
 

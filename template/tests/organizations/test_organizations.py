@@ -86,8 +86,7 @@ async def test_slug_is_unique(
 
 
 async def test_concurrent_creates_give_the_slug_once(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        users = [await make_user(session), await make_user(session)]
+    users = [await committed_service.make(make_user) for _ in range(2)]
     clients = [await committed_service.sign_in(user) for user in users]
 
     answers = await asyncio.gather(*(client.post(URL, json=ACME) for client in clients))

@@ -143,8 +143,7 @@ async def test_owner_transfers_to_somebody_who_leaves(
 async def test_owner_leaves_while_the_other_is_deleted(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
-    async with committed_service.database.write() as session:
-        administrator = await committed_service.sign_in(await make_admin(session))
+    administrator = await committed_service.sign_in(await committed_service.make(make_admin))
     one, other = owners
 
     statuses = await at_once(
@@ -159,9 +158,8 @@ async def test_owner_leaves_while_the_other_is_deleted(
 async def test_user_is_added_while_being_deleted(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
-    async with committed_service.database.write() as session:
-        administrator = await committed_service.sign_in(await make_admin(session))
-        newcomer = await make_user(session)
+    administrator = await committed_service.sign_in(await committed_service.make(make_admin))
+    newcomer = await committed_service.make(make_user)
 
     added, deleted = await at_once(
         owners[0].client.post(f"{ORGANIZATION}/members/", json={"user_id": str(newcomer.id)}),

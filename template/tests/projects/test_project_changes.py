@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole
 from app.models import Organization, Project
-from tests.support.factories import make_member, make_organization, make_project, make_user
+from tests.support.factories import make_member, make_owner, make_project
 from tests.support.service import Service
 
 
@@ -106,26 +106,15 @@ async def test_project_outlives_its_author(
     assert response.json()["created_by"] == str(author.id)
 
 
-async def test_concurrent_creates_give_the_slug_once(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        owner = await make_user(session)
-        organization = await make_organization(session, owner)
-    client = await committed_service.sign_in(owner)
-    url = f"/api/v1/organizations/{organization.slug}/projects/"
+async def test_concurrent_requests_create_and_delete_a_project_once(
+    committed_service: Service,
+) -> None:
+    owner = await committed_service.sign_in(await committed_service.make(make_owner))
+    url = "/api/v1/organizations/acme/projects"
 
-    answers = await asyncio.gather(*(client.post(url, json={"name": "Apollo"}) for _ in range(2)))
+    created = await asyncio.gather(*(owner.post(url, json={"name": "Apollo"}) for _ in range(2)))
+    [project] = (await owner.get(url)).json()["data"]
+    deleted = await asyncio.gather(*(owner.delete(f"{url}/{project['id']}") for _ in range(2)))
 
-    assert sorted(answer.status_code for answer in answers) == [201, 409]
-
-
-async def test_concurrent_deletes_find_the_project_once(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        owner = await make_user(session)
-        organization = await make_organization(session, owner)
-        project = await make_project(session, organization)
-    client = await committed_service.sign_in(owner)
-    url = f"/api/v1/organizations/{organization.slug}/projects/{project.id}"
-
-    answers = await asyncio.gather(*(client.delete(url) for _ in range(2)))
-
-    assert sorted(answer.status_code for answer in answers) == [204, 404]
+    assert sorted(answer.status_code for answer in created) == [201, 409]
+    assert sorted(answer.status_code for answer in deleted) == [204, 404]

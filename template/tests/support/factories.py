@@ -59,6 +59,13 @@ async def make_organization(session: AsyncSession, owner: User, **columns: Any) 
     return organization
 
 
+async def make_owner(session: AsyncSession, slug: str = "acme") -> User:
+    """Make a user who owns an organization with this slug."""
+    owner = await make_user(session)
+    await make_organization(session, owner, slug=slug)
+    return owner
+
+
 async def add_member(
     session: AsyncSession,
     organization: Organization,
