@@ -89,10 +89,8 @@ async def test_empty_change_ends_no_session(
 @pytest.mark.parametrize(
     "change",
     [
-        {"role": None},
-        {"is_active": None},
-        {"is_active": 0},
-        {"role": "owner"},
+        *({"role": role} for role in (None, "owner")),
+        *({"is_active": value} for value in (None, 0)),
         {"email": "a@b.org"},
         {"name": "Ada"},
     ],
@@ -117,14 +115,7 @@ async def test_deleted_user_is_gone(
     assert (await admin.get(f"{USERS}{user.id}")).status_code == 404
     assert (await admin.delete(f"{USERS}{user.id}")).status_code == 404
     assert (await admin.patch(f"{USERS}{user.id}", json={"role": "admin"})).status_code == 404
-
-
-async def test_row_of_a_deleted_user_is_kept(admin: AsyncClient, session: AsyncSession) -> None:
-    user = await make_user(session)
-
-    await admin.delete(f"{USERS}{user.id}")
-
-    await session.refresh(user)
+    await session.refresh(user)  # the row is kept
     assert user.deleted_at is not None
 
 

@@ -108,20 +108,12 @@ async def test_filters_combine(admin: AsyncClient, session: AsyncSession) -> Non
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ("search=a", 422),
-        (f"search={'a' * 101}", 422),
         ("search=a%00b", 400),
-        ("search=a%01b", 422),
+        *((f"search={value}", 422) for value in ("a", "a" * 101, "a%01b")),
+        *((f"page={value}", 422) for value in ("0", "10001", "1" + "0" * 18, "9" * 5000, "one")),
+        *((f"limit={value}", 422) for value in ("0", "101", "-1")),
         ("role=emperor", 422),
         ("is_active=perhaps", 422),
-        ("page=0", 422),
-        ("page=10001", 422),
-        ("page=1000000000000000000", 422),
-        (f"page={'9' * 5000}", 422),
-        ("page=one", 422),
-        ("limit=0", 422),
-        ("limit=101", 422),
-        ("limit=-1", 422),
     ],
 )
 async def test_invalid_query_is_rejected(admin: AsyncClient, query: str, status: int) -> None:

@@ -79,7 +79,7 @@ async def test_lone_surrogate_gets_422(client: AsyncClient, path: str, body: byt
     assert_problem(await client.post(path, content=body, headers=JSON), 422)
 
 
-@pytest.mark.parametrize("length", [None, "2", "-1", "many", "9" * 5000])
+@pytest.mark.parametrize("length", [None, "2", "-1", "many", "9" * 5000, "true"])
 async def test_body_over_the_limit_gets_413_whatever_its_header_says(
     client: AsyncClient, settings: Settings, length: str | None
 ) -> None:
@@ -87,18 +87,14 @@ async def test_body_over_the_limit_gets_413_whatever_its_header_says(
         for _ in range(settings.MAX_BODY_BYTES // 65536 + 1):
             yield b" " * 65536
 
+    if length == "true":
+        length = str((settings.MAX_BODY_BYTES // 65536 + 1) * 65536)
     headers = JSON | ({"Content-Length": length} if length else {})
     response = await client.post(LOGIN, content=chunks(), headers=headers)
 
     assert_problem(response, 413)
     assert str(settings.MAX_BODY_BYTES) in response.json()["detail"]
     assert response.headers["x-content-type-options"] == "nosniff"
-
-
-async def test_body_over_the_limit_gets_413(client: AsyncClient, settings: Settings) -> None:
-    body = b" " * (settings.MAX_BODY_BYTES + 1)
-
-    assert_problem(await client.post(LOGIN, content=body, headers=JSON), 413)
 
 
 async def test_body_at_the_limit_is_read(client: AsyncClient, settings: Settings) -> None:

@@ -89,13 +89,6 @@ async def test_constraint_has_its_own_sentence(
     assert conflict_sentence(caught.value) == sentence
 
 
-async def test_slug_of_a_deleted_organization_is_free(session: AsyncSession) -> None:
-    owner = await make_user(session)
-    await make_organization(session, owner, slug="acme", deleted_at=utc_now())
-
-    await make_organization(session, owner, slug="acme")
-
-
 async def test_missing_reference_gets_409(committed_service: Service) -> None:
     async def refer_to_nothing(db: DB) -> None:
         db.add(Project(organization_id=uuid4(), name="Apollo", slug="apollo"))

@@ -74,12 +74,6 @@ async def log_in(service: Service, user: User, password: str = PASSWORD) -> int:
         return (await client.post(LOGIN, json=body)).status_code
 
 
-async def test_processes_share_a_quota(one: Service, other: Service) -> None:
-    answers = [await statuses(service, 1) for service in (one, other) * 3]
-
-    assert answers == [[422]] * 4 + [[429]] * 2
-
-
 async def test_concurrent_attempts_in_two_processes_share_a_quota(
     one: Service, other: Service
 ) -> None:

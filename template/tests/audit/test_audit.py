@@ -61,7 +61,7 @@ async def test_event_records_actor_action_target_and_origin(
 
 
 async def test_personal_values_are_not_recorded(client: AsyncClient) -> None:
-    await client.patch(ACME, json={"name": "Acme Ltd"})
+    await client.patch(ACME, json={"name": "Acme Inc"})
 
     assert (await events(client))[0]["details"] == {"changes": {"name": None}}
 
@@ -101,7 +101,7 @@ async def make_user_in(db: AsyncSession) -> User:
 async def test_database_rejects_changes_of_events(
     client: AsyncClient, session: AsyncSession, change: Any
 ) -> None:
-    await client.patch(ACME, json={"name": "Acme Ltd"})
+    await client.patch(ACME, json={"name": "Acme Inc"})
 
     with pytest.raises(DBAPIError, match="append-only"):
         await session.execute(change)
@@ -110,7 +110,7 @@ async def test_database_rejects_changes_of_events(
 
 
 async def test_migration_can_prune_events(client: AsyncClient, session: AsyncSession) -> None:
-    await client.patch(ACME, json={"name": "Acme Ltd"})
+    await client.patch(ACME, json={"name": "Acme Inc"})
 
     for statement in no_longer_append_only("audit_events"):
         await session.execute(text(statement))
@@ -133,7 +133,7 @@ async def test_organization_reads_only_its_own_events(
     project = await make_project(session, other)
     path = f"/api/v1/organizations/other/projects/{project.id}"
     await (await service.sign_in(stranger)).delete(path)
-    await client.patch(ACME, json={"name": "Acme Ltd"})
+    await client.patch(ACME, json={"name": "Acme Inc"})
 
     assert {event["organization_id"] for event in await events(client)} == {str(organization.id)}
 
@@ -180,8 +180,8 @@ async def test_events_are_filtered_by_action_and_actor(
     service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     admin = await make_member(session, organization, MemberRole.ADMIN)
-    await (await service.sign_in(admin)).patch(ACME, json={"name": "Acme Ltd"})
-    await client.patch(ACME, json={"name": "Acme Inc"})
+    await (await service.sign_in(admin)).patch(ACME, json={"name": "Acme Inc"})
+    await client.patch(ACME, json={"name": "Acme Corp"})
 
     by_admin = await events(client, f"{ACME}/audit?actor_id={admin.id}")
     of_kind = await events(client, f"{ACME}/audit?action=organization.updated")

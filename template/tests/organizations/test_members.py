@@ -42,17 +42,6 @@ async def test_adding_by_email_does_not_reveal_an_account(
     assert (known.status_code, known.json()["detail"]) == (422, unknown.json()["detail"])
 
 
-async def test_new_member_sees_the_organization(
-    service: Service, client: AsyncClient, session: AsyncSession
-) -> None:
-    user = await make_user(session)
-    await client.post(URL, json={"user_id": str(user.id)})
-
-    newcomer = await service.sign_in(user)
-
-    assert (await newcomer.get("/api/v1/organizations/acme")).json()["member_count"] == 2
-
-
 @pytest.mark.parametrize("columns", [{"deleted_at": utc_now()}, {"is_active": False}, None])
 async def test_unknown_user_or_one_who_cannot_log_in_is_not_found(
     columns: dict[str, Any] | None, client: AsyncClient, session: AsyncSession

@@ -9,6 +9,8 @@ from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme/projects"
+APOLLO: dict[str, object] = {"name": "Apollo"}
+INVALID_SLUGS = ["a", "---", "-apollo", "Apollo", "apollo\n", "x" * 101]
 
 
 async def test_member_creates_a_project(
@@ -83,22 +85,10 @@ async def test_another_organization_may_use_the_same_slug(
     [
         {},
         [],
-        {"name": None},
-        {"name": "  x  "},
-        {"name": "x" * 101},
-        {"name": "Apo\u0000llo"},
-        {"name": "Apo\nllo"},
-        {"name": 11},
-        {"name": "Apollo", "slug": "a"},
-        {"name": "Apollo", "slug": "---"},
-        {"name": "Apollo", "slug": "-apollo"},
-        {"name": "Apollo", "slug": "Apollo"},
-        {"name": "Apollo", "slug": "apollo\n"},
-        {"name": "Apollo", "slug": "x" * 101},
-        {"name": "Apollo", "description": None},
-        {"name": "Apollo", "description": "x" * 2001},
-        {"name": "Apollo", "description": "\u0000"},
-        {"name": "Apollo", "created_by": "somebody"},
+        *({"name": name} for name in (None, "  x  ", "x" * 101, "Apo\u0000llo", "Apo\nllo", 11)),
+        *(APOLLO | {"slug": slug} for slug in INVALID_SLUGS),
+        *(APOLLO | {"description": text} for text in (None, "x" * 2001, "\u0000")),
+        APOLLO | {"created_by": "somebody"},
     ],
 )
 async def test_invalid_project_gets_422(body: object, member: AsyncClient) -> None:
