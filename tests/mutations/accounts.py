@@ -22,7 +22,7 @@ ACCOUNTS = [
         "app/services/one_time_tokens.py",
         """        .where(OneTimeToken.id == row.id, OneTimeToken.used_at.is_(None))""",
         """        .where(OneTimeToken.id == row.id)""",
-        "test_one_time_tokens",
+        "test_email_verification",
         ALL,
     ),
     Mutation(

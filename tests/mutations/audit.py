@@ -38,7 +38,7 @@ AUDIT = [
         "app/api/v1/audit.py",
         """    access: AdminAccess,""",
         """    access: ViewerAccess,""",
-        "test_audit test_access",
+        "test_access",
         also=(("import AdminAccess", "import ViewerAccess"),),
     ),
     Mutation(

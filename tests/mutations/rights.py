@@ -57,7 +57,7 @@ RIGHTS = [
         "app/core/roles.py",
         """member.rank < actor.rank""",
         """member.rank <= actor.rank""",
-        "test_member_ranks test_roles",
+        "test_member_ranks",
     ),
     Mutation(
         "an admin makes owners",

@@ -28,7 +28,7 @@ async def last_use(session: AsyncSession, key: ApiKey) -> datetime | None:
     return key.last_used_at
 
 
-async def test_the_last_use_is_noted_to_the_minute(
+async def test_last_use_is_recorded_to_the_minute(
     service: Service, session: AsyncSession, clock: Traveller
 ) -> None:
     key, secret = await make_api_key(session, await make_user(session))
@@ -45,9 +45,7 @@ async def test_the_last_use_is_noted_to_the_minute(
     assert noted[2] - noted[0] == timedelta(seconds=60)
 
 
-async def test_of_two_that_note_a_use_at_once_the_second_has_nothing_to_do(
-    session: AsyncSession,
-) -> None:
+async def test_second_record_within_a_minute_changes_nothing(session: AsyncSession) -> None:
     key, _ = await make_api_key(session, await make_user(session))
     await api_keys.note_use(session, key.id)
     first = key.last_used_at
@@ -57,16 +55,15 @@ async def test_of_two_that_note_a_use_at_once_the_second_has_nothing_to_do(
     assert first is key.last_used_at is not None
 
 
-async def test_a_refused_key_was_not_used(service: Service, session: AsyncSession) -> None:
+async def test_rejected_key_records_no_use(service: Service, session: AsyncSession) -> None:
     key, secret = await make_api_key(session, await make_user(session), revoked_at=utc_now())
 
-    async with service.client(secret) as client:
-        await client.get(ME)
+    await service.client(secret).get(ME)
 
     assert await last_use(session, key) is None
 
 
-async def test_the_response_does_not_wait_for_the_note(
+async def test_response_does_not_wait_for_the_record(
     service: Service, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, secret = await make_api_key(session, await make_user(session))
@@ -83,8 +80,7 @@ async def test_the_response_does_not_wait_for_the_note(
     async def send(message: Message) -> None:
         order.append(message["type"])
 
-    async with service.client(secret) as client:
-        request = client.build_request("GET", ME)
+    request = service.client(secret).build_request("GET", ME)
     scope = {
         "type": "http",
         "method": "GET",
@@ -99,7 +95,7 @@ async def test_the_response_does_not_wait_for_the_note(
     assert order == ["http.response.start", "http.response.body", "noted"]
 
 
-async def test_a_failure_to_note_it_fails_no_request(
+async def test_failed_record_fails_no_request(
     service: Service,
     session: AsyncSession,
     monkeypatch: pytest.MonkeyPatch,
@@ -112,13 +108,12 @@ async def test_a_failure_to_note_it_fails_no_request(
 
     monkeypatch.setattr(api_keys, "note_use", fail)
 
-    async with service.client(secret) as client:
-        assert (await client.get(ME)).status_code == 200
+    assert (await service.client(secret).get(ME)).status_code == 200
 
     assert "key_use_not_noted" in read_log()
 
 
-async def test_while_the_database_is_busy_the_notes_hold_one_connection(
+async def test_records_hold_one_connection_at_most(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or they would leave none for the requests."""

@@ -24,16 +24,6 @@ KEYS = "/api/v1/users/me/api-keys/"
 ME = "/api/v1/users/me"
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def signed_in(service: Service, user: User) -> AsyncClient:
-    return await service.sign_in(user)
-
-
 async def create(client: AsyncClient, **fields: Any) -> dict[str, Any]:
     response = await client.post(KEYS, json={"name": "Nightly backup"} | fields)
     assert response.status_code == 201
@@ -42,14 +32,13 @@ async def create(client: AsyncClient, **fields: Any) -> dict[str, Any]:
 
 
 async def status_of(service: Service, key: str) -> int:
-    async with service.client(key) as client:
-        return (await client.get(ME)).status_code
+    return (await service.client(key).get(ME)).status_code
 
 
-async def test_a_key_serves_in_place_of_an_access_token(
-    service: Service, user: User, signed_in: AsyncClient
+async def test_key_works_like_an_access_token(
+    service: Service, user: User, caller: AsyncClient
 ) -> None:
-    created = await create(signed_in, scopes=["read", "write"])
+    created = await create(caller, scopes=["read", "write"])
 
     async with service.client(created["key"]) as program:
         profile = await program.get(ME)
@@ -60,11 +49,11 @@ async def test_a_key_serves_in_place_of_an_access_token(
     assert founded.json()["owner_id"] == str(user.id)
 
 
-async def test_a_key_is_shown_once_and_stored_as_a_hash(
-    session: AsyncSession, signed_in: AsyncClient
+async def test_key_is_shown_once_and_stored_as_a_hash(
+    session: AsyncSession, caller: AsyncClient
 ) -> None:
-    key = (await create(signed_in))["key"]
-    listed = await signed_in.get(KEYS)
+    key = (await create(caller))["key"]
+    listed = await caller.get(KEYS)
     stored = (await session.scalars(select(ApiKey))).one()
 
     assert re.fullmatch(r"ak_[A-Za-z0-9_-]{43}", key)
@@ -74,33 +63,29 @@ async def test_a_key_is_shown_once_and_stored_as_a_hash(
     assert key[3:] not in str(vars(stored))
 
 
-async def test_a_new_key_only_reads_and_does_not_expire_unless_told_so(
-    signed_in: AsyncClient,
-) -> None:
-    created = await create(signed_in)
+async def test_new_key_only_reads_and_never_expires_by_default(caller: AsyncClient) -> None:
+    created = await create(caller)
 
     assert created["scopes"] == ["read"]
     assert created["expires_at"] is created["last_used_at"] is created["organization_id"] is None
 
 
 @pytest.mark.parametrize("columns", [{"revoked_at": utc_now()}, {"expires_at": utc_now()}, {}])
-async def test_an_unknown_a_revoked_and_an_expired_key_are_refused_alike(
+async def test_unknown_revoked_and_expired_keys_get_the_same_401(
     service: Service, session: AsyncSession, user: User, columns: dict[str, Any]
 ) -> None:
     _, known = await make_api_key(session, user, **columns)
 
-    async with service.client(known if columns else new_api_key()) as client:
-        response = await client.get(ME)
+    response = await service.client(known if columns else new_api_key()).get(ME)
 
-    assert_problem(response, 401)
-    assert response.json()["detail"] == "Could not validate credentials"
+    assert_problem(response, 401, "Could not validate credentials")
     assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
 @pytest.mark.usefixtures("clock")
-async def test_a_key_expires(service: Service, signed_in: AsyncClient) -> None:
+async def test_key_expires(service: Service, caller: AsyncClient) -> None:
     tomorrow = utc_now() + timedelta(days=1)
-    key = (await create(signed_in, expires_at=tomorrow.isoformat()))["key"]
+    key = (await create(caller, expires_at=tomorrow.isoformat()))["key"]
 
     with later(days=1, seconds=-60):
         assert await status_of(service, key) == 200
@@ -122,25 +107,23 @@ async def test_a_key_expires(service: Service, signed_in: AsyncClient) -> None:
         {"user_id": str(uuid4())},
     ],
 )
-async def test_nonsense_is_refused(signed_in: AsyncClient, fields: dict[str, Any]) -> None:
-    response = await signed_in.post(KEYS, json={"name": "Nightly backup"} | fields)
-
-    assert response.status_code == 422
+async def test_invalid_key_request_gets_422(caller: AsyncClient, fields: dict[str, Any]) -> None:
+    assert (await caller.post(KEYS, json={"name": "Nightly backup"} | fields)).status_code == 422
 
 
-async def test_a_revoked_key_stops_working_and_is_gone_from_the_list(
-    service: Service, signed_in: AsyncClient
+async def test_revoked_key_stops_working_and_is_not_listed(
+    service: Service, caller: AsyncClient
 ) -> None:
-    created = await create(signed_in)
+    created = await create(caller)
 
-    assert (await signed_in.delete(f"{KEYS}{created['id']}")).status_code == 204
+    assert (await caller.delete(f"{KEYS}{created['id']}")).status_code == 204
 
     assert await status_of(service, created["key"]) == 401
-    assert (await signed_in.get(KEYS)).json()["data"] == []
-    assert (await signed_in.delete(f"{KEYS}{created['id']}")).status_code == 404
+    assert (await caller.get(KEYS)).json()["data"] == []
+    assert (await caller.delete(f"{KEYS}{created['id']}")).status_code == 404
 
 
-async def test_nobody_else_sees_or_revokes_a_key(
+async def test_key_of_another_user_is_not_found(
     service: Service, session: AsyncSession, user: User
 ) -> None:
     key, secret = await make_api_key(session, user)
@@ -151,23 +134,23 @@ async def test_nobody_else_sees_or_revokes_a_key(
     assert await status_of(service, secret) == 200
 
 
-async def test_a_user_sees_and_revokes_every_key_that_acts_in_the_users_name(
-    session: AsyncSession, user: User, signed_in: AsyncClient
+async def test_user_manages_every_key_that_acts_for_them(
+    session: AsyncSession, user: User, caller: AsyncClient
 ) -> None:
     organization = await make_organization(session, user)
     old = utc_now() - timedelta(days=1)
     theirs, _ = await make_api_key(session, user, organization=organization)
     mine, _ = await make_api_key(session, user, created_at=old, expires_at=old)
 
-    listed = (await signed_in.get(KEYS)).json()
+    listed = (await caller.get(KEYS)).json()
 
     assert [key["id"] for key in listed["data"]] == [str(theirs.id), str(mine.id)]
     assert listed["data"][0]["organization_id"] == str(organization.id)
-    assert (await signed_in.delete(f"{KEYS}{theirs.id}")).status_code == 204
+    assert (await caller.delete(f"{KEYS}{theirs.id}")).status_code == 204
 
 
-async def test_there_are_so_many_live_keys_and_no_more(
-    session: AsyncSession, user: User, signed_in: AsyncClient, monkeypatch: pytest.MonkeyPatch
+async def test_live_keys_are_limited(
+    session: AsyncSession, user: User, caller: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE", 1)
     await make_api_key(session, user, revoked_at=utc_now())
@@ -175,18 +158,15 @@ async def test_there_are_so_many_live_keys_and_no_more(
     await make_api_key(session, user, organization=await make_organization(session, user))
     await make_api_key(session, await make_user(session))
 
-    await create(signed_in)
-    refused = await signed_in.post(KEYS, json={"name": "One more"})
-
-    assert_problem(refused, 409)
+    await create(caller)
+    assert_problem(await caller.post(KEYS, json={"name": "One more"}), 409)
 
 
-async def test_two_at_once_do_not_both_become_the_last_key(
+async def test_concurrent_creates_respect_the_limit(
     committed_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE", 1)
-    async with committed_service.database.write() as session:
-        client = await committed_service.sign_in(await make_user(session))
+    client = await committed_service.sign_in(await committed_service.make(make_user))
 
     answers = await asyncio.gather(
         *(client.post(KEYS, json={"name": f"Key {number}"}) for number in range(4))
@@ -195,7 +175,7 @@ async def test_two_at_once_do_not_both_become_the_last_key(
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
 
 
-async def test_a_key_rests_with_its_user_and_does_not_come_back(
+async def test_key_of_a_deactivated_user_stays_revoked(
     service: Service, session: AsyncSession, user: User
 ) -> None:
     _, key = await make_api_key(session, user)
@@ -207,7 +187,7 @@ async def test_a_key_rests_with_its_user_and_does_not_come_back(
     assert await status_of(service, key) == 401
 
 
-async def test_a_key_of_a_deleted_user_is_worth_nothing(
+async def test_key_of_a_deleted_user_is_rejected(
     service: Service, session: AsyncSession, user: User
 ) -> None:
     known, revoked = await make_api_key(session, user)
@@ -221,11 +201,11 @@ async def test_a_key_of_a_deleted_user_is_worth_nothing(
     assert [await status_of(service, key) for key in (revoked, unnoticed)] == [401, 401]
 
 
-async def test_the_life_of_a_key_is_in_the_audit_log(
-    session: AsyncSession, user: User, signed_in: AsyncClient
+async def test_audit_log_records_creation_and_revocation(
+    session: AsyncSession, user: User, caller: AsyncClient
 ) -> None:
-    created = await create(signed_in)
-    await signed_in.delete(f"{KEYS}{created['id']}")
+    created = await create(caller)
+    await caller.delete(f"{KEYS}{created['id']}")
 
     events = (
         await session.scalars(
@@ -241,10 +221,10 @@ async def test_the_life_of_a_key_is_in_the_audit_log(
     assert events[0].details == {"name": "Nightly backup", "scopes": ["read"]}
 
 
-async def test_no_log_and_no_document_shows_a_key(
-    service: Service, signed_in: AsyncClient, read_log: Callable[[], str]
+async def test_key_is_not_logged_or_documented(
+    service: Service, caller: AsyncClient, read_log: Callable[[], str]
 ) -> None:
-    key = (await create(signed_in))["key"]
+    key = (await create(caller))["key"]
     await status_of(service, key)
 
     assert key[3:] not in read_log()

@@ -5,24 +5,36 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.errors import Unauthorized
 from app.core.passwords import Passwords
 from app.core.roles import UserRole
 from app.services import auth
 from tests.support.factories import PASSWORD, make_user
+from tests.support.hashing import before
+from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 REGISTER = "/api/v1/auth/register"
 LOGIN = "/api/v1/auth/login"
+INVALID_EMAILS = [
+    "not-an-address",
+    "Ada <ada@example.com>",
+    "=?utf-8?q?=61da?=@example.com",
+    "a\x00da@example.com",
+    "ﷺ" * 15 + "@example.com",
+    "a" * 300 + "@example.com",
+]
+LETTER_QA = "\N{DEVANAGARI LETTER QA}"
+INVALID_NAMES = ["A", "A" * 101, " A ", LETTER_QA * 51, "A\x00da", "A\nda", "\x1b[31mAda", None]
+WEAK_PASSWORDS = ["Sh0rt!!", "Aa1!" * 33, "no-upper-7!", "No-Digit!", "No7Special", "P@ssw0rd123!"]
 
 
 def newcomer(**changes: Any) -> dict[str, Any]:
     return {"email": "ada@example.com", "name": "Ada Lovelace", "password": PASSWORD} | changes
 
 
-async def test_a_newcomer_registers(client: AsyncClient) -> None:
+async def test_registration_creates_a_user(client: AsyncClient) -> None:
     response = await client.post(REGISTER, json=newcomer())
 
     assert response.status_code == 201
@@ -40,54 +52,28 @@ async def test_a_newcomer_registers(client: AsyncClient) -> None:
     "email",
     ["ada@example.com", "Ada@EXAMPLE.com", " \N{FULLWIDTH LATIN SMALL LETTER A}da@example.com "],
 )
-async def test_an_email_is_taken_in_every_spelling(client: AsyncClient, email: str) -> None:
+async def test_email_is_taken_in_every_spelling(client: AsyncClient, email: str) -> None:
     await client.post(REGISTER, json=newcomer())
 
     response = await client.post(REGISTER, json=newcomer(email=email))
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == "Email already registered"
-
-
-async def test_the_email_of_a_deleted_user_is_free(
-    client: AsyncClient, session: AsyncSession
-) -> None:
-    await make_user(session, email="ada@example.com", deleted_at=utc_now())
-
-    response = await client.post(REGISTER, json=newcomer())
-
-    assert response.status_code == 201
+    assert_problem(response, 409, "Email already registered")
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        *(("email", value) for value in INVALID_EMAILS),
+        *(("name", value) for value in INVALID_NAMES),
+        *(("password", value) for value in WEAK_PASSWORDS),
         ("role", "admin"),
         ("is_active", False),
         ("is_admin", True),
-        ("email", "not-an-address"),
-        ("email", "Ada <ada@example.com>"),
-        ("email", "=?utf-8?q?=61da?=@example.com"),
-        ("email", "a\x00da@example.com"),
-        ("email", "ﷺ" * 15 + "@example.com"),
-        ("email", "a" * 300 + "@example.com"),
-        ("name", "A"),
-        ("name", "A" * 101),
-        ("name", "   A   "),
-        ("name", "\N{DEVANAGARI LETTER QA}" * 51),
-        ("name", "Ada\x00"),
-        ("name", "Ada\nLovelace"),
-        ("name", "\x1b[31mAda"),
-        ("name", None),
-        ("password", "Sh0rt!!"),
-        ("password", "Aa1!" * 33),
-        ("password", "no-uppercase-7!"),
-        ("password", "No-Digit-Here!"),
-        ("password", "NoSpecial7seven"),
-        ("password", "P@ssw0rd123!"),
     ],
 )
-async def test_registration_refuses(client: AsyncClient, field: str, value: object) -> None:
+async def test_invalid_registration_gets_422(
+    client: AsyncClient, field: str, value: object
+) -> None:
     response = await client.post(REGISTER, json=newcomer(**{field: value}))
 
     assert response.status_code == 422
@@ -98,7 +84,7 @@ async def test_registration_refuses(client: AsyncClient, field: str, value: obje
     ("field", "value"),
     [("name", "Al"), ("name", "A" * 100), ("password", "Hprs-7!x"), ("password", PASSWORD * 8)],
 )
-async def test_the_shortest_and_the_longest_will_do(
+async def test_shortest_and_longest_values_are_accepted(
     client: AsyncClient, field: str, value: str
 ) -> None:
     body = newcomer(**{field: value})
@@ -108,7 +94,7 @@ async def test_the_shortest_and_the_longest_will_do(
     assert (await client.post(LOGIN, json=login)).status_code == 200
 
 
-async def test_two_registrations_at_once_make_one_user(committed_service: Service) -> None:
+async def test_concurrent_registrations_create_one_user(committed_service: Service) -> None:
     async with committed_service.client() as client:
         responses = await asyncio.gather(
             *(client.post(REGISTER, json=newcomer(email=email)) for email in ("a@x.com", "A@X.com"))
@@ -117,7 +103,7 @@ async def test_two_registrations_at_once_make_one_user(committed_service: Servic
     assert sorted(response.status_code for response in responses) == [201, 409]
 
 
-async def test_a_user_logs_in(service: Service, client: AsyncClient, session: AsyncSession) -> None:
+async def test_user_logs_in(service: Service, client: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session, email="Ada@example.com")
 
     response = await client.post(LOGIN, json={"email": "aDA@example.com", "password": PASSWORD})
@@ -131,7 +117,7 @@ async def test_a_user_logs_in(service: Service, client: AsyncClient, session: As
     assert me.json()["email"] == "Ada@example.com"
 
 
-async def test_login_does_not_tell_which_half_was_wrong(
+async def test_failed_login_does_not_reveal_the_account(
     client: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session)
@@ -144,15 +130,7 @@ async def test_login_does_not_tell_which_half_was_wrong(
     assert wrong.headers["www-authenticate"] == unknown.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_deleted_user_is_unknown(client: AsyncClient, session: AsyncSession) -> None:
-    user = await make_user(session, deleted_at=utc_now())
-
-    response = await client.post(LOGIN, json={"email": user.email, "password": PASSWORD})
-
-    assert response.status_code == 401
-
-
-async def test_only_the_right_password_reveals_that_an_account_is_inactive(
+async def test_only_the_right_password_reveals_an_inactive_account(
     client: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session, is_active=False)
@@ -161,11 +139,10 @@ async def test_only_the_right_password_reveals_that_an_account_is_inactive(
     right = await client.post(LOGIN, json={"email": user.email, "password": PASSWORD})
 
     assert wrong.status_code == 401
-    assert right.status_code == 403
-    assert right.json()["detail"] == "Inactive account"
+    assert_problem(right, 403, "Inactive account")
 
 
-async def test_a_login_renews_a_hash_with_old_parameters(
+async def test_login_renews_an_outdated_hash(
     client: AsyncClient, session: AsyncSession, settings: Settings
 ) -> None:
     stronger = Passwords(settings.model_copy(update={"PASSWORD_HASH_TIME_COST": 2}))
@@ -179,19 +156,16 @@ async def test_a_login_renews_a_hash_with_old_parameters(
 
 
 @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
-async def test_a_login_verifies_a_hash_and_no_transaction_waits_for_it(
+async def test_no_transaction_is_open_while_a_login_hashes(
     session: AsyncSession, settings: Settings, email: str
 ) -> None:
+    await make_user(session, email="ada@example.com")
     waiting = []
 
-    class Watched(Passwords):
-        async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-            waiting.append(session.in_transaction())
-            return await super().verify(password, hashed)
+    async def look() -> None:
+        waiting.append(session.in_transaction())
 
-    await make_user(session, email="ada@example.com")
-
-    with pytest.raises(Unauthorized):
-        await auth.authenticate(session, Watched(settings), email=email, password="Wrong-Horse-7!")
+    with before("verify", look), pytest.raises(Unauthorized):
+        await auth.authenticate(session, Passwords(settings), email=email, password="Wrong-7!")
 
     assert waiting == [False]

@@ -1,12 +1,14 @@
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.models.one_time_token import Purpose
 from tests.conftest import settings_for
 from tests.support.clock import clock as clock
-from tests.support.factories import PASSWORD, make_admin, make_user
+from tests.support.factories import PASSWORD, make_admin, make_one_time_token, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later
 from tests.support.outbox import Outbox, mails_of, token_in
@@ -34,7 +36,7 @@ async def verified_at(service: Service, client: AsyncClient) -> str | None:
         return found
 
 
-async def test_the_welcome_mail_verifies_the_address(
+async def test_welcome_mail_verifies_the_email(
     service: Service, client: AsyncClient, outbox: Outbox
 ) -> None:
     token = await register(client, outbox)
@@ -45,16 +47,14 @@ async def test_the_welcome_mail_verifies_the_address(
     assert await verified_at(service, client) is not None
 
 
-async def test_a_token_verifies_once(client: AsyncClient, outbox: Outbox) -> None:
+async def test_token_verifies_once(client: AsyncClient, outbox: Outbox) -> None:
     token = await register(client, outbox)
     await client.post(VERIFY, json={"token": token})
 
     assert_problem(await client.post(VERIFY, json={"token": token}), 400)
 
 
-async def test_a_token_verifies_for_some_hours(
-    service: Service, client: AsyncClient, outbox: Outbox
-) -> None:
+async def test_token_expires(service: Service, client: AsyncClient, outbox: Outbox) -> None:
     token = await register(client, outbox)
 
     with later(service.settings.EMAIL_TOKEN_EXPIRE_HOURS * 3600):
@@ -62,13 +62,13 @@ async def test_a_token_verifies_for_some_hours(
 
 
 @pytest.mark.parametrize("token", ["", "guess", "\0", "x" * 500])
-async def test_a_guess_verifies_nothing(client: AsyncClient, token: str) -> None:
+async def test_unknown_token_verifies_nothing(client: AsyncClient, token: str) -> None:
     response = await client.post(VERIFY, json={"token": token})
 
     assert_problem(response, 400 if 0 < len(token) < 200 else 422)
 
 
-async def test_another_mail_can_be_asked_for(
+async def test_verification_mail_can_be_requested_again(
     service: Service, session: AsyncSession, outbox: Outbox
 ) -> None:
     ada = await service.sign_in(await make_user(session))
@@ -81,10 +81,9 @@ async def test_another_mail_can_be_asked_for(
 
 
 @pytest.mark.usefixtures("clock")
-async def test_an_address_gets_few_mails(own_url: str) -> None:
+async def test_mails_to_an_address_are_limited(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         ada = await service.sign_in(user)
         async with mails_of(service) as outbox:
             answers = [(await ada.post(ASK)).status_code for _ in range(3)]
@@ -93,7 +92,7 @@ async def test_an_address_gets_few_mails(own_url: str) -> None:
     assert len(outbox) == 2
 
 
-async def test_whom_an_administrator_creates_is_verified(
+async def test_user_created_by_an_admin_is_verified(
     service: Service, session: AsyncSession
 ) -> None:
     admin = await service.sign_in(await make_admin(session))
@@ -111,7 +110,7 @@ async def strict(own_url: str) -> AsyncGenerator[Service]:
         yield service
 
 
-async def test_where_it_is_required_nobody_logs_in_unverified(strict: Service) -> None:
+async def test_login_needs_a_verified_email_where_required(strict: Service) -> None:
     async with strict.client() as client, mails_of(strict) as outbox:
         token = await register(client, outbox)
         before = await client.post("/api/v1/auth/login", json=LOGIN)
@@ -125,7 +124,7 @@ async def test_where_it_is_required_nobody_logs_in_unverified(strict: Service) -
     assert after.status_code == 200
 
 
-async def test_a_reset_of_the_password_verifies_too(strict: Service) -> None:
+async def test_password_reset_verifies_the_email(strict: Service) -> None:
     async with strict.client() as client, mails_of(strict) as outbox:
         await register(client, outbox)
         await client.post("/api/v1/auth/forgot-password", json={"email": ADA["email"]})
@@ -136,3 +135,14 @@ async def test_a_reset_of_the_password_verifies_too(strict: Service) -> None:
         )
 
     assert response.status_code == 200
+
+
+async def test_token_sent_several_times_at_once_verifies_once(committed_service: Service) -> None:
+    user = await committed_service.make(make_user)
+    token = await committed_service.make(make_one_time_token, user, Purpose.VERIFY_EMAIL)
+
+    async with committed_service.client() as client:
+        verify = [client.post(VERIFY, json={"token": token}) for _ in range(4)]
+        responses = await asyncio.gather(*verify)
+
+    assert sorted(response.status_code for response in responses) == [204, 400, 400, 400]

@@ -29,8 +29,7 @@ async def client(limited: Service) -> AsyncGenerator[AsyncClient]:
 
 @pytest.fixture
 async def user(limited: Service) -> User:
-    async with limited.database.write() as session:
-        return await make_user(session)
+    return await limited.make(make_user)
 
 
 async def log_in(client: AsyncClient, email: str, password: str = PASSWORD) -> Response:
@@ -42,29 +41,25 @@ async def fail(client: AsyncClient, email: str, times: int) -> None:
         assert (await log_in(client, email, "wrong")).status_code == 401
 
 
-async def test_an_account_takes_no_login_after_too_many_failures(
-    client: AsyncClient, user: User
-) -> None:
+async def test_account_is_locked_after_too_many_failures(client: AsyncClient, user: User) -> None:
     await fail(client, user.email, 3)
 
     assert (await log_in(client, user.email)).status_code == 429
 
 
-async def test_an_email_that_nobody_has_is_refused_alike(client: AsyncClient) -> None:
+async def test_unknown_email_is_locked_as_well(client: AsyncClient) -> None:
     await fail(client, "nobody@example.com", 3)
 
     assert (await log_in(client, "nobody@example.com")).status_code == 429
 
 
-async def test_attempts_at_once_get_no_more_tries(client: AsyncClient, user: User) -> None:
+async def test_concurrent_attempts_share_the_quota(client: AsyncClient, user: User) -> None:
     answers = await asyncio.gather(*[log_in(client, user.email, "wrong") for _ in range(8)])
 
     assert sorted(answer.status_code for answer in answers) == [401] * 3 + [429] * 5
 
 
-async def test_another_spelling_of_an_email_is_the_same_account(
-    client: AsyncClient, user: User
-) -> None:
+async def test_spellings_of_an_email_share_the_quota(client: AsyncClient, user: User) -> None:
     for email in (user.email, user.email.upper(), user.email.title()):
         await fail(client, email, 1)
 
@@ -74,15 +69,14 @@ async def test_another_spelling_of_an_email_is_the_same_account(
 async def test_other_accounts_still_log_in(
     limited: Service, client: AsyncClient, user: User
 ) -> None:
-    async with limited.database.write() as session:
-        other = await make_user(session)
+    other = await limited.make(make_user)
 
     await fail(client, user.email, 3)
 
     assert (await log_in(client, other.email)).status_code == 200
 
 
-async def test_a_session_lives_on_while_its_account_takes_no_login(
+async def test_lock_leaves_sessions_alone(
     limited: Service, client: AsyncClient, user: User
 ) -> None:
     pair = (await log_in(client, user.email)).json()
@@ -93,11 +87,10 @@ async def test_a_session_lives_on_while_its_account_takes_no_login(
     )
 
     assert refreshed.status_code == 200
-    async with limited.client(pair["access_token"]) as signed_in:
-        assert (await signed_in.get("/api/v1/users/me")).status_code == 200
+    assert (await limited.client(pair["access_token"]).get("/api/v1/users/me")).status_code == 200
 
 
-async def test_an_account_opens_again_when_retry_after_says(
+async def test_lock_ends_when_retry_after_says(
     client: AsyncClient, user: User, clock: Traveller
 ) -> None:
     await fail(client, user.email, 3)
@@ -109,7 +102,7 @@ async def test_an_account_opens_again_when_retry_after_says(
     assert (await log_in(client, user.email)).status_code == 200
 
 
-async def test_a_login_forgets_the_failures_before_it(client: AsyncClient, user: User) -> None:
+async def test_login_resets_the_failures(client: AsyncClient, user: User) -> None:
     for _ in range(2):
         await fail(client, user.email, 2)
 

@@ -23,36 +23,36 @@ def passwords(settings: Settings) -> Passwords:
     return Passwords(settings)
 
 
-async def test_a_password_matches_its_own_hash_only(passwords: Passwords) -> None:
+async def test_password_matches_only_its_own_hash(passwords: Passwords) -> None:
     hashed = await passwords.hash("Correct-Horse-7!")
 
     assert await passwords.verify("Correct-Horse-7!", hashed) == (True, None)
     assert await passwords.verify("correct-horse-7!", hashed) == (False, None)
 
 
-async def test_a_hash_is_argon2id_and_salted(passwords: Passwords) -> None:
+async def test_hash_is_argon2id_and_salted(passwords: Passwords) -> None:
     hashes = {await passwords.hash("Correct-Horse-7!") for _ in range(2)}
 
     assert len(hashes) == 2
     assert all(hashed.startswith("$argon2id$") for hashed in hashes)
 
 
-async def test_no_character_of_a_long_password_is_ignored(passwords: Passwords) -> None:
+async def test_every_character_of_a_long_password_counts(passwords: Passwords) -> None:
     hashed = await passwords.hash("A1!" + "x" * 124 + "y")
 
     assert not (await passwords.verify("A1!" + "x" * 125, hashed))[0]
 
 
-async def test_nobodys_password_never_matches(passwords: Passwords) -> None:
+async def test_missing_hash_never_matches(passwords: Passwords) -> None:
     assert await passwords.verify("Correct-Horse-7!", None) == (False, None)
 
 
 @pytest.mark.parametrize("hashed", ["$2b$12$" + "x" * 53, "$argon2id$", "x"])
-async def test_a_hash_of_another_kind_never_matches(passwords: Passwords, hashed: str) -> None:
+async def test_hash_of_another_kind_never_matches(passwords: Passwords, hashed: str) -> None:
     assert await passwords.verify("Correct-Horse-7!", hashed) == (False, None)
 
 
-async def test_for_nobody_a_hash_with_the_parameters_of_today_is_verified(
+async def test_missing_hash_costs_as_much_as_a_current_one(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that an unknown e-mail takes as long as a known one."""
@@ -70,7 +70,7 @@ async def test_for_nobody_a_hash_with_the_parameters_of_today_is_verified(
     assert "$m=8,t=4,p=1$" in hashed
 
 
-async def test_a_hash_with_other_parameters_is_renewed(settings: Settings) -> None:
+async def test_hash_with_other_parameters_is_renewed(settings: Settings) -> None:
     old = await passwords_with(settings).hash("Correct-Horse-7!")
     stronger = passwords_with(settings, PASSWORD_HASH_TIME_COST=2)
 
@@ -82,7 +82,7 @@ async def test_a_hash_with_other_parameters_is_renewed(settings: Settings) -> No
     assert await stronger.verify("Correct-Horse-7!", renewed) == (True, None)
 
 
-async def test_hashing_lets_other_work_go_on(
+async def test_hashing_does_not_block_the_event_loop(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, work_done = threading.Event(), threading.Event()
@@ -100,7 +100,7 @@ async def test_hashing_lets_other_work_go_on(
     assert await hashing == "True"
 
 
-async def test_those_beyond_the_queue_are_sent_away(settings: Settings) -> None:
+async def test_hashing_queue_is_bounded(settings: Settings) -> None:
     slow = passwords_with(settings, PASSWORD_HASH_MEMORY_KIB=256)
     logins = [slow.hash("Correct-Horse-7!") for _ in range(MAX_WAITING + 50)]
 
@@ -129,7 +129,7 @@ async def test_those_beyond_the_queue_are_sent_away(settings: Settings) -> None:
         ("Grace.Hopper@example.com7", "the e-mail address"),
     ],
 )
-async def test_the_composition_policy_refuses(
+async def test_composition_policy_rejects(
     passwords: Passwords, password: str, complaint: str
 ) -> None:
     with pytest.raises(Invalid, match=re.escape(complaint)) as refusal:
@@ -155,7 +155,7 @@ async def test_the_composition_policy_refuses(
         ("password1password1", "too easy"),
     ],
 )
-async def test_the_length_policy_refuses(settings: Settings, password: str, complaint: str) -> None:
+async def test_length_policy_rejects(settings: Settings, password: str, complaint: str) -> None:
     with pytest.raises(Invalid, match=complaint):
         await passwords_with(settings, PASSWORD_POLICY="length").check_new(password, email=EMAIL)
 
@@ -173,7 +173,7 @@ async def test_the_length_policy_refuses(settings: Settings, password: str, comp
         ("length", "847362514095837", "1234@example.com"),
     ],
 )
-async def test_a_good_password_is_accepted(
+async def test_good_password_is_accepted(
     settings: Settings, policy: str, password: str, email: str
 ) -> None:
     await passwords_with(settings, PASSWORD_POLICY=policy).check_new(password, email=email)

@@ -17,17 +17,7 @@ LOGOUT_ALL = "/api/v1/auth/logout-all"
 SESSIONS = "/api/v1/users/me/sessions"
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def pair(client: AsyncClient, user: User) -> Pair:
-    return await log_in(client, user)
-
-
-async def test_a_user_sees_where_the_account_is_in_use(
+async def test_user_lists_their_sessions(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     elsewhere = {"User-Agent": "Lynx/2.9\x1b[31m" + "x" * 300}
@@ -44,7 +34,7 @@ async def test_a_user_sees_where_the_account_is_in_use(
     assert first["address"] == "127.0.0.1"
 
 
-async def test_a_refresh_is_a_use(
+async def test_refresh_counts_as_use(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     mine = service.client(pair["access_token"])
@@ -56,7 +46,7 @@ async def test_a_refresh_is_a_use(
     assert (await mine.get(SESSIONS)).json()["data"][0]["last_used_at"] > before
 
 
-async def test_a_user_ends_a_session_at_once(
+async def test_user_revokes_a_session(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     stolen = await log_in(client, user)
@@ -71,7 +61,7 @@ async def test_a_user_ends_a_session_at_once(
     assert_problem(await mine.delete(f"{SESSIONS}/{other['id']}"), 404)
 
 
-async def test_the_sessions_of_others_do_not_exist(
+async def test_session_of_another_user_is_not_found(
     service: Service, client: AsyncClient, session: AsyncSession, pair: Pair
 ) -> None:
     stranger = await service.sign_in(await make_user(session))
@@ -83,7 +73,7 @@ async def test_the_sessions_of_others_do_not_exist(
     assert await status_of_me(service, pair) == 200
 
 
-async def test_what_is_over_is_not_listed(
+async def test_ended_sessions_are_not_listed(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     await service.client(pair["access_token"]).post("/api/v1/auth/logout")
@@ -95,22 +85,15 @@ async def test_what_is_over_is_not_listed(
     assert only["current"]
 
 
-async def test_logging_out_everywhere_ends_every_session_at_once(
-    service: Service, client: AsyncClient, user: User, pair: Pair
+async def test_logout_all_ends_every_session_of_the_user(
+    service: Service, client: AsyncClient, session: AsyncSession, user: User, pair: Pair
 ) -> None:
     elsewhere = await log_in(client, user)
+    other = await log_in(client, await make_user(session))
 
-    response = await service.client(pair["access_token"]).post(LOGOUT_ALL)
+    assert (await service.client(pair["access_token"]).post(LOGOUT_ALL)).status_code == 204
 
-    assert response.status_code == 204
     for ended in (pair, elsewhere):
         assert await status_of_me(service, ended) == 401
         assert (await refresh(client, ended)).status_code == 401
-
-
-async def test_logging_out_everywhere_concerns_nobody_else(
-    service: Service, client: AsyncClient, session: AsyncSession, pair: Pair
-) -> None:
-    await (await service.sign_in(await make_user(session))).post(LOGOUT_ALL)
-
-    assert await status_of_me(service, pair) == 200
+    assert await status_of_me(service, other) == 200

@@ -19,17 +19,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 LOGOUT = "/api/v1/auth/logout"
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def pair(client: AsyncClient, user: User) -> Pair:
-    return await log_in(client, user)
-
-
-async def test_a_refresh_token_buys_a_new_pair(
+async def test_refresh_token_gets_a_new_pair(
     service: Service, client: AsyncClient, pair: Pair
 ) -> None:
     response = await refresh(client, pair)
@@ -42,7 +32,7 @@ async def test_a_refresh_token_buys_a_new_pair(
     assert await status_of_me(service, new) == 200
 
 
-async def test_a_refresh_token_is_stored_as_a_hash(session: AsyncSession, pair: Pair) -> None:
+async def test_refresh_token_is_stored_as_a_hash(session: AsyncSession, pair: Pair) -> None:
     stored = (await session.scalars(select(RefreshToken.token_hash))).all()
 
     assert len(stored) == 1
@@ -50,14 +40,14 @@ async def test_a_refresh_token_is_stored_as_a_hash(session: AsyncSession, pair: 
 
 
 @pytest.mark.parametrize("token", ["unknown", "x" * 200])
-async def test_an_unknown_refresh_token_is_refused(client: AsyncClient, token: str) -> None:
+async def test_unknown_refresh_token_gets_401(client: AsyncClient, token: str) -> None:
     response = await refresh(client, {"refresh_token": token})
 
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
-async def test_neither_token_serves_as_the_other(
+async def test_tokens_are_not_interchangeable(
     service: Service, client: AsyncClient, pair: Pair
 ) -> None:
     swapped = {"access_token": pair["refresh_token"], "refresh_token": pair["access_token"]}
@@ -66,12 +56,12 @@ async def test_neither_token_serves_as_the_other(
     assert (await refresh(client, swapped)).status_code in {401, 422}
 
 
-async def test_an_unused_session_expires(service: Service, client: AsyncClient, pair: Pair) -> None:
+async def test_unused_session_expires(service: Service, client: AsyncClient, pair: Pair) -> None:
     with later(days=service.settings.REFRESH_TOKEN_EXPIRE_DAYS):
         assert (await refresh(client, pair)).status_code == 401
 
 
-async def test_a_used_session_expires_too_in_the_end(
+async def test_used_session_expires_in_the_end(
     service: Service, client: AsyncClient, pair: Pair
 ) -> None:
     lifetime = service.settings.SESSION_EXPIRE_DAYS
@@ -85,7 +75,7 @@ async def test_a_used_session_expires_too_in_the_end(
         assert (await refresh(client, pair)).status_code == 401
 
 
-async def test_an_access_token_expires(service: Service, pair: Pair) -> None:
+async def test_access_token_expires(service: Service, pair: Pair) -> None:
     minutes = service.settings.ACCESS_TOKEN_EXPIRE_MINUTES
     with later(minutes * 60 - 1):
         assert await status_of_me(service, pair) == 200
@@ -93,11 +83,10 @@ async def test_an_access_token_expires(service: Service, pair: Pair) -> None:
         assert await status_of_me(service, pair) == 401
 
 
-async def test_an_access_token_does_not_outlive_its_session(own_url: str) -> None:
+async def test_access_token_ends_with_its_session(own_url: str) -> None:
     long = settings_for(own_url, ACCESS_TOKEN_EXPIRE_MINUTES=1440, SESSION_EXPIRE_DAYS=1)
     async with running_with(long) as service, service.client() as client:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         pair = await log_in(client, user)
         with later(days=1, seconds=-30):
             new = (await refresh(client, pair)).json()
@@ -108,60 +97,27 @@ async def test_an_access_token_does_not_outlive_its_session(own_url: str) -> Non
             assert await status_of_me(service, new) == 401
 
 
-@pytest.mark.parametrize("loss", [{"is_active": False}, {"deleted_at": utc_now()}])
-async def test_who_lost_the_account_gets_no_new_pair(
-    client: AsyncClient, session: AsyncSession, user: User, pair: Pair, loss: dict[str, Any]
-) -> None:
-    await session.execute(update(User).where(User.id == user.id).values(loss))
-    await session.commit()
-
-    assert (await refresh(client, pair)).status_code == 401
-
-
 @pytest.mark.parametrize(
     ("loss", "status"), [({"is_active": False}, 403), ({"deleted_at": utc_now()}, 401)]
 )
-async def test_who_lost_the_account_is_out_at_once(
-    service: Service,
-    session: AsyncSession,
-    user: User,
-    pair: Pair,
-    loss: dict[str, Any],
-    status: int,
+async def test_lost_account_ends_the_session(
+    service: Service, client: AsyncClient, session: AsyncSession, pair: Pair, loss: Any, status: int
 ) -> None:
-    await session.execute(update(User).where(User.id == user.id).values(loss))
+    await session.execute(update(User).values(loss))
     await session.commit()
 
     assert await status_of_me(service, pair) == status
-
-
-async def test_logout_ends_the_session_at_once(
-    service: Service, client: AsyncClient, pair: Pair
-) -> None:
-    response = await service.client(pair["access_token"]).post(LOGOUT)
-
-    assert response.status_code == 204
-    assert await status_of_me(service, pair) == 401
     assert (await refresh(client, pair)).status_code == 401
 
 
-async def test_logout_ends_no_other_session(
+async def test_logout_ends_only_this_session(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     elsewhere = await log_in(client, user)
+    mine = service.client(pair["access_token"])
 
-    await service.client(pair["access_token"]).post(LOGOUT)
+    assert [(await mine.post(LOGOUT)).status_code for _ in range(2)] == [204, 204]
 
+    assert await status_of_me(service, pair) == 401
+    assert (await refresh(client, pair)).status_code == 401
     assert await status_of_me(service, elsewhere) == 200
-
-
-async def test_logging_out_twice_is_no_error(service: Service, pair: Pair) -> None:
-    await service.client(pair["access_token"]).post(LOGOUT)
-
-    again = await service.client(pair["access_token"]).post(LOGOUT)
-
-    assert again.status_code == 204
-
-
-async def test_logout_needs_a_session(client: AsyncClient) -> None:
-    assert (await client.post(LOGOUT)).status_code == 401

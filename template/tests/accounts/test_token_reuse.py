@@ -2,7 +2,6 @@ import asyncio
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import User
 from tests.conftest import settings_for
@@ -14,17 +13,7 @@ from tests.support.service import Service, running_with
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def pair(client: AsyncClient, user: User) -> Pair:
-    return await log_in(client, user)
-
-
-async def test_reuse_ends_the_session_for_whoever_holds_a_token_of_it(
+async def test_spent_refresh_token_revokes_the_session(
     service: Service, client: AsyncClient, pair: Pair
 ) -> None:
     new = (await refresh(client, pair)).json()
@@ -36,12 +25,11 @@ async def test_reuse_ends_the_session_for_whoever_holds_a_token_of_it(
     assert await status_of_me(service, new) == 401
 
 
-async def test_reuse_ends_the_session_although_the_answer_is_an_error(own_url: str) -> None:
+async def test_revocation_is_committed_although_the_request_fails(own_url: str) -> None:
     """On real commits: a rollback with the 401 would let the thief stay."""
     strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
     async with running_with(strict) as service, service.client() as client:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         pair = await log_in(client, user)
         new = (await refresh(client, pair)).json()
 
@@ -51,7 +39,7 @@ async def test_reuse_ends_the_session_although_the_answer_is_an_error(own_url: s
         assert await status_of_me(service, new) == 401
 
 
-async def test_reuse_leaves_the_other_sessions_of_the_user_alone(
+async def test_spent_refresh_token_leaves_other_sessions_alone(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
     elsewhere = await log_in(client, user)
@@ -63,7 +51,7 @@ async def test_reuse_leaves_the_other_sessions_of_the_user_alone(
     assert (await refresh(client, elsewhere)).status_code == 200
 
 
-async def test_a_client_that_lost_the_answer_asks_again(
+async def test_lost_response_can_be_requested_again(
     service: Service, client: AsyncClient, pair: Pair
 ) -> None:
     await refresh(client, pair)
@@ -74,7 +62,7 @@ async def test_a_client_that_lost_the_answer_asks_again(
     assert await status_of_me(service, again.json()) == 200
 
 
-async def test_once_the_successor_is_used_nobody_lost_the_answer(
+async def test_retry_after_use_of_the_successor_revokes_the_session(
     client: AsyncClient, pair: Pair
 ) -> None:
     new = (await refresh(client, pair)).json()
@@ -84,7 +72,7 @@ async def test_once_the_successor_is_used_nobody_lost_the_answer(
     assert (await refresh(client, newest)).status_code == 401
 
 
-async def test_of_two_successors_only_one_can_be_used(client: AsyncClient, pair: Pair) -> None:
+async def test_second_successor_is_rejected(client: AsyncClient, pair: Pair) -> None:
     one = (await refresh(client, pair)).json()
     other = (await refresh(client, pair)).json()
     newest = (await refresh(client, one)).json()
@@ -93,9 +81,8 @@ async def test_of_two_successors_only_one_can_be_used(client: AsyncClient, pair:
     assert (await refresh(client, newest)).status_code == 401
 
 
-async def test_of_two_successors_at_once_only_one_can_be_used(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        user = await make_user(session)
+async def test_concurrent_successors_yield_one_pair(committed_service: Service) -> None:
+    user = await committed_service.make(make_user)
     async with committed_service.client() as client:
         pair = await log_in(client, user)
         successors = await asyncio.gather(refresh(client, pair), refresh(client, pair))
@@ -105,11 +92,10 @@ async def test_of_two_successors_at_once_only_one_can_be_used(committed_service:
     assert sorted(response.status_code for response in responses) == [200, 401]
 
 
-async def test_a_token_sent_twice_at_once_is_spent_once(own_url: str) -> None:
+async def test_token_sent_twice_at_once_is_spent_once(own_url: str) -> None:
     strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
     async with running_with(strict) as service, service.client() as client:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         pair = await log_in(client, user)
 
         responses = await asyncio.gather(refresh(client, pair), refresh(client, pair))

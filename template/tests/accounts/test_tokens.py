@@ -55,7 +55,7 @@ def forge(settings: Settings) -> Forge:
     return sign
 
 
-def test_a_token_says_whose_and_which_session_it_is(settings: Settings) -> None:
+def test_token_names_user_and_session(settings: Settings) -> None:
     user_id, session_id = uuid4(), uuid4()
 
     token = create_access_token(settings, user_id=user_id, session_id=session_id)
@@ -65,12 +65,14 @@ def test_a_token_says_whose_and_which_session_it_is(settings: Settings) -> None:
     assert claims.expires_at > utc_now()
 
 
-def test_a_token_like_our_own_is_accepted(settings: Settings, forge: Forge) -> None:
+def test_token_like_our_own_is_accepted(settings: Settings, forge: Forge) -> None:
     read_access_token(settings, forge())
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_no_claim_may_be_missing(settings: Settings, forge: Forge, claim: str) -> None:
+def test_token_with_a_missing_claim_is_rejected(
+    settings: Settings, forge: Forge, claim: str
+) -> None:
     with pytest.raises(InvalidToken):
         read_access_token(settings, forge(**{claim: None}))
 
@@ -99,12 +101,14 @@ def test_no_claim_may_be_missing(settings: Settings, forge: Forge, claim: str) -
     ids=lambda forgery: ",".join(f"{name}={value}"[:30] for name, value in forgery.items()),
 )
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
-def test_a_forgery_is_refused(settings: Settings, forge: Forge, forgery: dict[str, Any]) -> None:
+def test_forged_token_is_rejected(
+    settings: Settings, forge: Forge, forgery: dict[str, Any]
+) -> None:
     with pytest.raises(InvalidToken):
         read_access_token(settings, forge(**forgery))
 
 
-def test_another_algorithm_of_the_same_key_is_refused(settings: Settings, forge: Forge) -> None:
+def test_other_algorithm_with_the_same_key_is_rejected(settings: Settings, forge: Forge) -> None:
     key = "one-key-that-is-long-enough-for-every-hash-0123456789-0123456789"
     stricter = settings.model_copy(update={"SECRET_KEY": SecretStr(key), "ALGORITHM": "HS256"})
     read_access_token(stricter, forge(key=key, algorithm="HS256"))
@@ -117,7 +121,7 @@ def test_another_algorithm_of_the_same_key_is_refused(settings: Settings, forge:
     "garbage",
     ["", "x", "a.b.c", "é.é.é", "\x00", "eyJhbGciOiJub25lIn0.e30.", "W1tb" * 9000 + ".e30.x"],
 )
-async def test_garbage_for_a_token_is_a_401(service: Service, garbage: str) -> None:
+async def test_garbage_token_gets_401(service: Service, garbage: str) -> None:
     async with service.client() as client:
         response = await client.get(
             "/api/v1/users/me", headers={b"Authorization": f"Bearer {garbage}".encode()}
@@ -127,14 +131,14 @@ async def test_garbage_for_a_token_is_a_401(service: Service, garbage: str) -> N
     assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_token_without_a_session_behind_it_is_a_401(service: Service, forge: Forge) -> None:
+async def test_token_without_a_session_gets_401(service: Service, forge: Forge) -> None:
     response = await service.client(forge()).get("/api/v1/users/me")
 
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
-async def test_nobody_joins_his_token_to_the_session_of_another(
+async def test_token_with_the_session_of_another_user_gets_401(
     service: Service, session: AsyncSession, settings: Settings
 ) -> None:
     user, other = await make_user(session), await make_user(session)
@@ -143,12 +147,10 @@ async def test_nobody_joins_his_token_to_the_session_of_another(
     session_id = read_access_token(settings, pair.access_token).session_id
     token = create_access_token(settings, user_id=user.id, session_id=session_id)
 
-    response = await service.client(token).get("/api/v1/users/me")
-
-    assert response.status_code == 401
+    assert (await service.client(token).get("/api/v1/users/me")).status_code == 401
 
 
-def test_a_former_key_verifies_but_does_not_sign(settings: Settings) -> None:
+def test_former_key_verifies_but_does_not_sign(settings: Settings) -> None:
     former = settings.model_copy(update={"SECRET_KEY": SecretStr(OTHER_KEY)})
     rotated = settings.model_copy(update={"SECRET_KEY_FALLBACKS": (SecretStr(OTHER_KEY),)})
     ids = {"user_id": uuid4(), "session_id": uuid4()}
@@ -158,7 +160,7 @@ def test_a_former_key_verifies_but_does_not_sign(settings: Settings) -> None:
         read_access_token(former, create_access_token(rotated, **ids))
 
 
-def test_a_token_expires(settings: Settings) -> None:
+def test_token_expires(settings: Settings) -> None:
     lifetime = timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES)
     with time_machine.travel(utc_now() - lifetime - timedelta(seconds=11), tick=False):
         token = create_access_token(settings, user_id=uuid4(), session_id=uuid4())
@@ -167,7 +169,7 @@ def test_a_token_expires(settings: Settings) -> None:
         read_access_token(settings, token)
 
 
-def test_opaque_tokens_are_long_and_each_is_new() -> None:
+def test_opaque_tokens_are_long_and_unique() -> None:
     tokens = {new_opaque_token() for _ in range(100)}
 
     assert len(tokens) == 100

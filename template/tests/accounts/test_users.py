@@ -23,31 +23,7 @@ async def found(client: AsyncClient, **query: str | int | bool) -> list[str]:
     return [user["name"] for user in response.json()["data"]]
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", USERS),
-        ("POST", USERS),
-        ("GET", f"{USERS}00000000-0000-0000-0000-000000000000"),
-        ("PATCH", f"{USERS}00000000-0000-0000-0000-000000000000"),
-        ("DELETE", f"{USERS}00000000-0000-0000-0000-000000000000"),
-    ],
-)
-async def test_users_are_the_administrators_affair(
-    service: Service, client: AsyncClient, session: AsyncSession, method: str, path: str
-) -> None:
-    user = await service.sign_in(await make_user(session))
-    body = (
-        {"email": "a@example.com", "name": "Ada", "password": PASSWORD} if method == "POST" else {}
-    )
-
-    assert (await client.request(method, path, json=body)).status_code == 401
-    response = await user.request(method, path, json=body)
-    assert response.status_code == 403
-    assert response.json()["detail"] == "Insufficient permissions"
-
-
-async def test_the_newest_user_comes_first(admin: AsyncClient, session: AsyncSession) -> None:
+async def test_newest_user_comes_first(admin: AsyncClient, session: AsyncSession) -> None:
     for name in ("Ada", "Grace", "Edsger"):
         await make_user(session, name=name)
 
@@ -60,7 +36,7 @@ async def test_deleted_users_are_not_listed(admin: AsyncClient, session: AsyncSe
     assert await found(admin) == ["The Administrator"]
 
 
-async def test_pages_of_users_of_the_same_moment_neither_repeat_nor_lose_one(
+async def test_pages_are_stable_for_rows_of_the_same_moment(
     admin: AsyncClient, session: AsyncSession
 ) -> None:
     now = utc_now()
@@ -73,7 +49,7 @@ async def test_pages_of_users_of_the_same_moment_neither_repeat_nor_lose_one(
     assert [name for page in pages for name in page] == [user.name for user in by_id]
 
 
-async def test_a_page_says_where_it_stands(admin: AsyncClient, session: AsyncSession) -> None:
+async def test_page_has_totals(admin: AsyncClient, session: AsyncSession) -> None:
     for _ in range(4):
         await make_user(session)
 
@@ -86,9 +62,7 @@ async def test_a_page_says_where_it_stands(admin: AsyncClient, session: AsyncSes
 
 
 @pytest.mark.parametrize(("query", "limit"), [("", 20), ("?limit=100", 100)])
-async def test_a_page_has_twenty_rows_unless_asked(
-    admin: AsyncClient, query: str, limit: int
-) -> None:
+async def test_page_has_20_rows_by_default(admin: AsyncClient, query: str, limit: int) -> None:
     page = (await admin.get(f"{USERS}{query}")).json()
 
     assert (page["page"], page["limit"]) == (1, limit)
@@ -108,7 +82,7 @@ async def test_a_page_has_twenty_rows_unless_asked(
         ("ÉLISE", ["Élise"]),
     ],
 )
-async def test_search_takes_every_character_for_itself(
+async def test_search_has_no_wildcards(
     admin: AsyncClient, session: AsyncSession, search: str, names: list[str]
 ) -> None:
     await make_user(session, name="Ada Lovelace", email="countess@example.com")
@@ -120,9 +94,7 @@ async def test_search_takes_every_character_for_itself(
     assert await found(admin, search=search) == names
 
 
-async def test_filters_by_role_and_activity_combine(
-    admin: AsyncClient, session: AsyncSession
-) -> None:
+async def test_filters_combine(admin: AsyncClient, session: AsyncSession) -> None:
     await make_user(session, name="active")
     await make_user(session, name="idle", is_active=False)
     await make_admin(session, name="idle admin", is_active=False)
@@ -136,27 +108,19 @@ async def test_filters_by_role_and_activity_combine(
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ("search=a", 422),
-        (f"search={'a' * 101}", 422),
         ("search=a%00b", 400),
-        ("search=a%01b", 422),
+        *((f"search={value}", 422) for value in ("a", "a" * 101, "a%01b")),
+        *((f"page={value}", 422) for value in ("0", "10001", "1" + "0" * 18, "9" * 5000, "one")),
+        *((f"limit={value}", 422) for value in ("0", "101", "-1")),
         ("role=emperor", 422),
         ("is_active=perhaps", 422),
-        ("page=0", 422),
-        ("page=10001", 422),
-        ("page=1000000000000000000", 422),
-        (f"page={'9' * 5000}", 422),
-        ("page=one", 422),
-        ("limit=0", 422),
-        ("limit=101", 422),
-        ("limit=-1", 422),
     ],
 )
-async def test_a_senseless_query_is_refused(admin: AsyncClient, query: str, status: int) -> None:
+async def test_invalid_query_is_rejected(admin: AsyncClient, query: str, status: int) -> None:
     assert (await admin.get(f"{USERS}?{query}")).status_code == status
 
 
-async def test_an_administrator_reads_a_user(admin: AsyncClient, session: AsyncSession) -> None:
+async def test_admin_reads_a_user(admin: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session)
 
     response = await admin.get(f"{USERS}{user.id}")
@@ -169,13 +133,11 @@ async def test_an_administrator_reads_a_user(admin: AsyncClient, session: AsyncS
 @pytest.mark.parametrize(
     ("user_id", "status"), [("00000000-0000-0000-0000-000000000000", 404), ("42", 422)]
 )
-async def test_nobody_has_that_id(admin: AsyncClient, user_id: str, status: int) -> None:
+async def test_unknown_user_is_not_found(admin: AsyncClient, user_id: str, status: int) -> None:
     assert (await admin.get(f"{USERS}{user_id}")).status_code == status
 
 
-async def test_an_administrator_creates_a_user_as_he_wants_him(
-    admin: AsyncClient, client: AsyncClient
-) -> None:
+async def test_admin_creates_user_with_role(admin: AsyncClient, client: AsyncClient) -> None:
     body = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
 
     response = await admin.post(USERS, json=body | {"role": "admin", "is_active": False})
@@ -191,7 +153,7 @@ async def test_an_administrator_creates_a_user_as_he_wants_him(
     assert login.status_code == 403
 
 
-async def test_an_administrators_choice_of_password_is_judged_too(admin: AsyncClient) -> None:
+async def test_password_chosen_by_an_admin_is_checked(admin: AsyncClient) -> None:
     body = {"email": "ada@example.com", "name": "Ada", "password": "no-digit-here"}
 
     response = await admin.post(USERS, json=body)

@@ -1,82 +1,23 @@
-"""Every operation of the API is listed here, with who may call it, and is held to it."""
+"""Who may call each operation, as `tests/support/catalogue.py` and `own.py` list it."""
 
 import pytest
-from httpx import AsyncClient
+from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import NEEDS_LOGIN
 from app.core.roles import MemberRole, Scope
 from app.models import Organization
+from tests.support.catalogue import Caller, Values
 from tests.support.factories import add_member, make_api_key, make_user
-from tests.support.operations import Operation, make_tenant, operations_of
+from tests.support.operations import ENTRIES, Operation, make_tenant, operations_of
 from tests.support.service import Service, undone
 
-EVERYBODY = {
-    "confirm_email",
-    "forgot_password",
-    "login",
-    "refresh",
-    "register",
-    "reset_password",
-    "verify_email",
-}
-SIGNED_IN = {
-    "accept_invitation",
-    "change_password",
-    "create_api_key",
-    "create_organization",
-    "delete_me",
-    "list_api_keys",
-    "list_organizations",
-    "list_sessions",
-    "logout",
-    "logout_all",
-    "read_me",
-    "request_email_change",
-    "request_verification",
-    "revoke_api_key",
-    "revoke_session",
-    "update_me",
-}
-ADMINISTRATORS = {
-    "create_user",
-    "delete_user",
-    "list_users",
-    "read_audit_log",
-    "read_user",
-    "update_user",
-}
+PUBLIC = {name for name, entry in ENTRIES.items() if entry.caller is Caller.ANYBODY}
+ADMINISTRATORS = {name for name, entry in ENTRIES.items() if entry.caller is Caller.ADMINISTRATOR}
 MEMBERS = {
-    "add_member": MemberRole.ADMIN,
-    "create_invitation": MemberRole.ADMIN,
-    "create_organization_api_key": MemberRole.ADMIN,
-    "create_project": MemberRole.MEMBER,
-    "delete_organization": MemberRole.OWNER,
-    "delete_project": MemberRole.ADMIN,
-    "leave_organization": MemberRole.VIEWER,
-    "list_invitations": MemberRole.ADMIN,
-    "list_members": MemberRole.VIEWER,
-    "list_organization_api_keys": MemberRole.ADMIN,
-    "list_projects": MemberRole.VIEWER,
-    "read_organization": MemberRole.VIEWER,
-    "read_organization_audit_log": MemberRole.ADMIN,
-    "read_project": MemberRole.VIEWER,
-    "remove_member": MemberRole.VIEWER,
-    "revoke_invitation": MemberRole.ADMIN,
-    "revoke_organization_api_key": MemberRole.ADMIN,
-    "transfer_ownership": MemberRole.OWNER,
-    "update_member": MemberRole.ADMIN,
-    "update_organization": MemberRole.ADMIN,
-    "update_project": MemberRole.MEMBER,
+    name: entry.caller for name, entry in ENTRIES.items() if isinstance(entry.caller, MemberRole)
 }
-"""The least role in the organization of the path."""
-
 ACCOUNT = ("/api/v1/auth/", "/api/v1/invitations", "/api/v1/users/me")
-FOR_GOOD = {"delete_organization", "transfer_ownership"}
-"""What else needs a login, beside whatever handles keys."""
-
-BODIES = {"update_member": {"role": MemberRole.VIEWER}}
-"""Valid ones, for operations on a row for which `{}` is none."""
 
 
 @pytest.fixture
@@ -89,123 +30,128 @@ def in_organizations(operations: list[Operation]) -> list[Operation]:
     return [operation for operation in operations if "{slug}" in operation.path]
 
 
+async def call_each(
+    operations: list[Operation], client: AsyncClient, values: Values, session: AsyncSession
+) -> dict[str, Response]:
+    """Call each operation as if it were the first, most of them without a valid body."""
+    answers = {}
+    for operation in operations:
+        async with undone(session):
+            answers[operation.name] = await operation.call(client, values)
+    return answers
+
+
+def names_of(answers: dict[str, Response], *statuses: int) -> set[str]:
+    return {name for name, answer in answers.items() if answer.status_code in statuses}
+
+
 def test_every_operation_is_listed(operations: list[Operation]) -> None:
-    listed = EVERYBODY | SIGNED_IN | ADMINISTRATORS | MEMBERS.keys()
     names = {operation.name for operation in operations}
 
-    assert names <= listed, f"Say in tests/api/test_access.py who may call {names - listed}"
-    assert listed <= names, f"Remove from tests/api/test_access.py what is gone: {listed - names}"
+    missing, gone = names - ENTRIES.keys(), ENTRIES.keys() - names
+    assert not missing, f"Say in tests/support/own.py who may call {missing}"
+    assert not gone, f"Remove {gone}, which no longer exist, from tests/support/own.py"
 
 
-def test_members_are_asked_for_wherever_an_organization_is_named(
-    in_organizations: list[Operation],
-) -> None:
+def test_an_organization_in_the_path_needs_a_member(in_organizations: list[Operation]) -> None:
     assert {operation.name for operation in in_organizations} == MEMBERS.keys()
 
 
-async def test_without_a_token_only_the_public_operations_answer(
+async def test_only_public_operations_answer_without_a_token(
     operations: list[Operation], client: AsyncClient, session: AsyncSession
 ) -> None:
-    _, ids = await make_tenant(session)
+    _, values = await make_tenant(session)
 
-    answers = {each.name: await each.call(client, ids) for each in operations}
+    answers = await call_each(operations, client, values, session)
 
-    refused = {name for name, answer in answers.items() if answer.status_code == 401}
-    assert answers.keys() - refused == EVERYBODY
+    assert answers.keys() - names_of(answers, 401) == PUBLIC
 
 
-async def test_an_ordinary_user_is_no_administrator(
+async def test_user_cannot_call_operations_of_administrators(
     operations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
     client = await service.sign_in(await make_user(session))
-    _, ids = await make_tenant(session)
-    answers = {}
+    _, values = await make_tenant(session)
 
-    for operation in operations:
-        async with undone(session):
-            answers[operation.name] = await operation.call(client, ids)
+    answers = await call_each(operations, client, values, session)
 
-    refused = {name for name, answer in answers.items() if answer.status_code == 403}
-    assert refused == ADMINISTRATORS
+    assert names_of(answers, 403) == ADMINISTRATORS
+    assert {answers[each].json()["detail"] for each in ADMINISTRATORS} == {
+        "Insufficient permissions"
+    }
 
 
-async def test_to_a_stranger_an_organization_does_not_exist(
+async def test_stranger_gets_404_for_an_organization(
     in_organizations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
     stranger = await service.sign_in(await make_user(session))
-    _, ids = await make_tenant(session)
+    _, values = await make_tenant(session)
 
-    answers = {each.name: await each.call(stranger, ids) for each in in_organizations}
+    answers = await call_each(in_organizations, stranger, values, session)
 
-    shown = {name for name, answer in answers.items() if answer.status_code != 404}
-    assert shown == set()
+    assert names_of(answers, 404) == answers.keys()
 
 
 @pytest.mark.parametrize("role", MemberRole)
-async def test_only_those_of_the_least_role_and_above_come_in(
+async def test_role_gives_access_from_the_least_role_upwards(
     role: MemberRole, in_organizations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
-    user, ids = await make_tenant(session, role=role)
-    client = await service.sign_in(user)
-    answers = {}
+    user, values = await make_tenant(session, role=role)
 
-    for operation in in_organizations:
-        async with undone(session):
-            answers[operation.name] = await operation.call(client, ids)
+    answers = await call_each(in_organizations, await service.sign_in(user), values, session)
 
-    admitted = {name for name, answer in answers.items() if answer.status_code in {200, 204, 422}}
-    assert admitted == {name for name, least in MEMBERS.items() if role.rank >= least.rank}
+    allowed = {name for name, least in MEMBERS.items() if role.rank >= least.rank}
+    assert names_of(answers, 200, 204, 422) == allowed
 
 
-async def test_the_rows_of_another_organization_are_not_found(
+async def test_rows_of_another_organization_are_not_found(
     in_organizations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
     user, own = await make_tenant(session)
     _, others = await make_tenant(session)
     owner = await service.sign_in(user)
-    ids = others | {"slug": own["slug"]}
+    values = others | {"slug": own["slug"]}
 
     answers = {
-        each.name: await each.call(owner, ids, BODIES.get(each.name, {}))
+        each.name: await each.call(owner, values, each.body(values))
         for each in in_organizations
         if each.path.count("{") > 1
     }
 
-    shown = {name for name, answer in answers.items() if answer.status_code != 404}
-    assert answers.keys() > shown == set()
+    assert names_of(answers, 404) == answers.keys() > set()
 
 
-async def test_an_api_key_changes_neither_the_account_nor_keys_and_ends_no_organization(
+async def test_api_key_cannot_change_accounts_keys_or_ownership(
     operations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
-    user, ids = await make_tenant(session)
+    user, values = await make_tenant(session)
     _, key = await make_api_key(session, user, *Scope)
     need_login = {
         each.name
         for each in operations
-        if each.path.startswith(ACCOUNT) or "/api-keys" in each.path or each.name in FOR_GOOD
+        if each.path.startswith(ACCOUNT) or "/api-keys" in each.path or each.entry.needs_login
     } - {"read_me"}
 
-    answers = {each.name: await each.call(service.client(key), ids) for each in operations}
+    answers = await call_each(operations, service.client(key), values, session)
 
-    refused = {name for name, answer in answers.items() if answer.text.find(NEEDS_LOGIN) > 0}
-    assert refused == need_login - EVERYBODY
-    assert {answers[name].status_code for name in refused} == {403}
+    refused = {name for name, answer in answers.items() if NEEDS_LOGIN in answer.text}
+    assert refused == need_login - PUBLIC
+    assert refused <= names_of(answers, 403)
 
 
-async def test_an_api_key_without_the_scope_changes_nothing(
+async def test_api_key_without_write_scope_changes_nothing(
     operations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
-    user, ids = await make_tenant(session)
+    user, values = await make_tenant(session)
     _, key = await make_api_key(session, user, Scope.READ, Scope.ADMIN)
-    changing = [each for each in operations if each.method != "GET" and each.name not in EVERYBODY]
+    changing = [each for each in operations if each.method != "GET" and each.name not in PUBLIC]
 
-    answers = {each.name: await each.call(service.client(key), ids) for each in changing}
+    answers = await call_each(changing, service.client(key), values, session)
 
-    assert {name for name, answer in answers.items() if answer.status_code != 403} == set()
+    assert names_of(answers, 403) == answers.keys()
 
 
-async def test_an_api_key_of_one_organization_opens_nothing_else(
+async def test_api_key_of_an_organization_opens_nothing_else(
     operations: list[Operation], service: Service, session: AsyncSession
 ) -> None:
     user, own = await make_tenant(session)
@@ -213,16 +159,14 @@ async def test_an_api_key_of_one_organization_opens_nothing_else(
     organization = await session.get_one(Organization, own["organization_id"])
     _, key = await make_api_key(session, user, *Scope, organization=organization)
     await add_member(session, await session.get_one(Organization, others["organization_id"]), user)
+    private = [each for each in operations if each.name not in PUBLIC]
 
-    answers = {
-        each.name: await each.call(service.client(key), others)
-        for each in operations
-        if each.name not in EVERYBODY
-    }
+    answers = await call_each(private, service.client(key), others, session)
 
-    assert {answer.status_code for answer in answers.values()} == {403, 404}
-    assert {name for name, answer in answers.items() if answer.status_code == 404} == {
+    hidden = {
         each.name
-        for each in operations
-        if "{slug}" in each.path and "/api-keys" not in each.path and each.name not in FOR_GOOD
+        for each in private
+        if "{slug}" in each.path and "/api-keys" not in each.path and not each.entry.needs_login
     }
+    assert names_of(answers, 404) == hidden
+    assert names_of(answers, 403) == answers.keys() - hidden

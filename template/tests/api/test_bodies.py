@@ -35,16 +35,14 @@ JSON = {"Content-Type": "application/json"}
         (gzip.compress(b'{"email": "a@example.com", "password": "x"}', mtime=0), 400),
     ],
 )
-async def test_a_body_that_is_nonsense_is_the_clients_error(
-    client: AsyncClient, body: bytes, status: int
-) -> None:
+async def test_unreadable_body_is_rejected(client: AsyncClient, body: bytes, status: int) -> None:
     assert_problem(await client.post(LOGIN, content=body, headers=JSON), status)
 
 
 @pytest.mark.parametrize(
     "media_type", ["application/x-www-form-urlencoded", "multipart/form-data; \xff", "x", "a/b/c"]
 )
-async def test_a_body_of_another_kind_is_not_read(client: AsyncClient, media_type: str) -> None:
+async def test_other_media_type_gets_422(client: AsyncClient, media_type: str) -> None:
     body = b'{"email": "a@example.com", "password": "x"}'
 
     response = await client.post(
@@ -62,9 +60,7 @@ async def test_a_body_of_another_kind_is_not_read(client: AsyncClient, media_typ
         b'{"a":' * 5000 + b"1" + b"}" * 5000,
     ],
 )
-async def test_a_body_that_is_nested_too_deep_is_the_clients_error(
-    client: AsyncClient, body: bytes
-) -> None:
+async def test_deeply_nested_body_is_rejected(client: AsyncClient, body: bytes) -> None:
     response = await client.post(LOGIN, content=body, headers=JSON)
 
     # 400 where this Python's parser gives up, 422 where it reads on and finds no credentials.
@@ -79,18 +75,20 @@ async def test_a_body_that_is_nested_too_deep_is_the_clients_error(
         (REGISTER, rb'{"email": "a@example.com", "name": "Ada\ud800", "password": "Aa1!aaaa"}'),
     ],
 )
-async def test_half_a_character_is_no_text(client: AsyncClient, path: str, body: bytes) -> None:
+async def test_lone_surrogate_gets_422(client: AsyncClient, path: str, body: bytes) -> None:
     assert_problem(await client.post(path, content=body, headers=JSON), 422)
 
 
-@pytest.mark.parametrize("length", [None, "2", "-1", "many", "9" * 5000])
-async def test_too_long_a_body_is_refused_whatever_its_header_says(
+@pytest.mark.parametrize("length", [None, "2", "-1", "many", "9" * 5000, "true"])
+async def test_body_over_the_limit_gets_413_whatever_its_header_says(
     client: AsyncClient, settings: Settings, length: str | None
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(settings.MAX_BODY_BYTES // 65536 + 1):
             yield b" " * 65536
 
+    if length == "true":
+        length = str((settings.MAX_BODY_BYTES // 65536 + 1) * 65536)
     headers = JSON | ({"Content-Length": length} if length else {})
     response = await client.post(LOGIN, content=chunks(), headers=headers)
 
@@ -99,17 +97,7 @@ async def test_too_long_a_body_is_refused_whatever_its_header_says(
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_too_long_a_body_with_its_true_length_is_refused(
-    client: AsyncClient, settings: Settings
-) -> None:
-    body = b" " * (settings.MAX_BODY_BYTES + 1)
-
-    assert_problem(await client.post(LOGIN, content=body, headers=JSON), 413)
-
-
-async def test_a_body_of_the_largest_length_is_read(
-    client: AsyncClient, settings: Settings
-) -> None:
+async def test_body_at_the_limit_is_read(client: AsyncClient, settings: Settings) -> None:
     body = json.dumps({"email": "a@example.com", "password": "x"}).encode()
 
     response = await client.post(LOGIN, content=body.ljust(settings.MAX_BODY_BYTES), headers=JSON)

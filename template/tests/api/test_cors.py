@@ -20,7 +20,7 @@ async def ask(client: AsyncClient, **changes: str) -> Response:
     return await client.options("/api/v1/users/me", headers=headers | changes)
 
 
-async def test_a_page_of_an_allowed_origin_may_call(client: AsyncClient) -> None:
+async def test_allowed_origin_may_call(client: AsyncClient) -> None:
     response = await ask(client)
 
     assert response.status_code == 200
@@ -29,7 +29,7 @@ async def test_a_page_of_an_allowed_origin_may_call(client: AsyncClient) -> None
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", f"{ORIGIN}.evil.example", "null"])
-async def test_a_page_of_another_origin_may_not(client: AsyncClient, origin: str) -> None:
+async def test_other_origin_is_rejected(client: AsyncClient, origin: str) -> None:
     response = await client.get("/health", headers={"Origin": origin})
 
     assert "access-control-allow-origin" not in response.headers
@@ -43,13 +43,13 @@ async def test_a_page_of_another_origin_may_not(client: AsyncClient, origin: str
     ("name", "value"),
     [("Access-Control-Request-Method", "TRACE"), ("Access-Control-Request-Headers", "X-Admin")],
 )
-async def test_a_page_may_not_ask_for_everything(
+async def test_other_methods_and_headers_are_rejected(
     client: AsyncClient, name: str, value: str
 ) -> None:
     assert_problem(await ask(client, **{name: value}), 400)
 
 
-async def test_the_origins_are_those_of_the_settings(settings: Settings) -> None:
+async def test_origins_come_from_the_settings(settings: Settings) -> None:
     origin = "https://app.example.com"
     async with client_of_another(settings, CORS_ORIGINS=(origin,)) as client:
         response = await client.get("/health", headers={"Origin": origin})
@@ -68,11 +68,12 @@ async def test_the_origins_are_those_of_the_settings(settings: Settings) -> None
         ("POST", "/api/v1/auth/login", b" " * 1_048_577, 413),
     ],
 )
-async def test_a_page_may_read_an_error_too(
+async def test_allowed_origin_may_read_errors(
     client: AsyncClient, method: str, path: str, content: bytes, status: int
 ) -> None:
     response = await client.request(
-        *(method, path),
+        method,
+        path,
         content=content,
         headers={"Content-Type": "application/json", "Origin": ORIGIN},
     )

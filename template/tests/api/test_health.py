@@ -21,12 +21,10 @@ async def test_liveness_is_a_constant(client: AsyncClient) -> None:
 
 
 async def test_readiness_asks_the_database(client: AsyncClient) -> None:
-    response = await client.get("/health/ready")
-
-    assert response.status_code == 200
+    assert (await client.get("/health/ready")).status_code == 200
 
 
-async def test_a_database_without_tables_is_not_ready(empty_url: str) -> None:
+async def test_database_without_tables_is_not_ready(empty_url: str) -> None:
     async with running_with(settings_for(empty_url)) as service:
         client = service.client()
 
@@ -36,7 +34,7 @@ async def test_a_database_without_tables_is_not_ready(empty_url: str) -> None:
         assert "migrated" in response.json()["detail"]
 
 
-async def test_a_database_at_no_revision_is_not_ready(
+async def test_database_at_no_revision_is_not_ready(
     service: Service, session: AsyncSession
 ) -> None:
     await session.execute(text("DELETE FROM alembic_version"))
@@ -48,7 +46,7 @@ async def test_a_database_at_no_revision_is_not_ready(
     assert response.headers["Retry-After"] == "5"
 
 
-async def test_a_database_that_lacks_a_migration_is_not_ready(
+async def test_database_that_lacks_a_migration_is_not_ready(
     client: AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
@@ -66,7 +64,7 @@ async def test_a_database_that_lacks_a_migration_is_not_ready(
     assert "migrated" in response.json()["detail"]
 
 
-async def test_a_service_goes_on_while_the_next_release_migrates(
+async def test_service_stays_ready_while_the_next_release_migrates(
     service: Service, session: AsyncSession
 ) -> None:
     await session.execute(text("UPDATE alembic_version SET version_num = 'next'"))

@@ -1,4 +1,4 @@
-"""Each operation gets what no well-meant client sends: it is refused, and never a defect."""
+"""Hostile requests to every operation: each is rejected, and none is a defect."""
 
 import json
 from collections.abc import Callable
@@ -8,15 +8,13 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.roles import UserRole
 from app.schemas.common import Input
-from tests.support.bodies import Documented, documented
-from tests.support.operations import make_tenant
+from tests.support.catalogue import Values
+from tests.support.operations import Operation, make_superuser, operations_of
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 SECRET = "hunter2"
-JSON = {"Content-Type": "application/json"}
 HOSTILE_BODIES: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "huge numbers": lambda body: _filled(body, 10**30),
     "no numbers": lambda body: _filled(body, float("nan")),
@@ -39,96 +37,111 @@ def _twice(body: dict[str, Any], value: bytes) -> bytes:
     return json.dumps(body).encode()[:-1] + b"," + fields + b"}"
 
 
-@pytest.fixture
-def operations(service: Service) -> list[Documented]:
-    return documented(service.app)
+Superuser = tuple[AsyncClient, Values]
 
 
 @pytest.fixture
-def with_body(operations: list[Documented]) -> list[Documented]:
-    return [operation for operation in operations if operation.body]
+def operations(service: Service) -> list[Operation]:
+    return operations_of(service)
 
 
 @pytest.fixture
-async def powerful(service: Service, session: AsyncSession) -> tuple[AsyncClient, dict[str, Any]]:
-    """Somebody with every right, so that what is refused is not refused for lack of one."""
-    user, ids = await make_tenant(session)
-    user.role = UserRole.ADMIN
-    await session.commit()
-    return await service.sign_in(user), ids
+def with_body(operations: list[Operation]) -> list[Operation]:
+    return [operation for operation in operations if operation.fields]
 
 
-def assert_refused(response: Response) -> None:
+@pytest.fixture
+async def superuser(service: Service, session: AsyncSession) -> Superuser:
+    """Somebody with every right, so that nothing is rejected for lack of one."""
+    return await make_superuser(service, session)
+
+
+async def send(
+    client: AsyncClient,
+    operation: Operation,
+    values: Values,
+    content: bytes | str,
+    media_type: str = "application/json",
+) -> Response:
+    headers = {"Content-Type": media_type} if media_type else {}
+    path = operation.path.format(**values)
+    return await client.request(operation.method, path, content=content, headers=headers)
+
+
+def assert_rejected(response: Response) -> None:
     assert 400 <= response.status_code < 500, response.text
     assert_problem(response, response.status_code)
     assert SECRET not in response.text
 
 
 @pytest.mark.parametrize("kind", HOSTILE_BODIES)
-async def test_a_body_of_nonsense_is_refused(
-    kind: str, with_body: list[Documented], powerful: tuple[AsyncClient, dict[str, Any]]
+async def test_nonsense_in_a_body_is_rejected(
+    kind: str, with_body: list[Operation], superuser: Superuser
 ) -> None:
-    client, ids = powerful
+    client, values = superuser
     for each in with_body:
-        content = HOSTILE_BODIES[kind](each.body)
-        path = each.path.format(**ids)
-        assert_refused(await client.request(each.method, path, content=content, headers=JSON))
+        content = HOSTILE_BODIES[kind](each.body(values) or {})
+        assert_rejected(await send(client, each, values, content))
 
 
 @pytest.mark.parametrize("media_type", ["", "text/plain"])
-async def test_a_body_that_does_not_claim_to_be_json_is_not_read_as_such(
-    media_type: str, with_body: list[Documented], powerful: tuple[AsyncClient, dict[str, Any]]
+async def test_body_of_another_media_type_is_not_read_as_json(
+    media_type: str, with_body: list[Operation], superuser: Superuser
 ) -> None:
-    """Any page may send these to any server without asking (CORS)."""
-    client, ids = powerful
-    headers = {"Content-Type": media_type} if media_type else {}
+    """A page of any origin may send these without a preflight (CORS)."""
+    client, values = superuser
     for each in with_body:
-        content = json.dumps(each.body).encode()
-        path = each.path.format(**ids)
-        assert_problem(
-            await client.request(each.method, path, content=content, headers=headers), 422
-        )
+        content = json.dumps(each.body(values))
+        assert_problem(await send(client, each, values, content, media_type), 422)
 
 
 @pytest.mark.parametrize("spoiled", ["\0", "\x1b[2J", "\ud800"])
-async def test_text_is_refused_where_it_could_do_harm(
-    spoiled: str, with_body: list[Documented], powerful: tuple[AsyncClient, dict[str, Any]]
+async def test_control_characters_and_broken_unicode_are_rejected(
+    spoiled: str, with_body: list[Operation], superuser: Superuser
 ) -> None:
-    client, ids = powerful
+    """Passwords and tokens may hold control characters: they are only hashed."""
+    client, values = superuser
     for each in with_body:
-        for name in set(each.text) - set(each.secrets if spoiled != "\ud800" else ()):
-            body = json.dumps(each.body | {name: f"{each.body[name]}{spoiled}{SECRET}"})
-            path = each.path.format(**ids)
-            response = await client.request(each.method, path, content=body, headers=JSON)
-            assert_refused(response)
-            assert f"body.{name}" in [error["field"] for error in response.json()["errors"]]
+        body = each.body(values) or {}
+        for name, field in each.fields.items():
+            secret = field.get("format") == "password"
+            if is_free_text(field) and not (secret and spoiled != "\ud800"):
+                content = json.dumps(body | {name: f"{body[name]}{spoiled}{SECRET}"})
+                response = await send(client, each, values, content)
+                assert_rejected(response)
+                assert f"body.{name}" in [error["field"] for error in response.json()["errors"]]
+
+
+def is_free_text(field: dict[str, Any]) -> bool:
+    free = "enum" not in field and field.get("format", "email") in {"email", "password"}
+    return field.get("type") == "string" and free
 
 
 @pytest.mark.parametrize("value", HOSTILE_IDS)
-async def test_a_path_of_nonsense_leads_nowhere(
-    value: str, operations: list[Documented], powerful: tuple[AsyncClient, dict[str, Any]]
+async def test_nonsense_in_a_path_is_rejected(
+    value: str, operations: list[Operation], superuser: Superuser
 ) -> None:
-    client, ids = powerful
+    client, values = superuser
     for each in operations:
         if "{" in each.path:
-            path = each.path.format(**dict.fromkeys(ids, value))
-            assert_refused(await client.request(each.method, path, json=each.body))
+            hostile: Values = dict.fromkeys(values, value)
+            assert_rejected(await each.call(client, hostile, each.body(values)))
 
 
 @pytest.mark.parametrize("value", HOSTILE_VALUES)
-async def test_a_query_of_nonsense_is_no_defect(
-    value: str, operations: list[Documented], powerful: tuple[AsyncClient, dict[str, Any]]
+async def test_nonsense_in_a_query_is_no_defect(
+    value: str, operations: list[Operation], superuser: Superuser
 ) -> None:
-    client, ids = powerful
+    client, values = superuser
     for each in operations:
         for name in each.query:
-            path = f"{each.path.format(**ids)}?{name}={value}&{name}={value}"
+            path = f"{each.path.format(**values)}?{name}={value}&{name}={value}"
             response = await client.request(each.method, path)
             if value in UNREADABLE or response.status_code != 200:
-                assert_refused(response)
+                assert_rejected(response)
 
 
-def test_every_body_refuses_fields_that_it_does_not_know(service: Service) -> None:
+def test_every_body_rejects_unknown_fields(service: Service) -> None:
     document = service.app.openapi()
     bodies = {
         content["schema"]["$ref"].rpartition("/")[2]

@@ -25,47 +25,37 @@ def was_replayed(response: Response) -> bool:
     return "Idempotent-Replayed" in response.headers
 
 
-@pytest.fixture
-async def user(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def member(service: Service, user: User) -> AsyncClient:
-    return await service.sign_in(user)
-
-
-async def test_without_a_key_a_request_is_a_new_one(
-    member: AsyncClient, session: AsyncSession
+async def test_request_without_a_key_is_not_replayed(
+    caller: AsyncClient, session: AsyncSession
 ) -> None:
-    answers = [await member.post(ORGANIZATIONS, json=ACME) for _ in range(2)]
+    answers = [await caller.post(ORGANIZATIONS, json=ACME) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [201, 409]
     assert await session.scalar(select(func.count(IdempotencyKey.id))) == 0
 
 
 @pytest.mark.parametrize("other", [ACME | {"name": "Other"}, ACME | {"slug": "other"}])
-async def test_a_key_is_for_one_body(member: AsyncClient, other: dict[str, str]) -> None:
-    await member.post(ORGANIZATIONS, json=ACME, headers=KEY)
+async def test_key_belongs_to_one_body(caller: AsyncClient, other: dict[str, str]) -> None:
+    await caller.post(ORGANIZATIONS, json=ACME, headers=KEY)
 
-    response = await member.post(ORGANIZATIONS, json=other, headers=KEY)
+    response = await caller.post(ORGANIZATIONS, json=other, headers=KEY)
 
     assert_problem(response, 422)
     sentence = "This Idempotency-Key belongs to another request; choose a new one"
     assert response.json()["detail"] == sentence
 
 
-async def test_a_key_is_for_one_address(
-    member: AsyncClient, user: User, session: AsyncSession
+async def test_key_belongs_to_one_url(
+    caller: AsyncClient, user: User, session: AsyncSession
 ) -> None:
     slugs = [(await make_organization(session, user)).slug for _ in range(2)]
     paths = [f"{ORGANIZATIONS}{slug}/projects/" for slug in slugs]
     apollo = {"name": "Apollo", "slug": "apollo"}
 
-    first = await member.post(paths[0], json=apollo, headers=KEY)
-    elsewhere = await member.post(paths[1], json=apollo, headers=KEY)
-    same = await member.post(paths[0].removesuffix("/"), json=apollo, headers=KEY)
-    queried = await member.post(f"{paths[0]}?other=1", json=apollo, headers=KEY)
+    first = await caller.post(paths[0], json=apollo, headers=KEY)
+    elsewhere = await caller.post(paths[1], json=apollo, headers=KEY)
+    same = await caller.post(paths[0].removesuffix("/"), json=apollo, headers=KEY)
+    queried = await caller.post(f"{paths[0]}?other=1", json=apollo, headers=KEY)
 
     assert_problem(elsewhere, 422)
     assert_problem(queried, 422)
@@ -73,36 +63,34 @@ async def test_a_key_is_for_one_address(
     assert same.json() == first.json()
 
 
-async def test_what_failed_may_be_tried_again_with_its_key(
-    member: AsyncClient, session: AsyncSession
+async def test_failed_request_can_be_repeated_with_its_key(
+    caller: AsyncClient, session: AsyncSession
 ) -> None:
     other = await make_organization(session, await make_user(session), slug="acme")
-    refused = await member.post(ORGANIZATIONS, json=ACME, headers=KEY)
+    refused = await caller.post(ORGANIZATIONS, json=ACME, headers=KEY)
     other.deleted_at = utc_now()
     await session.commit()
 
-    response = await member.post(ORGANIZATIONS, json=ACME, headers=KEY)
+    response = await caller.post(ORGANIZATIONS, json=ACME, headers=KEY)
 
     assert_problem(refused, 409)
     assert response.status_code == 201
     assert not was_replayed(response)
 
 
-async def test_everybody_has_keys_of_his_own(
-    service: Service, member: AsyncClient, session: AsyncSession
+async def test_keys_are_separate_for_each_user(
+    service: Service, caller: AsyncClient, session: AsyncSession
 ) -> None:
     other = await service.sign_in(await make_user(session))
-    first = await member.post(ORGANIZATIONS, json=ACME, headers=KEY)
-
-    assert first.status_code == 201
+    assert (await caller.post(ORGANIZATIONS, json=ACME, headers=KEY)).status_code == 201
     assert_problem(await other.post(ORGANIZATIONS, json=ACME, headers=KEY), 409)
 
 
-async def test_a_key_belongs_to_the_user_however_he_calls(
-    service: Service, member: AsyncClient, user: User, session: AsyncSession
+async def test_key_belongs_to_the_user_for_every_credential(
+    service: Service, caller: AsyncClient, user: User, session: AsyncSession
 ) -> None:
     _, api_key = await make_api_key(session, user)
-    first = await member.post(ORGANIZATIONS, json=ACME, headers=KEY)
+    first = await caller.post(ORGANIZATIONS, json=ACME, headers=KEY)
 
     second = await service.client(api_key).post(ORGANIZATIONS, json=ACME, headers=KEY)
 
@@ -111,13 +99,13 @@ async def test_a_key_belongs_to_the_user_however_he_calls(
 
 
 @pytest.mark.parametrize(("role", "status"), [(None, 404), (MemberRole.VIEWER, 403)])
-async def test_who_has_lost_the_right_is_not_given_the_old_answer(
-    member: AsyncClient, user: User, session: AsyncSession, role: MemberRole | None, status: int
+async def test_lost_right_gets_no_replay(
+    caller: AsyncClient, user: User, session: AsyncSession, role: MemberRole | None, status: int
 ) -> None:
     organization = await make_organization(session, user)
     path = f"{ORGANIZATIONS}{organization.slug}/projects/"
     body = {"name": "Apollo", "slug": "apollo"}
-    first = await member.post(path, json=body, headers=KEY)
+    first = await caller.post(path, json=body, headers=KEY)
     mine = Membership.user_id == user.id
     if role:
         (await session.scalars(select(Membership).where(mine))).one().role = role
@@ -126,26 +114,26 @@ async def test_who_has_lost_the_right_is_not_given_the_old_answer(
     await session.commit()
 
     assert first.status_code == 201
-    assert_problem(await member.post(path, json=body, headers=KEY), status)
+    assert_problem(await caller.post(path, json=body, headers=KEY), status)
 
 
-async def test_who_is_logged_out_is_not_given_the_old_answer(member: AsyncClient) -> None:
-    await member.post(ORGANIZATIONS, json=ACME, headers=KEY)
-    await member.post("/api/v1/auth/logout")
+async def test_logged_out_caller_gets_no_replay(caller: AsyncClient) -> None:
+    await caller.post(ORGANIZATIONS, json=ACME, headers=KEY)
+    await caller.post("/api/v1/auth/logout")
 
-    assert_problem(await member.post(ORGANIZATIONS, json=ACME, headers=KEY), 401)
+    assert_problem(await caller.post(ORGANIZATIONS, json=ACME, headers=KEY), 401)
 
 
-async def test_an_old_answer_sends_no_mail(client: AsyncClient, outbox: Outbox) -> None:
+async def test_replay_sends_no_mail(client: AsyncClient, outbox: Outbox) -> None:
     answers = [await client.post(REGISTER, json=ADA, headers=KEY) for _ in range(3)]
 
     assert [was_replayed(each) for each in answers] == [False, True, True]
     assert len(outbox) == 1
 
 
-async def test_only_what_creates_something_minds_the_key(member: AsyncClient) -> None:
+async def test_only_creates_use_the_key(caller: AsyncClient) -> None:
     names = [
-        (await member.patch("/api/v1/users/me", json={"name": name}, headers=KEY)).json()["name"]
+        (await caller.patch("/api/v1/users/me", json={"name": name}, headers=KEY)).json()["name"]
         for name in ("Ada", "Grace")
     ]
 

@@ -46,7 +46,7 @@ def with_key(settings: Settings, key: str, *former: str) -> Settings:
 
 
 @pytest.mark.parametrize("key", ["", "two words", "tab\there", "é", "\x7f", "x" * 256])
-async def test_a_strange_key_is_refused(client: AsyncClient, key: str) -> None:
+async def test_invalid_key_gets_422(client: AsyncClient, key: str) -> None:
     response = await register(client, ADA, key)
 
     assert_problem(response, 422)
@@ -56,16 +56,14 @@ async def test_a_strange_key_is_refused(client: AsyncClient, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["!", "~" * 255, '"5f0c9c9a-3c1e-4f0e-9d5b-0b8f4f9a4c11"'])
-async def test_any_other_key_will_do(client: AsyncClient, key: str) -> None:
+async def test_valid_key_is_accepted(client: AsyncClient, key: str) -> None:
     answers = [await register(client, ADA, key) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [201, 201]
 
 
 @pytest.mark.usefixtures("clock")
-async def test_a_key_is_free_again_when_it_has_expired(
-    client: AsyncClient, session: AsyncSession, settings: Settings
-) -> None:
+async def test_key_expires(client: AsyncClient, session: AsyncSession, settings: Settings) -> None:
     first = await register(client, ADA)
 
     with after(settings.IDEMPOTENCY_EXPIRE_HOURS - 0.1):
@@ -80,7 +78,7 @@ async def test_a_key_is_free_again_when_it_has_expired(
     assert len(await stored(session)) == 1
 
 
-async def test_each_new_key_makes_a_few_expired_ones_vanish(
+async def test_new_key_purges_a_few_expired_ones(
     client: AsyncClient, session: AsyncSession
 ) -> None:
     long_ago = utc_now() - timedelta(days=2)
@@ -98,13 +96,11 @@ async def test_each_new_key_makes_a_few_expired_ones_vanish(
     await session.commit()
 
     newest = f"key-{PURGED_AT_ONCE + 1}"
-    response = await register(client, ADA, newest)
-
-    assert response.status_code == 201
+    assert (await register(client, ADA, newest)).status_code == 201
     assert {each.key for each in await stored(session)} == {f"key-{PURGED_AT_ONCE}", newest}
 
 
-async def test_an_error_that_a_route_returns_is_not_kept(committed_service: Service) -> None:
+async def test_error_returned_by_a_route_is_not_stored(committed_service: Service) -> None:
     answers = iter([JSONResponse({}, 400), JSONResponse({})])
 
     async def refuse_at_first(idempotency: PublicIdempotency) -> JSONResponse:
@@ -120,9 +116,7 @@ async def test_an_error_that_a_route_returns_is_not_kept(committed_service: Serv
     assert statuses == [400, 200, 200]
 
 
-async def test_neither_the_password_nor_its_hash_is_stored(
-    client: AsyncClient, session: AsyncSession
-) -> None:
+async def test_password_is_not_stored(client: AsyncClient, session: AsyncSession) -> None:
     response = await register(client, ADA)
 
     [row] = await stored(session)
@@ -131,9 +125,7 @@ async def test_neither_the_password_nor_its_hash_is_stored(
     assert PASSWORD not in "".join(map(str, (row.key, row.fingerprint, row.caller)))
 
 
-async def test_whoever_reads_the_table_cannot_try_passwords(
-    session: AsyncSession, settings: Settings
-) -> None:
+async def test_fingerprint_needs_the_secret_key(session: AsyncSession, settings: Settings) -> None:
     """Only who has the SECRET_KEY, or a former one, can tell what makes a fingerprint."""
     request = KeyedRequest(caller="", key="my-key", content=b"POST /register")
     await idempotency.store(session, with_key(settings, "old"), request, status=201, body=b"{}")
@@ -143,9 +135,7 @@ async def test_whoever_reads_the_table_cannot_try_passwords(
         await idempotency.find(session, with_key(settings, "new"), request)
 
 
-async def test_a_web_page_may_send_a_key_and_see_that_an_answer_is_an_old_one(
-    client: AsyncClient,
-) -> None:
+async def test_browsers_may_send_a_key_and_read_the_replay_header(client: AsyncClient) -> None:
     asks = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "idempotency-key",

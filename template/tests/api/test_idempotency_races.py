@@ -11,11 +11,11 @@ from sqlalchemy import func, select
 from app.api.deps import DB
 from app.api.idempotency import IdempotentRoute, PublicIdempotency
 from app.core.errors import Conflict
-from app.core.passwords import Passwords
 from app.db.base import Base
 from app.models import AuditEvent, IdempotencyKey, Invitation, Organization, User
 from tests.conftest import settings_for
-from tests.support.factories import PASSWORD, make_organization, make_user, new_user
+from tests.support.factories import PASSWORD, make_owner, new_user
+from tests.support.hashing import before
 from tests.support.outbox import mails_of
 from tests.support.service import Service, add_route, running_with
 from tests.support.waiting import patience
@@ -29,10 +29,7 @@ KEY = {"Idempotency-Key": "5f0c9c9a-3c1e-4f0e-9d5b-0b8f4f9a4c11"}
 
 @pytest.fixture
 async def member(committed_service: Service) -> AsyncClient:
-    async with committed_service.database.write() as session:
-        user = await make_user(session)
-        await make_organization(session, user, slug="mine")
-    return await committed_service.sign_in(user)
+    return await committed_service.sign_in(await committed_service.make(make_owner, "mine"))
 
 
 async def count(service: Service, kind: type[Base]) -> int:
@@ -57,7 +54,7 @@ async def meet(here: asyncio.Barrier) -> None:
         await here.wait()
 
 
-async def test_an_organization_is_created_once(
+async def test_organization_is_created_once(
     committed_service: Service, member: AsyncClient
 ) -> None:
     events = await count(committed_service, AuditEvent)
@@ -70,7 +67,7 @@ async def test_an_organization_is_created_once(
     assert await count(committed_service, IdempotencyKey) == 1
 
 
-async def test_somebody_is_invited_once(committed_service: Service, member: AsyncClient) -> None:
+async def test_address_is_invited_once(committed_service: Service, member: AsyncClient) -> None:
     guest = {"email": "guest@example.com"}
     async with mails_of(committed_service) as outbox:
         answers = await send_at_once(member, f"{ORGANIZATIONS}mine/invitations", *[guest] * 3)
@@ -80,7 +77,7 @@ async def test_somebody_is_invited_once(committed_service: Service, member: Asyn
     assert len(outbox) == 1
 
 
-async def test_somebody_registers_once(committed_service: Service) -> None:
+async def test_user_registers_once(committed_service: Service) -> None:
     """They all find the key free, because none holds a transaction while it hashes."""
     async with committed_service.client() as client, mails_of(committed_service) as outbox:
         answers = await send_at_once(client, REGISTER, *[ADA] * 3)
@@ -98,9 +95,7 @@ async def discreet(own_url: str) -> AsyncGenerator[Service]:
         yield service
 
 
-async def test_somebody_registers_once_where_nobody_is_told_who_is_registered(
-    discreet: Service,
-) -> None:
+async def test_user_registers_once_in_enumeration_safe_mode(discreet: Service) -> None:
     async with discreet.client() as client, mails_of(discreet) as outbox:
         answers = await send_at_once(client, REGISTER, *[ADA] * 3)
 
@@ -108,7 +103,7 @@ async def test_somebody_registers_once_where_nobody_is_told_who_is_registered(
     assert [mail["Subject"] for mail in outbox] == [f"Welcome to {discreet.settings.PROJECT_NAME}"]
 
 
-async def test_of_two_different_requests_with_one_key_one_is_done(
+async def test_one_of_two_different_requests_succeeds(
     committed_service: Service, member: AsyncClient
 ) -> None:
     answers = await send_at_once(member, ORGANIZATIONS, ACME, ACME | {"slug": "other"})
@@ -117,9 +112,7 @@ async def test_of_two_different_requests_with_one_key_one_is_done(
     assert await count(committed_service, Organization) == 2
 
 
-async def test_the_key_alone_decides_where_nothing_else_is_unique(
-    committed_service: Service,
-) -> None:
+async def test_key_decides_where_nothing_else_is_unique(committed_service: Service) -> None:
     here = asyncio.Barrier(3)
 
     async def add_somebody(db: DB, idempotency: PublicIdempotency) -> str:
@@ -136,9 +129,7 @@ async def test_the_key_alone_decides_where_nothing_else_is_unique(
     assert await count(committed_service, User) == 1
 
 
-async def test_a_conflict_with_what_the_first_of_them_made_is_none(
-    committed_service: Service,
-) -> None:
+async def test_conflict_with_the_first_request_is_a_replay(committed_service: Service) -> None:
     here = asyncio.Barrier(3)
 
     async def add_the_only_one(db: DB, idempotency: PublicIdempotency) -> str:
@@ -155,7 +146,7 @@ async def test_a_conflict_with_what_the_first_of_them_made_is_none(
     assert await count(committed_service, User) == 1
 
 
-async def test_a_twin_of_a_request_that_fails_is_done(committed_service: Service) -> None:
+async def test_twin_of_a_failed_request_succeeds(committed_service: Service) -> None:
     here = asyncio.Barrier(2)
     turns = iter([True, False])
 
@@ -176,19 +167,17 @@ async def test_a_twin_of_a_request_that_fails_is_done(committed_service: Service
 
 
 @pytest.mark.parametrize("headers", [{}, KEY])
-async def test_a_registration_holds_no_connection_while_it_hashes(
+async def test_registration_holds_no_connection_while_it_hashes(
     committed_service: Service, headers: dict[str, str]
 ) -> None:
     held = []
 
-    class Watched(Passwords):
-        async def hash(self, password: str) -> str:
-            held.append(committed_service.database.engine.pool.status())
-            return await super().hash(password)
+    async def look() -> None:
+        held.append(committed_service.database.engine.pool.status())
 
-    committed_service.app.state.passwords = Watched(committed_service.settings)
     async with committed_service.client() as client, mails_of(committed_service):
-        response = await client.post(REGISTER, json=ADA, headers=headers)
+        with before("hash", look):
+            response = await client.post(REGISTER, json=ADA, headers=headers)
 
     assert response.status_code == 201
     assert len(held) == 1

@@ -65,8 +65,7 @@ async def other(own_url: str, server: RedisServer) -> AsyncGenerator[Service]:
 
 
 async def statuses(service: Service, times: int) -> list[int]:
-    async with service.client() as client:
-        return [(await client.post(REGISTER, json={})).status_code for _ in range(times)]
+    return [(await service.client().post(REGISTER, json={})).status_code for _ in range(times)]
 
 
 async def log_in(service: Service, user: User, password: str = PASSWORD) -> int:
@@ -75,13 +74,7 @@ async def log_in(service: Service, user: User, password: str = PASSWORD) -> int:
         return (await client.post(LOGIN, json=body)).status_code
 
 
-async def test_processes_have_one_quota(one: Service, other: Service) -> None:
-    answers = [await statuses(service, 1) for service in (one, other) * 3]
-
-    assert answers == [[422]] * 4 + [[429]] * 2
-
-
-async def test_attempts_at_once_in_two_processes_have_one_quota(
+async def test_concurrent_attempts_in_two_processes_share_a_quota(
     one: Service, other: Service
 ) -> None:
     answers = await asyncio.gather(*[statuses(service, 1) for service in (one, other) * 10])
@@ -89,7 +82,7 @@ async def test_attempts_at_once_in_two_processes_have_one_quota(
     assert sorted(answers) == [[422]] * 4 + [[429]] * 16
 
 
-async def test_services_that_share_a_server_have_a_quota_each(
+async def test_services_on_one_server_have_their_own_quotas(
     one: Service, own_url: str, server: RedisServer
 ) -> None:
     await statuses(one, 4)
@@ -98,7 +91,7 @@ async def test_services_that_share_a_server_have_a_quota_each(
         assert await statuses(service, 5) == [422] * 4 + [429]
 
 
-async def test_a_process_that_comes_later_knows_the_count(
+async def test_restarted_process_knows_the_count(
     one: Service, own_url: str, server: RedisServer
 ) -> None:
     await statuses(one, 4)
@@ -115,9 +108,7 @@ async def let_pass(seconds: float, server: RedisServer) -> None:
             await redis.pexpire(key, left - int(seconds * 1000))
 
 
-async def test_a_refused_client_may_come_back_when_it_is_told(
-    own_url: str, server: RedisServer
-) -> None:
+async def test_retry_after_is_right(own_url: str, server: RedisServer) -> None:
     async with (
         process(own_url, server, RATE_LIMIT_REGISTER="1/day") as service,
         service.client() as client,
@@ -133,13 +124,12 @@ async def test_a_refused_client_may_come_back_when_it_is_told(
         assert await statuses(service, 1) == [422]
 
 
-async def test_a_login_forgets_the_failures_in_every_process(
+async def test_login_resets_the_failures_in_every_process(
     own_url: str, server: RedisServer
 ) -> None:
     limits = {"RATE_LIMIT_LOGIN_FAILURES": "3/hour"}
     async with process(own_url, server, **limits) as one, process(own_url, server, **limits) as two:
-        async with one.database.write() as session:
-            user = await make_user(session)
+        user = await one.make(make_user)
         for _ in range(2):
             assert [await log_in(service, user, "wrong") for service in (one, two)] == [401, 401]
             assert await log_in(one, user) == 200
@@ -148,7 +138,7 @@ async def test_a_login_forgets_the_failures_in_every_process(
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
-async def test_without_redis_each_process_counts_for_itself(
+async def test_each_process_counts_for_itself_without_redis(
     one: Service, other: Service, server: RedisServer, clock: Clock, outage: str
 ) -> None:
     lose, repair = OUTAGES[outage]
@@ -165,22 +155,20 @@ async def test_without_redis_each_process_counts_for_itself(
     assert answers == [[422]] * quota_left + [[429]] * (6 - quota_left)
 
 
-async def test_a_login_is_limited_while_redis_hangs(own_url: str, server: RedisServer) -> None:
+async def test_logins_are_limited_while_redis_hangs(own_url: str, server: RedisServer) -> None:
     async with process(own_url, server, RATE_LIMIT_LOGIN_FAILURES="3/hour") as service:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         server.stop()
 
         assert [await log_in(service, user, "wrong") for _ in range(5)] == [401] * 3 + [429] * 2
         assert await log_in(service, user) == 429
 
 
-async def test_a_login_forgets_the_failures_of_an_outage(
+async def test_login_resets_the_failures_of_an_outage(
     own_url: str, server: RedisServer, clock: Clock
 ) -> None:
     async with process(own_url, server, RATE_LIMIT_LOGIN_FAILURES="3/hour") as service:
-        async with service.database.write() as session:
-            user = await make_user(session)
+        user = await service.make(make_user)
         server.kill()
         assert [await log_in(service, user, "wrong") for _ in range(2)] == [401, 401]
         server.start_again()
@@ -191,7 +179,7 @@ async def test_a_login_forgets_the_failures_of_an_outage(
         assert [await log_in(service, user, "wrong") for _ in range(4)] == [401, 401, 401, 429]
 
 
-async def test_limits_hold_while_redis_is_killed_and_started_under_load(
+async def test_limits_hold_while_redis_restarts_under_load(
     one: Service, other: Service, server: RedisServer
 ) -> None:
     answers = asyncio.Queue[int](maxsize=50)  # so that the clients go on during a start

@@ -28,16 +28,6 @@ ALL = "/api/v1/audit"
 
 
 @pytest.fixture
-async def owner(session: AsyncSession) -> User:
-    return await make_user(session)
-
-
-@pytest.fixture
-async def organization(session: AsyncSession, owner: User) -> Organization:
-    return await make_organization(session, owner, slug="acme")
-
-
-@pytest.fixture
 async def client(service: Service, owner: User, organization: Organization) -> AsyncClient:
     return await service.sign_in(owner)
 
@@ -47,7 +37,7 @@ async def events(client: AsyncClient, url: str = f"{ACME}/audit") -> list[dict[s
     return found
 
 
-async def test_an_event_tells_who_did_what_to_what_and_from_where(
+async def test_event_records_actor_action_target_and_origin(
     client: AsyncClient, session: AsyncSession, owner: User, organization: Organization
 ) -> None:
     member = await make_member(session, organization, MemberRole.VIEWER)
@@ -70,13 +60,13 @@ async def test_an_event_tells_who_did_what_to_what_and_from_where(
     assert (event["address"], event["request_id"]) == ("127.0.0.1", "a-request-of-mine")
 
 
-async def test_what_must_be_erased_one_day_is_not_noted(client: AsyncClient) -> None:
-    await client.patch(ACME, json={"name": "Acme Ltd"})
+async def test_personal_values_are_not_recorded(client: AsyncClient) -> None:
+    await client.patch(ACME, json={"name": "Acme Inc"})
 
     assert (await events(client))[0]["details"] == {"changes": {"name": None}}
 
 
-async def test_what_changes_nothing_is_no_event(client: AsyncClient) -> None:
+async def test_empty_change_is_no_event(client: AsyncClient) -> None:
     before = len(await events(client))
 
     await client.patch(ACME, json={})
@@ -84,7 +74,7 @@ async def test_what_changes_nothing_is_no_event(client: AsyncClient) -> None:
     assert len(await events(client)) == before
 
 
-async def test_a_failed_request_leaves_no_event(
+async def test_failed_request_leaves_no_event(
     committed_service: Service, session: AsyncSession
 ) -> None:
     async def fail(db: DB) -> None:
@@ -108,10 +98,10 @@ async def make_user_in(db: AsyncSession) -> User:
 
 
 @pytest.mark.parametrize("change", [update(AuditEvent).values(action="forged"), delete(AuditEvent)])
-async def test_the_database_refuses_to_change_what_was_noted(
+async def test_database_rejects_changes_of_events(
     client: AsyncClient, session: AsyncSession, change: Any
 ) -> None:
-    await client.patch(ACME, json={"name": "Acme Ltd"})
+    await client.patch(ACME, json={"name": "Acme Inc"})
 
     with pytest.raises(DBAPIError, match="append-only"):
         await session.execute(change)
@@ -119,8 +109,8 @@ async def test_the_database_refuses_to_change_what_was_noted(
     await session.rollback()
 
 
-async def test_a_migration_can_prune_it(client: AsyncClient, session: AsyncSession) -> None:
-    await client.patch(ACME, json={"name": "Acme Ltd"})
+async def test_migration_can_prune_events(client: AsyncClient, session: AsyncSession) -> None:
+    await client.patch(ACME, json={"name": "Acme Inc"})
 
     for statement in no_longer_append_only("audit_events"):
         await session.execute(text(statement))
@@ -135,16 +125,7 @@ async def test_a_migration_can_prune_it(client: AsyncClient, session: AsyncSessi
     await session.rollback()
 
 
-@pytest.mark.parametrize("role", [MemberRole.VIEWER, MemberRole.MEMBER])
-async def test_ordinary_members_do_not_read_it(
-    service: Service, session: AsyncSession, organization: Organization, role: MemberRole
-) -> None:
-    member = await service.sign_in(await make_member(session, organization, role))
-
-    assert (await member.get(f"{ACME}/audit")).status_code == 403
-
-
-async def test_an_organization_reads_its_own_events_only(
+async def test_organization_reads_only_its_own_events(
     service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     stranger = await make_user(session)
@@ -152,12 +133,12 @@ async def test_an_organization_reads_its_own_events_only(
     project = await make_project(session, other)
     path = f"/api/v1/organizations/other/projects/{project.id}"
     await (await service.sign_in(stranger)).delete(path)
-    await client.patch(ACME, json={"name": "Acme Ltd"})
+    await client.patch(ACME, json={"name": "Acme Inc"})
 
     assert {event["organization_id"] for event in await events(client)} == {str(organization.id)}
 
 
-async def test_administrators_read_everything_even_of_what_is_gone(
+async def test_admin_reads_events_of_deleted_organizations(
     service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     await client.delete(ACME)
@@ -169,7 +150,7 @@ async def test_administrators_read_everything_even_of_what_is_gone(
     assert (await client.get(ALL)).status_code == 403
 
 
-async def test_a_stolen_refresh_token_is_noted_although_the_request_fails(
+async def test_stolen_refresh_token_is_recorded(
     service: Service, session: AsyncSession, owner: User
 ) -> None:
     client = service.client()
@@ -182,7 +163,7 @@ async def test_a_stolen_refresh_token_is_noted_although_the_request_fails(
     assert "session.stolen" in actions
 
 
-async def test_no_secret_is_noted(
+async def test_secrets_are_not_recorded(
     service: Service, client: AsyncClient, session: AsyncSession, owner: User
 ) -> None:
     body = {"current_password": PASSWORD, "new_password": "Another-Horse-8!"}
@@ -195,12 +176,12 @@ async def test_no_secret_is_noted(
     assert key not in noted
 
 
-async def test_events_are_filtered_by_kind_and_by_user(
+async def test_events_are_filtered_by_action_and_actor(
     service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     admin = await make_member(session, organization, MemberRole.ADMIN)
-    await (await service.sign_in(admin)).patch(ACME, json={"name": "Acme Ltd"})
-    await client.patch(ACME, json={"name": "Acme Inc"})
+    await (await service.sign_in(admin)).patch(ACME, json={"name": "Acme Inc"})
+    await client.patch(ACME, json={"name": "Acme Corp"})
 
     by_admin = await events(client, f"{ACME}/audit?actor_id={admin.id}")
     of_kind = await events(client, f"{ACME}/audit?action=organization.updated")

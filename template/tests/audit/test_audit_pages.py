@@ -42,7 +42,7 @@ async def read(client: AsyncClient, cursor: str | None = None) -> tuple[list[int
     return [event["details"]["number"] for event in page["data"]], page["next_cursor"]
 
 
-async def test_pages_repeat_and_drop_nothing_of_one_moment(
+async def test_pages_are_stable_for_events_of_the_same_moment(
     client: AsyncClient, session: AsyncSession
 ) -> None:
     for number in range(5):
@@ -56,9 +56,7 @@ async def test_pages_repeat_and_drop_nothing_of_one_moment(
     assert sorted(seen) == [0, 1, 2, 3, 4]
 
 
-async def test_what_is_added_meanwhile_shifts_no_row(
-    client: AsyncClient, session: AsyncSession
-) -> None:
+async def test_new_event_shifts_no_row(client: AsyncClient, session: AsyncSession) -> None:
     for number in range(4):
         await note(session, number, seconds=number)
     first, cursor = await read(client)
@@ -83,12 +81,10 @@ async def test_what_is_added_meanwhile_shifts_no_row(
         urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
 )
-async def test_a_cursor_of_ones_own_making_is_refused(client: AsyncClient, cursor: str) -> None:
-    response = await client.get(f"{URL}?cursor={cursor}")
-
-    assert_problem(response, 400 if cursor == "%00" else 422)
+async def test_forged_cursor_gets_422(client: AsyncClient, cursor: str) -> None:
+    assert_problem(await client.get(f"{URL}?cursor={cursor}"), 400 if cursor == "%00" else 422)
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "many", str(10**30)])
-async def test_a_page_has_a_size(client: AsyncClient, limit: str) -> None:
+async def test_invalid_limit_gets_422(client: AsyncClient, limit: str) -> None:
     assert_problem(await client.get(f"{URL}?limit={limit}"), 422)

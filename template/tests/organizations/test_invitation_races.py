@@ -4,14 +4,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from httpx import AsyncClient, Response
+from httpx import Response
 from sqlalchemy import func, select
 
 from app.core.tokens import hash_token
-from app.models import Membership, User
+from app.models import Invitation, Membership, Organization, User
 from app.services import invitations
 from tests.support.databases import LockWaits
-from tests.support.factories import make_invitation, make_organization, make_user
+from tests.support.factories import make_invitation, make_owner, make_user
 from tests.support.races import blocked_or_done
 from tests.support.races import lock_waits as lock_waits
 from tests.support.service import Service
@@ -30,25 +30,39 @@ async def members(service: Service) -> int:
         return await session.scalar(select(func.count(Membership.id))) or 0
 
 
-async def test_two_at_once_make_one_member(committed_service: Service) -> None:
+@pytest.fixture
+async def inviter(committed_service: Service) -> User:
+    return await committed_service.make(make_owner)
+
+
+@pytest.fixture
+async def ada(committed_service: Service) -> User:
+    return await committed_service.make(make_user)
+
+
+@pytest.fixture
+async def invitation(committed_service: Service, inviter: User, ada: User) -> Invitation:
     async with committed_service.database.write() as session:
-        inviter, ada = await make_user(session), await make_user(session)
-        organization = await make_organization(session, inviter)
-        await make_invitation(
+        organization = (await session.scalars(select(Organization))).one()
+        return await make_invitation(
             session, organization, inviter, email=ada.email, token_hash=hash_token(TOKEN)
         )
 
+
+@pytest.mark.usefixtures("invitation")
+async def test_concurrent_acceptances_make_one_member(
+    committed_service: Service, ada: User
+) -> None:
     answers = await asyncio.gather(*(accept(committed_service, ada) for _ in range(4)))
 
     assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
     assert await members(committed_service) == 2
 
 
-async def test_two_invitations_at_once_for_one_address(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        owner = await make_user(session)
-        await make_organization(session, owner, slug="acme")
-    client: AsyncClient = await committed_service.sign_in(owner)
+async def test_concurrent_invitations_of_one_address_make_one(
+    committed_service: Service, inviter: User
+) -> None:
+    client = await committed_service.sign_in(inviter)
 
     answers = await asyncio.gather(
         *(
@@ -60,16 +74,15 @@ async def test_two_invitations_at_once_for_one_address(committed_service: Servic
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
 
 
-async def test_an_acceptance_and_a_revocation_at_once(
-    committed_service: Service, lock_waits: LockWaits, monkeypatch: pytest.MonkeyPatch
+async def test_revocation_during_an_acceptance_comes_too_late(
+    committed_service: Service,
+    lock_waits: LockWaits,
+    monkeypatch: pytest.MonkeyPatch,
+    inviter: User,
+    ada: User,
+    invitation: Invitation,
 ) -> None:
     """The revocation arrives when the invitation has been read, and not yet accepted."""
-    async with committed_service.database.write() as session:
-        inviter, ada = await make_user(session), await make_user(session)
-        organization = await make_organization(session, inviter, slug="acme")
-        invitation = await make_invitation(
-            session, organization, inviter, email=ada.email, token_hash=hash_token(TOKEN)
-        )
     owner = await committed_service.sign_in(inviter)
     path = f"/api/v1/organizations/acme/invitations/{invitation.id}"
     check, revocations = invitations._inviter_may, list[asyncio.Task[Response]]()

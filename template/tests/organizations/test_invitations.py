@@ -8,7 +8,7 @@ from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import invitations
 from tests.support.clock import clock as clock
-from tests.support.factories import make_invitation, make_member, make_organization, make_user
+from tests.support.factories import make_invitation, make_member, make_owner, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later
 from tests.support.outbox import Outbox, mails_of
@@ -19,23 +19,10 @@ from tests.support.service import Service
 URL = "/api/v1/organizations/acme/invitations"
 ADA = {"email": "Ada@example.com", "role": "member"}
 
-
-@pytest.fixture
-async def owner(session: AsyncSession) -> User:
-    return await make_user(session)
+pytestmark = pytest.mark.usefixtures("organization")
 
 
-@pytest.fixture
-async def organization(session: AsyncSession, owner: User) -> Organization:
-    return await make_organization(session, owner, slug="acme", name="Acme Ltd")
-
-
-@pytest.fixture
-async def client(service: Service, owner: User, organization: Organization) -> AsyncClient:
-    return await service.sign_in(owner)
-
-
-async def test_an_owner_invites_by_mail(client: AsyncClient, owner: User, outbox: Outbox) -> None:
+async def test_owner_invites_by_mail(client: AsyncClient, owner: User, outbox: Outbox) -> None:
     response = await client.post(URL, json=ADA)
 
     assert response.status_code == 201
@@ -47,7 +34,7 @@ async def test_an_owner_invites_by_mail(client: AsyncClient, owner: User, outbox
     assert (mail["To"], mail["Subject"]) == ("Ada@example.com", "Invitation to join Acme Ltd")
 
 
-async def test_whether_there_is_an_account_is_not_told(
+async def test_invitation_does_not_reveal_an_account(
     client: AsyncClient, session: AsyncSession, outbox: Outbox
 ) -> None:
     await make_user(session, email="known@example.com")
@@ -70,7 +57,7 @@ async def test_whether_there_is_an_account_is_not_told(
         ("viewer", "viewer", 403),
     ],
 )
-async def test_nobody_invites_above_their_own_role(
+async def test_role_above_the_inviter_is_rejected(
     service: Service,
     session: AsyncSession,
     organization: Organization,
@@ -95,27 +82,25 @@ async def test_nobody_invites_above_their_own_role(
         ADA | {"expires_at": "2999-01-01T00:00:00Z"},
     ],
 )
-async def test_a_bad_invitation_is_refused(client: AsyncClient, body: object) -> None:
+async def test_invalid_invitation_gets_422(client: AsyncClient, body: object) -> None:
     assert_problem(await client.post(URL, json=body), 422)
 
 
-async def test_an_address_is_invited_once_at_a_time(client: AsyncClient) -> None:
+async def test_address_has_one_open_invitation(client: AsyncClient) -> None:
     await client.post(URL, json=ADA)
 
     response = await client.post(URL, json=ADA | {"email": "ADA@EXAMPLE.COM"})
 
-    assert_problem(response, 409)
-    assert response.json()["detail"] == "There is an open invitation for this e-mail"
+    assert_problem(response, 409, "There is an open invitation for this e-mail")
 
 
-async def test_a_member_is_not_invited(client: AsyncClient, owner: User) -> None:
+async def test_member_is_not_invited(client: AsyncClient, owner: User) -> None:
     response = await client.post(URL, json={"email": owner.email.upper()})
 
-    assert_problem(response, 409)
-    assert response.json()["detail"] == "The user is already a member"
+    assert_problem(response, 409, "The user is already a member")
 
 
-async def test_what_is_revoked_makes_room(client: AsyncClient) -> None:
+async def test_revoked_invitation_allows_another(client: AsyncClient) -> None:
     invitation = (await client.post(URL, json=ADA)).json()
 
     assert (await client.delete(f"{URL}/{invitation['id']}")).status_code == 204
@@ -126,7 +111,7 @@ async def test_what_is_revoked_makes_room(client: AsyncClient) -> None:
     assert (await client.post(URL, json=ADA)).status_code == 201
 
 
-async def test_what_has_expired_makes_room(
+async def test_expired_invitation_allows_another(
     service: Service, client: AsyncClient, owner: User
 ) -> None:
     await client.post(URL, json=ADA)
@@ -137,7 +122,7 @@ async def test_what_has_expired_makes_room(
     assert again.status_code == 201
 
 
-async def test_an_organization_has_few_open_invitations(
+async def test_open_invitations_are_limited(
     client: AsyncClient,
     session: AsyncSession,
     organization: Organization,
@@ -163,12 +148,9 @@ async def invite_and_revoke(client: AsyncClient, body: dict[str, str]) -> int:
 
 
 @pytest.mark.usefixtures("clock")
-async def test_nobody_is_flooded_with_invitations(own_url: str) -> None:
+async def test_mails_to_an_address_are_limited(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
-        async with service.database.write() as session:
-            owner = await make_user(session)
-            await make_organization(session, owner, slug="acme")
-        client = await service.sign_in(owner)
+        client = await service.sign_in(await service.make(make_owner))
         async with mails_of(service) as outbox:
             statuses = [await invite_and_revoke(client, ADA) for _ in range(3)]
 
@@ -177,12 +159,9 @@ async def test_nobody_is_flooded_with_invitations(own_url: str) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-async def test_an_organization_writes_to_few_strangers(own_url: str) -> None:
+async def test_invitations_of_an_organization_are_limited(own_url: str) -> None:
     async with running_limited(own_url, RATE_LIMIT_INVITATION="2/day") as service:
-        async with service.database.write() as session:
-            owner = await make_user(session)
-            await make_organization(session, owner, slug="acme")
-        client = await service.sign_in(owner)
+        client = await service.sign_in(await service.make(make_owner))
         addresses = [f"{number}@example.com" for number in range(3)]
         statuses = [await invite_and_revoke(client, {"email": each}) for each in addresses]
 

@@ -1,27 +1,52 @@
 """Who may add, change and remove whom in an organization."""
 
+from itertools import product
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.roles import MemberRole
+from app.core.roles import MemberRole, may_grant, may_manage
 from app.models import Organization
-from tests.support.factories import make_member, make_organization, make_user
+from tests.support.factories import make_member, make_user
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme/members/"
 OWNER, ADMIN, MEMBER, VIEWER = MemberRole
 
+MANAGES = {
+    OWNER: {OWNER, ADMIN, MEMBER, VIEWER},
+    ADMIN: {MEMBER, VIEWER},
+    MEMBER: set(),
+    VIEWER: set(),
+}
+GRANTS = {
+    OWNER: {OWNER, ADMIN, MEMBER, VIEWER},
+    ADMIN: {ADMIN, MEMBER, VIEWER},
+    MEMBER: set(),
+    VIEWER: set(),
+}
+PAIRS = list(product(MemberRole, repeat=2))
 
-@pytest.fixture
-async def organization(session: AsyncSession) -> Organization:
-    return await make_organization(session, await make_user(session), slug="acme")
+
+def test_roles_are_ordered() -> None:
+    assert sorted(MemberRole, key=lambda role: role.rank) == [VIEWER, MEMBER, ADMIN, OWNER]
+
+
+@pytest.mark.parametrize(("actor", "member"), PAIRS)
+def test_owners_manage_all_and_admins_those_below(actor: MemberRole, member: MemberRole) -> None:
+    assert may_manage(actor, member) == (member in MANAGES[actor])
+
+
+@pytest.mark.parametrize(("actor", "role"), PAIRS)
+def test_role_above_their_own_cannot_be_granted(actor: MemberRole, role: MemberRole) -> None:
+    assert may_grant(actor, role) == (role in GRANTS[actor])
 
 
 @pytest.mark.parametrize(
     ("actor", "role", "status"),
     [(OWNER, OWNER, 201), (ADMIN, ADMIN, 201), (ADMIN, OWNER, 403), (MEMBER, VIEWER, 403)],
 )
-async def test_nobody_adds_somebody_above_himself(
+async def test_role_above_the_caller_cannot_be_added(
     actor: MemberRole,
     role: MemberRole,
     status: int,
@@ -49,7 +74,7 @@ async def test_nobody_adds_somebody_above_himself(
         (MEMBER, VIEWER, MEMBER, 403),
     ],
 )
-async def test_a_role_changes_only_as_the_ranks_allow(
+async def test_role_changes_only_as_the_ranks_allow(
     actor: MemberRole,
     member: MemberRole,
     role: MemberRole,
@@ -61,9 +86,7 @@ async def test_a_role_changes_only_as_the_ranks_allow(
     client = await service.sign_in(await make_member(session, organization, actor))
     user = await make_member(session, organization, member)
 
-    response = await client.patch(f"{URL}{user.id}", json={"role": role})
-
-    assert response.status_code == status
+    assert (await client.patch(f"{URL}{user.id}", json={"role": role})).status_code == status
     listed = (await client.get(URL)).json()["data"]
     assert listed[-1]["role"] == (role if status == 200 else member)
 
@@ -80,7 +103,7 @@ async def test_a_role_changes_only_as_the_ranks_allow(
         (VIEWER, VIEWER, 403),
     ],
 )
-async def test_a_member_is_removed_only_as_the_ranks_allow(
+async def test_member_is_removed_only_as_the_ranks_allow(
     actor: MemberRole,
     member: MemberRole,
     status: int,
@@ -92,8 +115,6 @@ async def test_a_member_is_removed_only_as_the_ranks_allow(
     user = await make_member(session, organization, member)
     removed = await service.sign_in(user)
 
-    response = await client.delete(f"{URL}{user.id}")
-
-    assert response.status_code == status
+    assert (await client.delete(f"{URL}{user.id}")).status_code == status
     sees = await removed.get("/api/v1/organizations/acme")
     assert sees.status_code == (404 if status == 204 else 200)

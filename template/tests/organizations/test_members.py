@@ -1,34 +1,24 @@
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import Organization, User
-from tests.support.factories import make_admin, make_member, make_organization, make_user
+from tests.support.factories import make_admin, make_member, make_owner, make_user
+from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme/members/"
 
-
-@pytest.fixture
-async def owner(session: AsyncSession) -> User:
-    return await make_user(session, name="Olga")
+pytestmark = pytest.mark.usefixtures("organization")
 
 
-@pytest.fixture(autouse=True)
-async def organization(session: AsyncSession, owner: User) -> Organization:
-    return await make_organization(session, owner, slug="acme")
-
-
-@pytest.fixture
-async def client(service: Service, owner: User) -> AsyncClient:
-    return await service.sign_in(owner)
-
-
-async def test_an_owner_adds_a_user_by_id(client: AsyncClient, session: AsyncSession) -> None:
+async def test_owner_adds_a_user_by_id(client: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session)
 
     response = await client.post(URL, json={"user_id": str(user.id)})
@@ -41,7 +31,7 @@ async def test_an_owner_adds_a_user_by_id(client: AsyncClient, session: AsyncSes
     assert (await client.get(URL)).json()["data"][1] == member
 
 
-async def test_nobody_learns_by_adding_members_who_has_an_account(
+async def test_adding_by_email_does_not_reveal_an_account(
     client: AsyncClient, session: AsyncSession
 ) -> None:
     user = await make_user(session)
@@ -52,46 +42,22 @@ async def test_nobody_learns_by_adding_members_who_has_an_account(
     assert (known.status_code, known.json()["detail"]) == (422, unknown.json()["detail"])
 
 
-async def test_a_new_member_sees_the_organization(
-    service: Service, client: AsyncClient, session: AsyncSession
+@pytest.mark.parametrize("columns", [{"deleted_at": utc_now()}, {"is_active": False}, None])
+async def test_unknown_user_or_one_who_cannot_log_in_is_not_found(
+    columns: dict[str, Any] | None, client: AsyncClient, session: AsyncSession
 ) -> None:
-    user = await make_user(session)
-    await client.post(URL, json={"user_id": str(user.id)})
+    user_id = uuid4() if columns is None else (await make_user(session, **columns)).id
 
-    newcomer = await service.sign_in(user)
-
-    assert (await newcomer.get("/api/v1/organizations/acme")).json()["member_count"] == 2
+    assert_problem(await client.post(URL, json={"user_id": str(user_id)}), 404, "User not found")
 
 
-@pytest.mark.parametrize("column", ["deleted", "inactive"])
-async def test_a_user_who_cannot_log_in_is_not_found(
-    column: str, client: AsyncClient, session: AsyncSession
-) -> None:
-    user = await make_user(session)
-    if column == "deleted":
-        user.deleted_at = user.created_at
-    else:
-        user.is_active = False
-    await session.commit()
-
-    assert (await client.post(URL, json={"user_id": str(user.id)})).status_code == 404
-
-
-async def test_an_unknown_user_is_not_found(client: AsyncClient) -> None:
-    response = await client.post(URL, json={"user_id": str(uuid4())})
-
-    assert response.status_code == 404
-    assert response.json()["detail"] == "User not found"
-
-
-async def test_nobody_is_a_member_twice(client: AsyncClient, session: AsyncSession) -> None:
+async def test_member_cannot_be_added_again(client: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session)
     await client.post(URL, json={"user_id": str(user.id)})
 
     response = await client.post(URL, json={"user_id": str(user.id), "role": "viewer"})
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == "The user is already a member"
+    assert_problem(response, 409, "The user is already a member")
     assert (await client.get(URL)).json()["data"][1]["role"] == "member"
 
 
@@ -108,18 +74,18 @@ async def test_nobody_is_a_member_twice(client: AsyncClient, session: AsyncSessi
         {"user_id": str(uuid4()), "joined_at": "2020-01-01T00:00:00Z"},
     ],
 )
-async def test_a_bad_member_is_refused(body: object, client: AsyncClient) -> None:
+async def test_invalid_member_gets_422(body: object, client: AsyncClient) -> None:
     assert (await client.post(URL, json=body)).status_code == 422
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"role": None}, {"role": "king"}, {"role": "admin", "name": "x"}]
 )
-async def test_a_bad_role_is_refused(body: object, client: AsyncClient, owner: User) -> None:
+async def test_invalid_role_gets_422(body: object, client: AsyncClient, owner: User) -> None:
     assert (await client.patch(f"{URL}{owner.id}", json=body)).status_code == 422
 
 
-async def test_members_are_listed_by_standing_in_pages(
+async def test_members_are_listed_longest_standing_first(
     client: AsyncClient, session: AsyncSession, organization: Organization, owner: User
 ) -> None:
     second = await make_member(session, organization, MemberRole.VIEWER)
@@ -131,24 +97,19 @@ async def test_members_are_listed_by_standing_in_pages(
     assert [row["user_id"] for row in first_page["data"]] == [str(owner.id), str(second.id)]
     assert [row["user_id"] for row in last_page["data"]] == [str(third.id)]
     assert (first_page["total"], first_page["total_pages"], last_page["has_more"]) == (3, 2, False)
-    assert first_page["data"][0]["name"] == "Olga"
+    assert first_page["data"][0]["name"] == owner.name
     assert first_page["data"][0]["role"] == "owner"
 
 
-async def test_an_administrator_of_the_platform_is_a_stranger_too(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_admin_of_the_platform_is_no_member(service: Service, session: AsyncSession) -> None:
     administrator = await service.sign_in(await make_admin(session))
 
     assert (await administrator.get(URL)).status_code == 404
 
 
-async def test_of_two_requests_at_once_one_adds_the_user(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        owner, user = await make_user(session), await make_user(session)
-        await make_organization(session, owner, slug="acme")
-    client = await committed_service.sign_in(owner)
-    body = {"user_id": str(user.id)}
+async def test_concurrent_requests_add_a_member_once(committed_service: Service) -> None:
+    client = await committed_service.sign_in(await committed_service.make(make_owner))
+    body = {"user_id": str((await committed_service.make(make_user)).id)}
 
     answers = await asyncio.gather(*(client.post(URL, json=body) for _ in range(2)))
 

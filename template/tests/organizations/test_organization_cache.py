@@ -31,20 +31,17 @@ async def other(committed_service: Service) -> AsyncGenerator[Service]:
 
 @pytest.fixture
 async def owner(committed_service: Service) -> User:
-    async with committed_service.database.write() as session:
-        return await make_user(session)
+    return await committed_service.make(make_user)
 
 
 @pytest.fixture
 async def organization(committed_service: Service, owner: User) -> Organization:
-    async with committed_service.database.write() as session:
-        return await make_organization(session, owner, name="Old")
+    return await committed_service.make(make_organization, owner, name="Old")
 
 
 @pytest.fixture
 async def member(committed_service: Service, organization: Organization) -> User:
-    async with committed_service.database.write() as session:
-        return await make_member(session, organization)
+    return await committed_service.make(make_member, organization)
 
 
 @pytest.fixture
@@ -85,7 +82,7 @@ async def read(client: AsyncClient, path: str) -> dict[str, Any]:
     return answer
 
 
-async def test_an_organization_is_read_once_for_both(
+async def test_organization_is_loaded_once_for_all_processes(
     here: AsyncClient, there: AsyncClient, path: str, loads: list[str]
 ) -> None:
     answers = [await read(client, path) for client in (here, there, here)]
@@ -94,7 +91,7 @@ async def test_an_organization_is_read_once_for_both(
     assert len(loads) == 1
 
 
-async def test_each_member_has_the_own_role(
+async def test_each_member_sees_their_own_role(
     other: Service, here: AsyncClient, member: User, path: str
 ) -> None:
     assert (await read(here, path))["role"] == "owner"
@@ -103,7 +100,7 @@ async def test_each_member_has_the_own_role(
         assert (await read(client, path))["role"] == "member"
 
 
-async def test_a_changed_role_counts_at_once(
+async def test_changed_role_applies_at_once(
     other: Service, here: AsyncClient, member: User, path: str
 ) -> None:
     async with await other.sign_in(member) as client:
@@ -113,7 +110,7 @@ async def test_a_changed_role_counts_at_once(
         assert (await read(client, path))["role"] == "viewer"
 
 
-async def test_who_is_no_member_gets_nothing_from_the_cache(
+async def test_removed_member_gets_nothing_from_the_cache(
     other: Service, here: AsyncClient, member: User, path: str
 ) -> None:
     await read(here, path)
@@ -123,14 +120,14 @@ async def test_who_is_no_member_gets_nothing_from_the_cache(
         assert (await client.get(path)).status_code == 404
 
 
-async def test_a_new_name_is_seen_at_once(here: AsyncClient, there: AsyncClient, path: str) -> None:
+async def test_new_name_is_seen_at_once(here: AsyncClient, there: AsyncClient, path: str) -> None:
     await read(there, path)
     await here.patch(path, json={"name": "New"})
 
     assert (await read(there, path))["name"] == "New"
 
 
-async def test_a_change_that_is_refused_drops_nothing(
+async def test_rejected_change_keeps_the_cache(
     here: AsyncClient, there: AsyncClient, path: str, loads: list[str]
 ) -> None:
     await read(there, path)
@@ -140,12 +137,8 @@ async def test_a_change_that_is_refused_drops_nothing(
     assert len(loads) == 1
 
 
-async def test_members_are_counted_as_they_come_and_go(
-    committed_service: Service,
-    here: AsyncClient,
-    there: AsyncClient,
-    member: User,
-    path: str,
+async def test_member_count_is_current(
+    committed_service: Service, here: AsyncClient, there: AsyncClient, member: User, path: str
 ) -> None:
     async with committed_service.database.write() as session:
         users = [await make_user(session) for _ in range(2)]
@@ -167,7 +160,7 @@ async def test_members_are_counted_as_they_come_and_go(
     assert counts == [2, 3, 4, 3, 2, 1]
 
 
-async def test_a_new_owner_is_seen_at_once(
+async def test_new_owner_is_seen_at_once(
     here: AsyncClient, there: AsyncClient, member: User, path: str
 ) -> None:
     await read(there, path)
@@ -179,12 +172,8 @@ async def test_a_new_owner_is_seen_at_once(
 
 
 @pytest.mark.parametrize("before", ["the stamp is read", "the row is read", "the row is stored"])
-async def test_a_reader_who_was_slow_leaves_nothing_old_behind(
-    here: AsyncClient,
-    there: AsyncClient,
-    path: str,
-    monkeypatch: pytest.MonkeyPatch,
-    before: str,
+async def test_slow_reader_caches_nothing_outdated(
+    here: AsyncClient, there: AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     """Others change the organization while the request of a reader stands still at one place."""
     arrived, go_on = asyncio.Event(), asyncio.Event()

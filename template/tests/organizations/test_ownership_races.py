@@ -21,6 +21,7 @@ from tests.support.service import Service
 from tests.support.waiting import eventually
 
 ORGANIZATION = "/api/v1/organizations/acme"
+VIEWER = {"role": "viewer"}
 
 AtOnce = Callable[..., Awaitable[list[int]]]
 
@@ -91,45 +92,40 @@ async def test_two_owners_leave(committed_service: Service, owners: list[Owner])
     assert await roles_in(committed_service) == ["owner"]
 
 
-async def test_two_owners_step_down(
-    committed_service: Service, owners: list[Owner], at_once: AtOnce
-) -> None:
-    statuses = await at_once(
-        *(owner.client.patch(owner.membership, json={"role": "viewer"}) for owner in owners)
-    )
-
-    assert sorted(statuses) == [200, 409]
-    assert await roles_in(committed_service) == ["owner", "viewer"]
-
-
-async def test_two_owners_demote_each_other(
-    committed_service: Service, owners: list[Owner], at_once: AtOnce
-) -> None:
-    one, other = owners
-
-    statuses = await at_once(
-        one.client.patch(other.membership, json={"role": "viewer"}),
-        other.client.patch(one.membership, json={"role": "viewer"}),
-    )
-
-    assert sorted(statuses) == [200, 403]
-    assert await roles_in(committed_service) == ["owner", "viewer"]
-
-
-async def test_two_owners_remove_each_other(
-    committed_service: Service, owners: list[Owner], at_once: AtOnce
+@pytest.mark.parametrize(
+    ("act", "statuses", "roles"),
+    [
+        (
+            lambda me, _: me.client.patch(me.membership, json=VIEWER),
+            [200, 409],
+            ["owner", "viewer"],
+        ),
+        (
+            lambda me, you: me.client.patch(you.membership, json=VIEWER),
+            [200, 403],
+            ["owner", "viewer"],
+        ),
+        (lambda me, you: me.client.delete(you.membership), [204, 404], ["owner"]),
+    ],
+    ids=["step down", "demote each other", "remove each other"],
+)
+async def test_two_owners_act(
+    committed_service: Service,
+    owners: list[Owner],
+    at_once: AtOnce,
+    act: Callable[[Owner, Owner], Awaitable[Response]],
+    statuses: list[int],
+    roles: list[str],
 ) -> None:
     one, other = owners
 
-    statuses = await at_once(
-        one.client.delete(other.membership), other.client.delete(one.membership)
-    )
+    answers = await at_once(act(one, other), act(other, one))
 
-    assert sorted(statuses) == [204, 404]
-    assert await roles_in(committed_service) == ["owner"]
+    assert sorted(answers) == statuses
+    assert await roles_in(committed_service) == roles
 
 
-async def test_an_owner_hands_on_to_somebody_who_leaves(
+async def test_owner_transfers_to_somebody_who_leaves(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
     """Whoever comes second finds the other's deed done."""
@@ -144,11 +140,10 @@ async def test_an_owner_hands_on_to_somebody_who_leaves(
     assert "owner" in await roles_in(committed_service)
 
 
-async def test_an_owner_leaves_while_the_other_one_is_deleted(
+async def test_owner_leaves_while_the_other_is_deleted(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
-    async with committed_service.database.write() as session:
-        administrator = await committed_service.sign_in(await make_admin(session))
+    administrator = await committed_service.sign_in(await committed_service.make(make_admin))
     one, other = owners
 
     statuses = await at_once(
@@ -160,12 +155,11 @@ async def test_an_owner_leaves_while_the_other_one_is_deleted(
     assert await roles_in(committed_service) == ["owner"]
 
 
-async def test_a_user_is_added_while_he_is_deleted(
+async def test_user_is_added_while_being_deleted(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
-    async with committed_service.database.write() as session:
-        administrator = await committed_service.sign_in(await make_admin(session))
-        newcomer = await make_user(session)
+    administrator = await committed_service.sign_in(await committed_service.make(make_admin))
+    newcomer = await committed_service.make(make_user)
 
     added, deleted = await at_once(
         owners[0].client.post(f"{ORGANIZATION}/members/", json={"user_id": str(newcomer.id)}),

@@ -13,7 +13,7 @@ from app.core.roles import MemberRole
 from app.models import Membership, Organization
 from app.schemas.organization import MemberCreate, OrganizationUpdate
 from app.services import memberships, organizations
-from tests.support.factories import add_member, make_member, make_organization, make_user
+from tests.support.factories import add_member, make_member, make_user
 
 Action = Callable[[AsyncSession, Membership, UUID], Awaitable[object]]
 
@@ -38,11 +38,6 @@ ON_MEMBERS: list[Action] = [add, demote, memberships.remove, memberships.transfe
 
 
 @pytest.fixture
-async def organization(session: AsyncSession) -> Organization:
-    return await make_organization(session, await make_user(session))
-
-
-@pytest.fixture
 async def actor(session: AsyncSession, organization: Organization) -> Membership:
     """Read before the others act: an owner, when the request began."""
     user = await make_user(session)
@@ -56,7 +51,7 @@ async def member_id(session: AsyncSession, organization: Organization) -> UUID:
 
 
 @pytest.mark.parametrize("action", [*ON_MEMBERS, end])
-async def test_a_role_that_was_lost_is_worth_nothing(
+async def test_lost_role_is_checked_under_the_lock(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
     await session.execute(
@@ -69,7 +64,7 @@ async def test_a_role_that_was_lost_is_worth_nothing(
 
 
 @pytest.mark.parametrize("action", [*ON_MEMBERS, end, rename])
-async def test_who_was_removed_finds_nothing(
+async def test_removed_member_finds_nothing(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
     await session.execute(
@@ -82,7 +77,7 @@ async def test_who_was_removed_finds_nothing(
 
 
 @pytest.mark.parametrize("action", [*ON_MEMBERS, end, rename])
-async def test_a_deleted_organization_is_not_found(
+async def test_deleted_organization_is_not_found(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
     await session.execute(

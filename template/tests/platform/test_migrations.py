@@ -42,20 +42,23 @@ class Colour(StrEnum):
     BLUE = "blue"
 
 
-class Invoice(Identified, Timestamped, Base):
-    __tablename__ = "invoices"
+COLOUR = str_enum(Colour, "template_probe_colour")
+
+
+class TemplateProbe(Identified, Timestamped, Base):
+    __tablename__ = "template_probes"
     __table_args__ = (
-        Index("uq_invoices_number", "number", unique=True, **partial("paid_at IS NULL")),
+        Index("uq_template_probes_number", "number", unique=True, **partial("paid_at IS NULL")),
     )
 
     number: Mapped[str] = mapped_column(String(20))
     paid_at: Mapped[datetime | None]
-    colour: Mapped[Colour] = mapped_column(str_enum(Colour, "colour"))
+    colour: Mapped[Colour] = mapped_column(COLOUR)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), index=True)
 
 
-Project.colour = mapped_column(str_enum(Colour, "colour"), server_default="red")
-Project.due_at = mapped_column(UtcDateTime, nullable=True)
+Project.template_probe_colour = mapped_column(COLOUR, server_default="red")
+Project.template_probe_at = mapped_column(UtcDateTime, nullable=True)
 """
 
 REVISE = """
@@ -66,7 +69,7 @@ from app.core.config import load_settings
 
 config = alembic_config(load_settings())
 command.upgrade(config, "head")
-command.revision(config, 'Add "invoices" and colours', autogenerate=True)
+command.revision(config, 'Add "template_probes" and colours', autogenerate=True)
 command.upgrade(config, "head")
 command.check(config)
 command.downgrade(config, "base")

@@ -8,13 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole
 from app.models import Organization, Project
-from tests.support.factories import make_member, make_organization, make_project, make_user
+from tests.support.factories import make_member, make_owner, make_project
 from tests.support.service import Service
-
-
-@pytest.fixture
-async def organization(session: AsyncSession) -> Organization:
-    return await make_organization(session, await make_user(session))
 
 
 @pytest.fixture
@@ -27,14 +22,7 @@ def url(organization: Organization, project: Project) -> str:
     return f"/api/v1/organizations/{organization.slug}/projects/{project.id}"
 
 
-@pytest.fixture
-async def member(
-    service: Service, session: AsyncSession, organization: Organization
-) -> AsyncClient:
-    return await service.sign_in(await make_member(session, organization))
-
-
-async def test_a_change_leaves_the_other_fields_alone(member: AsyncClient, url: str) -> None:
+async def test_change_leaves_the_other_fields_alone(member: AsyncClient, url: str) -> None:
     before = (await member.get(url)).json()
 
     response = await member.patch(url, json={"description": ""})
@@ -46,7 +34,7 @@ async def test_a_change_leaves_the_other_fields_alone(member: AsyncClient, url: 
     assert (await member.get(url)).json() == after
 
 
-async def test_an_empty_change_changes_nothing(member: AsyncClient, url: str) -> None:
+async def test_empty_change_changes_nothing(member: AsyncClient, url: str) -> None:
     before = (await member.get(url)).json()
 
     response = await member.patch(url, json={})
@@ -58,29 +46,22 @@ async def test_an_empty_change_changes_nothing(member: AsyncClient, url: str) ->
 @pytest.mark.parametrize(
     "body",
     [
-        {"name": None},
-        {"archived": None},
-        {"name": "x"},
-        {"name": "x" * 101},
-        {"name": "Apo\u0000llo"},
+        *({"name": name} for name in (None, "x", "x" * 101, "Apo\u0000llo")),
+        *({"archived": value} for value in (None, "perhaps", 1)),
         {"description": "\u001b[31m"},
-        {"archived": "perhaps"},
-        {"archived": 1},
         {"archived_at": "2026-01-01T00:00:00Z"},
         {"slug": "gemini"},
         {"organization_id": "00000000-0000-4000-8000-000000000000"},
     ],
 )
-async def test_a_bad_change_is_refused(body: object, member: AsyncClient, url: str) -> None:
+async def test_invalid_change_gets_422(body: object, member: AsyncClient, url: str) -> None:
     before = (await member.get(url)).json()
 
-    response = await member.patch(url, json=body)
-
-    assert response.status_code == 422
+    assert (await member.patch(url, json=body)).status_code == 422
     assert (await member.get(url)).json() == before
 
 
-async def test_archiving_twice_keeps_the_first_moment(member: AsyncClient, url: str) -> None:
+async def test_archiving_twice_keeps_the_first_date(member: AsyncClient, url: str) -> None:
     first = await member.patch(url, json={"archived": True})
     second = await member.patch(url, json={"archived": True})
 
@@ -88,7 +69,7 @@ async def test_archiving_twice_keeps_the_first_moment(member: AsyncClient, url: 
     assert second.json()["archived_at"] == first.json()["archived_at"]
 
 
-async def test_an_archived_project_comes_back(member: AsyncClient, url: str) -> None:
+async def test_archived_project_can_be_restored(member: AsyncClient, url: str) -> None:
     await member.patch(url, json={"archived": True})
 
     response = await member.patch(url, json={"archived": False})
@@ -96,24 +77,18 @@ async def test_an_archived_project_comes_back(member: AsyncClient, url: str) -> 
     assert response.json()["archived_at"] is None
 
 
-async def test_an_admin_deletes_a_project_and_its_slug_is_free(
-    service: Service,
-    session: AsyncSession,
-    organization: Organization,
-    project: Project,
-    url: str,
+async def test_deleted_project_frees_its_slug(
+    service: Service, session: AsyncSession, organization: Organization, project: Project, url: str
 ) -> None:
     admin = await service.sign_in(await make_member(session, organization, MemberRole.ADMIN))
 
-    response = await admin.delete(url)
-
-    assert response.status_code == 204
+    assert (await admin.delete(url)).status_code == 204
     assert (await admin.get(url)).status_code == 404
     again = {"name": "Again", "slug": project.slug}
     assert (await admin.post(url.rsplit("/", 1)[0], json=again)).status_code == 201
 
 
-async def test_a_project_outlives_its_author(
+async def test_project_outlives_its_author(
     service: Service, session: AsyncSession, organization: Organization, member: AsyncClient
 ) -> None:
     author = await make_member(session, organization)
@@ -126,26 +101,15 @@ async def test_a_project_outlives_its_author(
     assert response.json()["created_by"] == str(author.id)
 
 
-async def test_of_two_creations_at_once_one_gets_the_slug(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        owner = await make_user(session)
-        organization = await make_organization(session, owner)
-    client = await committed_service.sign_in(owner)
-    url = f"/api/v1/organizations/{organization.slug}/projects/"
+async def test_concurrent_requests_create_and_delete_a_project_once(
+    committed_service: Service,
+) -> None:
+    owner = await committed_service.sign_in(await committed_service.make(make_owner))
+    url = "/api/v1/organizations/acme/projects"
 
-    answers = await asyncio.gather(*(client.post(url, json={"name": "Apollo"}) for _ in range(2)))
+    created = await asyncio.gather(*(owner.post(url, json={"name": "Apollo"}) for _ in range(2)))
+    [project] = (await owner.get(url)).json()["data"]
+    deleted = await asyncio.gather(*(owner.delete(f"{url}/{project['id']}") for _ in range(2)))
 
-    assert sorted(answer.status_code for answer in answers) == [201, 409]
-
-
-async def test_of_two_deletions_at_once_one_finds_the_project(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        owner = await make_user(session)
-        organization = await make_organization(session, owner)
-        project = await make_project(session, organization)
-    client = await committed_service.sign_in(owner)
-    url = f"/api/v1/organizations/{organization.slug}/projects/{project.id}"
-
-    answers = await asyncio.gather(*(client.delete(url) for _ in range(2)))
-
-    assert sorted(answer.status_code for answer in answers) == [204, 404]
+    assert sorted(answer.status_code for answer in created) == [201, 409]
+    assert sorted(answer.status_code for answer in deleted) == [204, 404]

@@ -5,34 +5,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import utc_now
 from app.models import Organization
 from tests.support.factories import make_member, make_organization, make_project, make_user
+from tests.support.problems import assert_problem
 from tests.support.service import Service
 
-
-@pytest.fixture
-async def organization(session: AsyncSession) -> Organization:
-    return await make_organization(session, await make_user(session))
-
-
-@pytest.fixture
-def url(organization: Organization) -> str:
-    return f"/api/v1/organizations/{organization.slug}/projects"
+URL = "/api/v1/organizations/acme/projects"
+APOLLO: dict[str, object] = {"name": "Apollo"}
+INVALID_SLUGS = ["a", "---", "-apollo", "Apollo", "apollo\n", "x" * 101]
 
 
-@pytest.fixture
-async def member(
+async def test_member_creates_a_project(
     service: Service, session: AsyncSession, organization: Organization
-) -> AsyncClient:
-    return await service.sign_in(await make_member(session, organization))
-
-
-async def test_a_member_creates_a_project(
-    service: Service, session: AsyncSession, organization: Organization, url: str
 ) -> None:
     author = await make_member(session, organization)
     client = await service.sign_in(author)
 
     response = await client.post(
-        f"{url}/", json={"name": "Apollo", "slug": "apollo", "description": "To the moon"}
+        f"{URL}/", json={"name": "Apollo", "slug": "apollo", "description": "To the moon"}
     )
 
     assert response.status_code == 201
@@ -43,7 +31,7 @@ async def test_a_member_creates_a_project(
     assert project["organization_id"] == str(organization.id)
     assert project["created_by"] == str(author.id)
     assert project["archived_at"] is None
-    assert (await client.get(f"{url}/{project['id']}")).json() == project
+    assert (await client.get(f"{URL}/{project['id']}")).json() == project
 
 
 @pytest.mark.parametrize(
@@ -55,21 +43,17 @@ async def test_a_member_creates_a_project(
         ("x" * 100, "x" * 100),
     ],
 )
-async def test_without_a_slug_the_name_makes_one(
-    name: str, slug: str, member: AsyncClient, url: str
-) -> None:
-    response = await member.post(f"{url}/", json={"name": name})
+async def test_slug_is_made_from_the_name(name: str, slug: str, member: AsyncClient) -> None:
+    response = await member.post(f"{URL}/", json={"name": name})
 
     assert response.status_code == 201
     assert response.json()["slug"] == slug
 
 
 @pytest.mark.parametrize("name", ["Проект", "!?", "é!", "\N{LATIN SMALL LIGATURE FFI}" * 100])
-async def test_a_name_that_makes_no_slug_needs_one(
-    name: str, member: AsyncClient, url: str
-) -> None:
-    refused = await member.post(f"{url}/", json={"name": name})
-    accepted = await member.post(f"{url}/", json={"name": name, "slug": "given"})
+async def test_name_without_latin_letters_needs_a_slug(name: str, member: AsyncClient) -> None:
+    refused = await member.post(f"{URL}/", json={"name": name})
+    accepted = await member.post(f"{URL}/", json={"name": name, "slug": "given"})
 
     assert refused.status_code == 422
     assert "No slug can be made from this name; provide one" in refused.json()["detail"]
@@ -77,30 +61,23 @@ async def test_a_name_that_makes_no_slug_needs_one(
 
 
 @pytest.mark.parametrize("body", [{"name": "Apollo"}, {"name": "Another", "slug": "apollo"}])
-async def test_a_slug_is_taken_once_in_an_organization(
-    body: dict[str, str],
-    member: AsyncClient,
-    session: AsyncSession,
-    organization: Organization,
-    url: str,
+async def test_slug_is_unique_in_the_organization(
+    body: dict[str, str], member: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     await make_project(session, organization, slug="apollo")
 
-    response = await member.post(f"{url}/", json=body)
+    response = await member.post(f"{URL}/", json=body)
 
-    assert response.status_code == 409
-    assert response.json()["detail"] == "The organization already has a project with this slug"
+    assert_problem(response, 409, "The organization already has a project with this slug")
 
 
 async def test_another_organization_may_use_the_same_slug(
-    member: AsyncClient, session: AsyncSession, url: str
+    member: AsyncClient, session: AsyncSession
 ) -> None:
     other = await make_organization(session, await make_user(session))
     await make_project(session, other, slug="apollo")
 
-    response = await member.post(f"{url}/", json={"name": "Apollo"})
-
-    assert response.status_code == 201
+    assert (await member.post(f"{URL}/", json={"name": "Apollo"})).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -108,40 +85,26 @@ async def test_another_organization_may_use_the_same_slug(
     [
         {},
         [],
-        {"name": None},
-        {"name": "  x  "},
-        {"name": "x" * 101},
-        {"name": "Apo\u0000llo"},
-        {"name": "Apo\nllo"},
-        {"name": 11},
-        {"name": "Apollo", "slug": "a"},
-        {"name": "Apollo", "slug": "---"},
-        {"name": "Apollo", "slug": "-apollo"},
-        {"name": "Apollo", "slug": "Apollo"},
-        {"name": "Apollo", "slug": "apollo\n"},
-        {"name": "Apollo", "slug": "x" * 101},
-        {"name": "Apollo", "description": None},
-        {"name": "Apollo", "description": "x" * 2001},
-        {"name": "Apollo", "description": "\u0000"},
-        {"name": "Apollo", "created_by": "somebody"},
+        *({"name": name} for name in (None, "  x  ", "x" * 101, "Apo\u0000llo", "Apo\nllo", 11)),
+        *(APOLLO | {"slug": slug} for slug in INVALID_SLUGS),
+        *(APOLLO | {"description": text} for text in (None, "x" * 2001, "\u0000")),
+        APOLLO | {"created_by": "somebody"},
     ],
 )
-async def test_a_bad_project_is_refused(body: object, member: AsyncClient, url: str) -> None:
-    response = await member.post(f"{url}/", json=body)
-
-    assert response.status_code == 422
-    assert (await member.get(f"{url}/")).json()["total"] == 0
+async def test_invalid_project_gets_422(body: object, member: AsyncClient) -> None:
+    assert (await member.post(f"{URL}/", json=body)).status_code == 422
+    assert (await member.get(f"{URL}/")).json()["total"] == 0
 
 
-async def test_projects_are_listed_newest_first_in_pages(
-    member: AsyncClient, session: AsyncSession, organization: Organization, url: str
+async def test_projects_are_listed_newest_first(
+    member: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     for name in ("First", "Second", "Third"):
         await make_project(session, organization, name=name)
     await make_project(session, await make_organization(session, await make_user(session)))
 
-    first = (await member.get(f"{url}/?limit=2")).json()
-    second = (await member.get(f"{url}/?limit=2&page=2")).json()
+    first = (await member.get(f"{URL}/?limit=2")).json()
+    second = (await member.get(f"{URL}/?limit=2&page=2")).json()
 
     assert [project["name"] for project in first["data"]] == ["Third", "Second"]
     assert [project["name"] for project in second["data"]] == ["First"]
@@ -149,13 +112,13 @@ async def test_projects_are_listed_newest_first_in_pages(
     assert second["has_more"] is False
 
 
-async def test_pages_of_projects_of_the_same_moment_neither_repeat_nor_lose_one(
-    member: AsyncClient, session: AsyncSession, organization: Organization, url: str
+async def test_pages_are_stable_for_rows_of_the_same_moment(
+    member: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     now = utc_now()
     rows = [await make_project(session, organization, created_at=now) for _ in range(7)]
 
-    pages = [(await member.get(f"{url}/?limit=3&page={page}")).json() for page in (1, 2, 3)]
+    pages = [(await member.get(f"{URL}/?limit=3&page={page}")).json() for page in (1, 2, 3)]
 
     by_id = sorted(rows, key=lambda row: row.id, reverse=True)
     assert [row["id"] for page in pages for row in page["data"]] == [str(row.id) for row in by_id]
@@ -165,26 +128,25 @@ async def test_pages_of_projects_of_the_same_moment_neither_repeat_nor_lose_one(
     ("query", "names"),
     [("", ["Old", "New"]), ("?archived=true", ["Old"]), ("?archived=false", ["New"])],
 )
-async def test_the_list_keeps_archived_projects_or_the_others(
+async def test_list_filters_archived_projects(
     query: str,
     names: list[str],
     member: AsyncClient,
     session: AsyncSession,
     organization: Organization,
-    url: str,
 ) -> None:
     await make_project(session, organization, name="New")
     await make_project(session, organization, name="Old", archived_at=utc_now())
 
-    page = (await member.get(f"{url}/{query}")).json()
+    page = (await member.get(f"{URL}/{query}")).json()
 
     assert [project["name"] for project in page["data"]] == names
     assert page["total"] == len(names)
 
 
-async def test_an_unknown_project_is_not_found(member: AsyncClient, url: str) -> None:
+async def test_unknown_project_is_not_found(member: AsyncClient) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
 
-    assert (await member.get(f"{url}/{unknown}")).status_code == 404
-    assert (await member.patch(f"{url}/{unknown}", json={})).status_code == 404
-    assert (await member.get(f"{url}/apollo")).status_code == 422
+    assert (await member.get(f"{URL}/{unknown}")).status_code == 404
+    assert (await member.patch(f"{URL}/{unknown}", json={})).status_code == 404
+    assert (await member.get(f"{URL}/apollo")).status_code == 422

@@ -12,7 +12,7 @@ from app.core.tokens import read_access_token
 from app.models import Membership, Organization, Project, User
 from app.realtime.hub import Hub
 from app.realtime.room import Subscriber
-from app.services import sessions
+from app.services import logins
 from tests.support.factories import add_member, make_organization, make_project, make_user
 from tests.support.realtime import join, read, types
 from tests.support.service import Service
@@ -123,13 +123,13 @@ async def test_revoked_session_requests_a_check_and_a_new_one_does_not(
     service: Service, scene: Scene
 ) -> None:
     subscriber = scene.subscriber
-    pair = await sessions.start(scene.db, service.settings, scene.user)
+    pair = await logins.start(scene.db, service.settings, scene.user)
     await scene.db.commit()
     assert not subscriber.check_due.is_set()
 
     session_id = read_access_token(service.settings, pair.access_token).session_id
     subscriber.access = replace(subscriber.access, credential_id=session_id)
-    await sessions.revoke(scene.db, session_id)
+    await logins.revoke(scene.db, session_id)
     await scene.db.commit()
 
     assert subscriber.check_due.is_set()

@@ -1,4 +1,4 @@
-"""Rows for tests to start from: each one valid, and unlike the others where it must be."""
+"""Valid rows for tests to start from, each unlike the others where it must be."""
 
 from datetime import timedelta
 from itertools import count
@@ -10,8 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
 from app.core.roles import MemberRole, Scope, UserRole
-from app.core.tokens import hash_token, new_api_key
-from app.models import ApiKey, Invitation, Membership, Organization, Project, User
+from app.core.tokens import hash_token, new_api_key, new_opaque_token
+from app.models import (
+    ApiKey,
+    Invitation,
+    Membership,
+    OneTimeToken,
+    Organization,
+    Project,
+    User,
+)
+from app.models.one_time_token import Purpose
 from app.schemas.strings import normalize_email
 
 PASSWORD = "Correct-Horse-7!"
@@ -24,7 +33,7 @@ _numbers = count(1)
 
 
 def new_user(**columns: Any) -> User:
-    """Not stored yet. Logs in with PASSWORD."""
+    """Return a user who is not saved yet and logs in with PASSWORD."""
     number = next(_numbers)
     email = columns.pop("email", f"user{number}@example.com")
     return User(
@@ -35,7 +44,7 @@ def new_user(**columns: Any) -> User:
 
 
 async def make_user(session: AsyncSession, **columns: Any) -> User:
-    return await _save(session, new_user(**columns))
+    return await save(session, new_user(**columns))
 
 
 async def make_admin(session: AsyncSession, **columns: Any) -> User:
@@ -45,9 +54,16 @@ async def make_admin(session: AsyncSession, **columns: Any) -> User:
 async def make_organization(session: AsyncSession, owner: User, **columns: Any) -> Organization:
     number = next(_numbers)
     names = {"name": f"Organization {number}", "slug": f"organization-{number}"}
-    organization = await _save(session, Organization(**names | columns))
+    organization = await save(session, Organization(**names | columns))
     await add_member(session, organization, owner, MemberRole.OWNER)
     return organization
+
+
+async def make_owner(session: AsyncSession, slug: str = "acme") -> User:
+    """Make a user who owns an organization with this slug."""
+    owner = await make_user(session)
+    await make_organization(session, owner, slug=slug)
+    return owner
 
 
 async def add_member(
@@ -57,13 +73,13 @@ async def add_member(
     role: MemberRole = MemberRole.MEMBER,
 ) -> Membership:
     membership = Membership(organization_id=organization.id, user_id=user.id, role=role)
-    return await _save(session, membership)
+    return await save(session, membership)
 
 
 async def make_member(
     session: AsyncSession, organization: Organization, role: MemberRole = MemberRole.MEMBER
 ) -> User:
-    """A new user who belongs to the organization."""
+    """Make a new user who belongs to the organization."""
     user = await make_user(session)
     await add_member(session, organization, user, role)
     return user
@@ -74,7 +90,7 @@ async def make_project(
 ) -> Project:
     number = next(_numbers)
     names = {"name": f"Project {number}", "slug": f"project-{number}"}
-    return await _save(session, Project(organization_id=organization.id, **names | columns))
+    return await save(session, Project(organization_id=organization.id, **names | columns))
 
 
 async def make_invitation(
@@ -89,7 +105,7 @@ async def make_invitation(
         "role": MemberRole.MEMBER,
         "expires_at": utc_now() + timedelta(days=7),
     }
-    return await _save(session, Invitation(**usual | columns))
+    return await save(session, Invitation(**usual | columns))
 
 
 async def make_api_key(
@@ -99,7 +115,7 @@ async def make_api_key(
     organization: Organization | None = None,
     **columns: Any,
 ) -> tuple[ApiKey, str]:
-    """The row and the key itself, by default with both scopes that need no administrator."""
+    """Return the row and the key itself, by default with the scopes read and write."""
     key = new_api_key()
     usual = {
         "user_id": user.id,
@@ -109,10 +125,29 @@ async def make_api_key(
         "key_hash": hash_token(key),
         "scopes": list(scopes or (Scope.READ, Scope.WRITE)),
     }
-    return await _save(session, ApiKey(**usual | columns)), key
+    return await save(session, ApiKey(**usual | columns)), key
 
 
-async def _save(session: AsyncSession, row: Row) -> Row:
+async def make_one_time_token(
+    session: AsyncSession, user: User, purpose: Purpose, email: str | None = None
+) -> str:
+    """Return the token, as it is mailed."""
+    token = new_opaque_token()
+    row = OneTimeToken(
+        user_id=user.id,
+        purpose=purpose,
+        email=email or user.email,
+        token_hash=hash_token(token),
+        expires_at=utc_now() + timedelta(hours=1),
+    )
+    await save(session, row)
+    return token
+
+
+async def save(session: AsyncSession, row: Row) -> Row:
     session.add(row)
     await session.commit()
     return row
+
+
+# Your own factories go into `own.py`.

@@ -1,10 +1,9 @@
-"""What every error looks like."""
+"""What every error looks like (RFC 9457)."""
 
 from httpx import Response
 
 
-def assert_problem(response: Response, status: int) -> None:
-    """RFC 9457."""
+def assert_problem(response: Response, status: int, detail: str | None = None) -> None:
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
@@ -13,3 +12,4 @@ def assert_problem(response: Response, status: int) -> None:
     assert problem["request_id"] == response.headers["x-request-id"]
     assert isinstance(problem["detail"], str)
     assert isinstance(problem["title"], str)
+    assert detail in {None, problem["detail"]}

@@ -31,10 +31,7 @@ async def blocked_or_done(lock_waits: LockWaits, *requests: asyncio.Future[Any])
 
 
 async def overtaken(
-    service: Service,
-    lock_waits: LockWaits,
-    requests: list[Awaitable[Response]],
-    *changes: Change,
+    service: Service, lock_waits: LockWaits, requests: list[Awaitable[Response]], *changes: Change
 ) -> list[int]:
     """The statuses of requests that come after the first of the changes, before the others."""
     first, *others = changes
