@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.fuzzing import CALLERS, CORNERS
-from tests.mutations import MUTATIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
 OPTIONS = {
@@ -62,12 +61,6 @@ MEASUREMENTS = [
         DOCS / "fuzzing.md",
         ["combination, caller", "operations", "cases", "failures"],
         lambda: [f"{corner.id}, {caller}" for corner in CORNERS for caller in CALLERS],
-    ),
-    Measurement(
-        "mutation",
-        DOCS / "mutations.md",
-        ["mutation", "in", "noticed by"],
-        lambda: [mutation.name for mutation in MUTATIONS],
     ),
 ]
 

@@ -2,11 +2,10 @@
 
 from tests.combinations import VALID
 from tests.conftest import ROOT
-from tests.measurements import MEASUREMENTS
 from tests.mutations import MUTATIONS
+from tests.mutations.page import PAGE, page
 
 TEMPLATE = ROOT / "template"
-RECORDED = {each.name: each for each in MEASUREMENTS}["mutation"].recorded()
 
 
 def test_what_a_mutation_changes_is_there_exactly_once() -> None:
@@ -23,12 +22,5 @@ def test_what_a_mutation_names_exists() -> None:
     assert {each.combination for each in MUTATIONS} <= {each.id for each in VALID}
 
 
-def test_the_table_lists_each_mutation_and_the_test_that_noticed_it() -> None:
-    again = "run `uv run pytest --mutations --record`"
-    assert list(RECORDED) == [mutation.name for mutation in MUTATIONS], again
-    for mutation in MUTATIONS:
-        _, file, noticed_by = RECORDED[mutation.name]
-        assert file == f"`{mutation.file}`", again
-        path, _, name = noticed_by.strip("`").partition("::")
-        assert path in mutation.test_files, again
-        assert f"def {name}(" in (TEMPLATE / path).read_text(encoding="utf-8"), again
+def test_page_of_mutations_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `uv run poe docs`"
