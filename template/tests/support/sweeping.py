@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-KEEPER = b"_keeper.py"  # stops its server by itself, now that the users of the server are gone
+KEEPER = b"/development/"  # stops its server by itself, now that the server has no users
 KEEPER_SECONDS = 60
 PAUSE = 0.05
 
