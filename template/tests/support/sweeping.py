@@ -6,6 +6,7 @@ finds no process.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,8 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-KEEPER = b"/development/"  # stops its server by itself, now that the server has no users
-KEEPER_SECONDS = 60
+SERVER_SCRIPT = re.compile(rb"/development/(run|stop)_\w+\.py\0")
+"""The command line of a script that stops its server once the server has no users."""
+SERVER_SCRIPT_SECONDS = 60
 PAUSE = 0.05
 
 
@@ -38,8 +40,8 @@ def sweep_afterwards() -> subprocess.Popen[bytes]:
 
 
 def sweep(folder: str) -> None:
-    deadline = time.monotonic() + KEEPER_SECONDS
-    while _kill(folder, lambda command: KEEPER not in command) or (
+    deadline = time.monotonic() + SERVER_SCRIPT_SECONDS
+    while _kill(folder, lambda command: not SERVER_SCRIPT.search(command)) or (
         _processes(folder) and time.monotonic() < deadline
     ):
         time.sleep(PAUSE)
