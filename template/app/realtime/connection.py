@@ -21,8 +21,9 @@ logger = structlog.stdlib.get_logger(__name__)
 
 FAILED = 1011
 TOO_SLOW = 1013
-EXPIRED = 4401
-REVOKED = {InvalidToken: EXPIRED, Forbidden: EXPIRED, NotAMember: 4403, NotFound: 4404}
+LOGGED_OUT = 4401
+NOT_A_MEMBER = 4403
+NOT_FOUND = 4404
 
 SEND_SECONDS = 30  # without the client taking a byte: it is gone, or pretends to be
 CLOSE_SECONDS = 5
@@ -140,13 +141,17 @@ class Connection:
     async def _check_access(self) -> None:
         access = self._subscriber.access
         if access.seconds_left <= 0:
-            raise Close(EXPIRED)
+            raise Close(LOGGED_OUT)
         try:
             self._subscriber.access = await self._hub.authorizer.authorize(
                 self._claims, access.project_id
             )
-        except (InvalidToken, Forbidden, NotFound) as error:
-            raise Close(REVOKED[type(error)]) from None
+        except (InvalidToken, Forbidden):
+            raise Close(LOGGED_OUT) from None
+        except NotAMember:
+            raise Close(NOT_A_MEMBER) from None
+        except NotFound:
+            raise Close(NOT_FOUND) from None
         except (SQLAlchemyError, Unavailable) as error:
             logger.warning("access_check_failed", error=type(error).__name__)
 
