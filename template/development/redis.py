@@ -23,7 +23,7 @@ def private_redis(port: int | None = None) -> Generator[str]:
     for attempt in range(1, ATTEMPTS + 1):
         with subprocess.Popen(
             (sys.executable, "-I", RUNNER, str(port or free_port())),
-            stdin=subprocess.PIPE,  # closed when we end, in whatever way, and then the server stops
+            stdin=subprocess.PIPE,  # closed however we end, and then the server stops
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if attempt < ATTEMPTS else None,
             text=True,

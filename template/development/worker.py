@@ -14,7 +14,7 @@ def reloading_worker(project: Path) -> Generator[None]:
     with subprocess.Popen(
         (sys.executable, "-I", RUNNER),
         cwd=project,
-        stdin=subprocess.PIPE,  # closed when we end, in whatever way, and then the worker stops
+        stdin=subprocess.PIPE,  # closed however we end, and then the worker stops
         start_new_session=True,  # so that Ctrl-C stops the server first
     ):
         yield

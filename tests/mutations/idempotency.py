@@ -18,14 +18,14 @@ IDEMPOTENCY = [
         "test_idempotency",
     ),
     Mutation(
-        "whoever reads the table tries passwords",
+        "a stored request lets a reader of the table guess passwords",
         "app/services/idempotency.py",
         """hmac.digest(secret.get_secret_value().encode(), content, "sha256")""",
         """hmac.digest(b"", content, "sha256")""",
         "test_idempotency_keys",
     ),
     Mutation(
-        "an answer is kept for ever",
+        "a response is kept permanently",
         "app/services/idempotency.py",
         """_has_key(request), IdempotencyKey.expires_at > utc_now())""",
         """_has_key(request))""",

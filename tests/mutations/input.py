@@ -4,7 +4,7 @@ from tests.mutations.mutation import Mutation
 
 INPUT = [
     Mutation(
-        "a user adds fields that are not his to set",
+        "a user sets fields that only the service may set",
         "app/schemas/common.py",
         """    model_config = ConfigDict(extra="forbid")""",
         """    model_config = ConfigDict(extra="ignore")""",

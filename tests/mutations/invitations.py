@@ -4,7 +4,7 @@ from tests.mutations.mutation import ALL, Mutation
 
 INVITATIONS = [
     Mutation(
-        "an invitation is good for whoever has it",
+        "any user with the token can accept an invitation",
         "app/services/invitations.py",
         """        Invitation.email_normalized == user.email_normalized,\n""",
         "",

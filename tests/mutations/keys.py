@@ -32,7 +32,7 @@ KEYS = [
         "test_api_key_scopes",
     ),
     Mutation(
-        "a user gives a key more than he has",
+        "a user gives a key more rights than their own",
         "app/services/api_keys.py",
         """    if Scope.ADMIN in body.scopes and user.role is not UserRole.ADMIN:""",
         """    if False:""",

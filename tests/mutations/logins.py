@@ -69,7 +69,7 @@ LOGINS = [
         "test_rate_limit",
     ),
     Mutation(
-        "whoever sets X-Forwarded-For has a new address",
+        "any client that sets X-Forwarded-For has a new address",
         "app/server/options.py.jinja",
         """        "proxy_headers": bool(settings.FORWARDED_ALLOW_IPS),""",
         """        "proxy_headers": True,""",

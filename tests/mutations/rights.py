@@ -113,7 +113,7 @@ RIGHTS = [
         ALL,
     ),
     Mutation(
-        "an administrator removes himself",
+        "administrators remove themselves",
         "app/services/users.py",
         """    if admin is not None and admin.id == user_id:""",
         """    if False:""",

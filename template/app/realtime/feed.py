@@ -18,7 +18,7 @@ async def publish_changes(hub: Hub, changes: list[Change]) -> None:
 
 def _publish_events(hub: Hub, change: Change, project: Project) -> None:
     for event in _events(change, project):
-        if change.kind is Kind.CREATED:  # nobody can be in its own room yet
+        if change.kind is Kind.CREATED:  # its own room is still empty
             hub.publish_to_organization(project.organization_id, event)
         else:
             hub.publish(project.id, event)

@@ -1,4 +1,4 @@
-"""Runs the server until it is told to stop, in one process or in several."""
+"""Runs the server, in one process or in several, until a signal stops it."""
 
 import sys
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The worker: takes tasks from Redis and hands them to its processes until it is told to stop."""
+"""The worker: takes tasks from Redis and hands them to its processes until a signal stops it."""
 
 import logging
 import os

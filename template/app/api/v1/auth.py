@@ -171,7 +171,7 @@ async def forgot_password(db: DB, limiter: Limiter, queue: Tasks, body: ForgotPa
     """
     await limiter.count_mail("reset", body.email)
     user = await users.find_by_email(db, body.email)
-    # For an unknown address a task is enqueued too, which finds nobody: it takes as long.
+    # An unknown address also enqueues a task, which finds no user: the response takes as long.
     queue.enqueue(send_password_reset_email, str(user.id if user else uuid4()))
     return Accepted()
 

@@ -106,7 +106,7 @@ async def request_email_change(
     403 for a wrong password; 429 after too many.
     """
     user = await confirm(body.password)
-    # Neither may one account write to many addresses, nor many accounts to one.
+    # One account must not write to many addresses, nor many accounts to one.
     await limiter.count(Policy.MAIL, f"change-by:{user.id}")
     await limiter.count_mail("change", body.email)
     token_id = await email_addresses.request_change(db, settings, user.id, body.email)
@@ -169,5 +169,5 @@ async def list_api_keys(
     responses=problems(404),
 )
 async def revoke_api_key(db: DB, user: SessionUser, key_id: UUID) -> None:
-    """It stops working at once, for ever."""
+    """Revokes the key immediately and permanently."""
     await api_keys.revoke(db, api_keys.of_user(user.id), key_id)

@@ -51,5 +51,5 @@ async def list_organization_api_keys(
     status_code=status.HTTP_204_NO_CONTENT,
 )
 async def revoke_organization_api_key(db: DB, access: AdminAccess, key_id: UUID) -> None:
-    """Whoever made it. It stops working at once, for ever. Admins and owners only."""
+    """Revokes any member's key immediately and permanently. Admins and owners only."""
     await api_keys.revoke(db, api_keys.of_organization(access.organization_id), key_id)
