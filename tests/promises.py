@@ -32,7 +32,7 @@ What a generated service promises, and the file whose tests prove it. Written by
 def page() -> str:
     folders = sorted(path for path in (TEMPLATE / "tests").iterdir() if any(path.glob("test_*.py")))
     folders.sort(key=lambda path: path.name == "platform")  # the machinery comes last
-    parts = [HEAD, *(_section(folder.name.capitalize(), folder) for folder in folders)]
+    parts = [HEAD, *(_section(f"`tests/{folder.name}/`", folder) for folder in folders)]
     return "\n".join([*parts, _section("The template itself", ROOT / "tests")])
 
 
