@@ -78,7 +78,7 @@ ACCOUNTS = [
     Mutation(
         "anybody fills a mailbox",
         "app/api/v1/auth.py",
-        """    await limiter.count_mail("reset", body.email)""",
+        """    await resources.limiter.count_mail("reset", body.email)""",
         "",
         "test_password_reset",
     ),
@@ -91,7 +91,7 @@ ACCOUNTS = [
     ),
     Mutation(
         "a stolen access token guesses the password",
-        "app/api/reauthentication.py",
+        "app/api/callers.py",
         """        await limiter.count(Policy.PASSWORD, account)""",
         """        pass""",
         "test_password_change",
@@ -113,8 +113,8 @@ ACCOUNTS = [
     Mutation(
         "a registration tells whether there is an account",
         "app/api/v1/auth.py",
-        """users.register(db, passwords, new, enumeration_safe=safe)""",
-        """users.register(db, passwords, new, enumeration_safe=False)""",
+        """users.register(db, resources.passwords, new, enumeration_safe=safe)""",
+        """users.register(db, resources.passwords, new, enumeration_safe=False)""",
         "test_registration_safe",
     ),
     Mutation(

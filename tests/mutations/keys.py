@@ -19,14 +19,14 @@ KEYS = [
     ),
     Mutation(
         "a key to read also writes",
-        "app/api/deps.py",
+        "app/api/callers.py",
         """caller.require(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)""",
         """pass""",
         "test_api_key_scopes",
     ),
     Mutation(
         "every key of an administrator is one",
-        "app/api/deps.py",
+        "app/api/callers.py",
         """    caller.require(Scope.ADMIN)\n""",
         "",
         "test_api_key_scopes",
@@ -40,7 +40,7 @@ KEYS = [
     ),
     Mutation(
         "a key makes other keys",
-        "app/api/deps.py",
+        "app/api/callers.py",
         """    if caller.key is not None:
         raise Forbidden(NEEDS_LOGIN)""",
         """    if False:
@@ -56,7 +56,7 @@ KEYS = [
     ),
     Mutation(
         "a key of an organization opens the account of its maker",
-        "app/api/deps.py",
+        "app/api/callers.py",
         """    if caller.key is not None and caller.key.organization_id is not None:""",
         """    if False:""",
         "test_access",

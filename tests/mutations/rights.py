@@ -5,14 +5,14 @@ from tests.mutations.mutation import ALL, Mutation
 RIGHTS = [
     Mutation(
         "everybody is an administrator",
-        "app/api/deps.py",
+        "app/api/callers.py",
         """    if user.role is not UserRole.ADMIN:\n        raise Forbidden\n""",
         "",
         "test_access",
     ),
     Mutation(
         "a viewer may do what members may",
-        "app/api/tenancy.py",
+        "app/api/callers.py",
         """if membership.role.rank < least.rank:""",
         """if False:""",
         "test_access",

@@ -1,23 +1,22 @@
 """The header `Idempotency-Key`: a request that is sent again gets the first response again.
 
 See draft-ietf-httpapi-idempotency-key-header. A route that creates something has `Idempotency` as
-the last dependency in its signature, so that everything else is checked anew before a response is
-given again; and its router has `IdempotentRoute` as its `route_class`.
+the last dependency in its signature, so that everything else is checked before a response is
+sent again. The rest is done by the route itself: see `routing.py`.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import AfterValidator, Field
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.deps import DB, AppSettings, Caller
+from app.api.callers import Caller
+from app.api.deps import DB
+from app.api.resources import AppResources
 from app.core.config import Settings
-from app.core.errors import Conflict
 from app.services import idempotency
 from app.services.idempotency import KeyedRequest
 
@@ -79,33 +78,6 @@ class Replay(Exception):
         self.response = response
 
 
-class IdempotentRoute(APIRoute):
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """It ends before the transaction, which is committed when its dependencies are left."""
-        handle = super().get_route_handler()
-
-        async def handle_once(request: Request) -> Response:
-            try:
-                response = await handle(request)
-                if attempt := _attempt(request):
-                    await attempt.keep(response)
-                return response
-            except Replay as replay:
-                return replay.response
-            except (Conflict, IntegrityError):
-                attempt = _attempt(request)
-                replayed = await attempt.replay_twin() if attempt else None
-                if replayed is None:
-                    raise
-                return replayed
-
-        return handle_once
-
-
-def _attempt(request: Request) -> Attempt | None:
-    return getattr(request.state, "attempt", None)
-
-
 async def get_caller_id(caller: Caller) -> str:
     return str(caller.user.id)
 
@@ -118,14 +90,18 @@ def look_up(get_caller: Callable[..., Awaitable[str]]) -> Callable[..., Awaitabl
     async def replay_or_go_on(
         request: Request,
         db: DB,
-        settings: AppSettings,
+        resources: AppResources,
         caller: Annotated[str, Depends(get_caller)],
         key: Key = None,
     ) -> None:
+        if not hasattr(request.state, "attempt"):
+            raise TypeError("Create the router of an idempotent route with app.api.routing.Router")
         if key is None:
             return
         begins = not db.in_transaction()
-        attempt = Attempt(db, settings, KeyedRequest(caller, key, await _content(request)))
+        attempt = Attempt(
+            db, resources.settings, KeyedRequest(caller, key, await _content(request))
+        )
         if response := await attempt.replay():
             raise Replay(response)
         if begins:

@@ -1,22 +1,15 @@
 """Rate limits: requests are counted in a sliding window, before any work is done."""
 
 import time
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from math import ceil
-from typing import Annotated
 
-from fastapi import Depends
-from fastapi.security.utils import get_authorization_scheme_param
 from limits import parse
 from limits.aio.storage import Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from starlette.requests import HTTPConnection
 
-from app.api.address import client_network
 from app.core.config import Settings
-from app.core.errors import InvalidToken, TooManyRequests
-from app.core.tokens import read_access_token
+from app.core.errors import TooManyRequests
 from app.db.session import Database
 from app.schemas.strings import normalize_email
 
@@ -74,38 +67,9 @@ class RateLimiter:
         """Each kind of mail has a quota of its own for each address, however it is spelled."""
         await self.count(Policy.MAIL, f"{purpose}:{normalize_email(email)}")
 
-    async def count_address(self, policy: Policy, connection: HTTPConnection) -> None:
+    async def count_network(self, policy: Policy, network: str) -> None:
         if self._limits_addresses:
-            await self.count(policy, client_network(connection))
+            await self.count(policy, network)
 
     async def reset(self, policy: Policy, key: str) -> None:
         await self._windows.clear(self._quotas[policy], policy, key)
-
-
-async def get_rate_limiter(connection: HTTPConnection) -> RateLimiter:
-    limiter: RateLimiter = connection.app.state.rate_limiter
-    return limiter
-
-
-Limiter = Annotated[RateLimiter, Depends(get_rate_limiter)]
-
-
-def limit_address(policy: Policy) -> Callable[..., Awaitable[None]]:
-    async def count(connection: HTTPConnection, limiter: Limiter) -> None:
-        await limiter.count_address(policy, connection)
-
-    return count
-
-
-async def limit_caller(connection: HTTPConnection, limiter: Limiter) -> None:
-    """Counts by user, from any address; without a valid token, by address.
-
-    An API key counts for both: whose it is turns out later, in the database.
-    """
-    _, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
-    try:
-        caller = read_access_token(connection.app.state.settings, token).user_id
-    except InvalidToken:
-        await limiter.count_address(Policy.CALLER, connection)
-    else:
-        await limiter.count(Policy.CALLER, str(caller))

@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.core.config import Settings
+from app.core.probe import probing
 
 TIMEOUT_SECONDS = 1
 PAUSE_SECONDS = 1
@@ -31,6 +32,11 @@ class SharedRedis:
         """Begins every key, because services may share a server."""
         self._lost = False
         self._next_try = 0.0
+
+    async def check(self) -> None:
+        """Raises Unavailable; for readiness."""
+        async with probing("Redis does not answer", RedisError):
+            await self.client.ping()
 
     @contextmanager
     def attempt(self) -> Generator[None]:

@@ -1,12 +1,17 @@
 """The database's sessions: `write` for transactions that may change rows, `read` for the rest."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from app.core.config import Settings
+from app.core.errors import Unavailable
+from app.core.probe import probing
+from app.db import migrations
 from app.db.dialect import WRITE_OPTIONS, create_engine
 
 
@@ -18,6 +23,14 @@ class Database:
         self.write = async_sessionmaker(
             engine.execution_options(**WRITE_OPTIONS), expire_on_commit=False
         )
+
+    async def check_migrated(self) -> None:
+        """Raises Unavailable; for readiness."""
+        detail = "The database does not answer, or has not been migrated"
+        async with probing(detail, SQLAlchemyError), self.read() as session:
+            applied = await session.scalars(text("SELECT version_num FROM alembic_version"))
+        if await asyncio.to_thread(migrations.are_pending, set(applied)):
+            raise Unavailable("The database has not been migrated to this release")
 
     async def check(self) -> None:
         """Raises what every statement raises while the database is away."""

@@ -3,13 +3,13 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
-
+from app.core.config import Settings
+from app.db.changes import WatchedDatabase
 from app.realtime.broker import Broker
+from app.realtime.hub import Hub
 from app.realtime.start import start_hub
 
 
 @asynccontextmanager
-async def open_hub(app: FastAPI) -> AsyncGenerator[None]:
-    app.state.hub = start_hub(app.state.settings, app.state.database, Broker())
-    yield
+async def open_hub(settings: Settings, database: WatchedDatabase) -> AsyncGenerator[Hub]:
+    yield start_hub(settings, database, Broker())

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import Literal
 from uuid import UUID
 
-from fastapi import FastAPI
 from pydantic import BaseModel
 from redis.asyncio import Redis
 
 from app.core.config import Settings
+from app.core.redis import SharedRedis
+from app.db.changes import WatchedDatabase
 from app.realtime.broker import Broker, HubMessage, Presence
 from app.realtime.hub import Hub
 from app.realtime.redis_channel import RedisChannel
@@ -144,9 +145,10 @@ class RedisBroker(Broker):
 
 
 @asynccontextmanager
-async def open_hub(app: FastAPI) -> AsyncGenerator[None]:
-    settings: Settings = app.state.settings
-    broker = RedisBroker(app.state.redis, settings.JWT_ISSUER)
-    app.state.hub = start_hub(settings, app.state.database, broker)
-    async with broker.running(app.state.hub):
-        yield
+async def open_hub(
+    settings: Settings, database: WatchedDatabase, redis: SharedRedis
+) -> AsyncGenerator[Hub]:
+    broker = RedisBroker(redis.client, redis.name)
+    hub = start_hub(settings, database, broker)
+    async with broker.running(hub):
+        yield hub

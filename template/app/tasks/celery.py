@@ -12,8 +12,9 @@ from kombu.exceptions import OperationalError
 
 from app.core.config import Settings
 from app.core.errors import Unavailable
+from app.core.redis import open_redis
 from app.db.session import Database
-from app.tasks.queue import Start, Task
+from app.tasks.queue import Task, TaskRunner
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0  # more than the second for which a worker's BRPOP blocks
@@ -21,8 +22,9 @@ RESTORE_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[Start]:
+async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[TaskRunner]:
     celery = create_celery(settings)
+    broker = settings.CELERY_BROKER_URL
 
     async def start(task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         if not task.function.__module__.startswith(f"{__package__}."):
@@ -31,7 +33,9 @@ async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[S
         await asyncio.to_thread(publish, celery, task, job_id, args, kwargs)
 
     try:
-        yield start
+        async with open_redis(settings.model_copy(update={"REDIS_URL": broker})) as redis:
+            # The probe of a broker that is the service's Redis would ask it twice.
+            yield TaskRunner(start, () if broker == settings.REDIS_URL else (redis.check,))
     finally:
         await asyncio.to_thread(celery.close)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from app.core.config import Settings
 from app.db.session import Database
-from app.tasks.queue import Job, Start, Task
+from app.tasks.queue import Job, Task, TaskRunner
 
 
 @asynccontextmanager
-async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[Start]:
+async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[TaskRunner]:
     async def start(task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         await task(Job(job_id, settings, database), *args, **kwargs)
 
-    yield start
+    yield TaskRunner(start)

@@ -13,6 +13,7 @@ from starlette.background import BackgroundTasks
 
 from app.core.config import Settings
 from app.core.errors import Unavailable
+from app.core.probe import Probe
 from app.db.session import Database
 from app.tasks.backoff import Backoff
 
@@ -63,6 +64,12 @@ def task(function: Callable[Concatenate[Job, P], Awaitable[None]]) -> Task[P]:
 
 Start = Callable[[Task[...], str, list[Any], dict[str, Any]], Awaitable[None]]
 """Starts a task, here or in another process. Takes the job's id and the task's arguments."""
+
+
+@dataclass(frozen=True)
+class TaskRunner:
+    start: Start
+    probes: tuple[Probe, ...] = ()
 
 
 class TaskQueue:

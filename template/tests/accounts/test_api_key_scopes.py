@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.deps import DB, CurrentUser
+from app.api.callers import CurrentUser
+from app.api.deps import DB
 from app.core.roles import Scope, UserRole
 from app.models import AuditEvent
 from app.services import audit

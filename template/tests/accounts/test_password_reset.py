@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import utc_now
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
+from app.tasks.queue import TaskRunner
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_api_key, make_one_time_token, make_user
 from tests.support.limited import running_limited
@@ -70,11 +71,9 @@ async def test_unknown_email_enqueues_the_same_work(
     async def start(task: object, job_id: str, args: list[str], kwargs: dict[str, str]) -> None:
         enqueued.append((task, len(args)))
 
-    usual = service.app.state.start_task
-    service.app.state.start_task = start
-    await client.post(FORGOT, json={"email": user.email})
-    await client.post(FORGOT, json={"email": "nobody@example.com"})
-    service.app.state.start_task = usual
+    with service.replaced(tasks=TaskRunner(start)):
+        await client.post(FORGOT, json={"email": user.email})
+        await client.post(FORGOT, json={"email": "nobody@example.com"})
 
     assert len(enqueued) == 2
     assert len(set(enqueued)) == 1

@@ -4,7 +4,7 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.deps import NEEDS_LOGIN
+from app.api.callers import NEEDS_LOGIN
 from app.core.roles import MemberRole, Scope
 from app.models import Organization
 from tests.support.catalogue import Caller, Values

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.idempotency import IdempotentRoute, PublicIdempotency
+from app.api.idempotency import PublicIdempotency
 from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.errors import KeyReused
@@ -100,13 +100,27 @@ async def test_new_key_purges_a_few_expired_ones(
     assert {each.key for each in await stored(session)} == {f"key-{PURGED_AT_ONCE}", newest}
 
 
+async def test_idempotent_route_needs_our_router(
+    committed_service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also without a key, so that the first request shows it."""
+
+    async def create(idempotency: PublicIdempotency) -> None: ...
+
+    committed_service.app.router.add_api_route("/create", create, methods=["POST"])
+    response = await committed_service.client().post("/create")
+
+    assert_problem(response, 500)
+    assert "app.api.routing.Router" in caplog.text
+
+
 async def test_error_returned_by_a_route_is_not_stored(committed_service: Service) -> None:
     answers = iter([JSONResponse({}, 400), JSONResponse({})])
 
     async def refuse_at_first(idempotency: PublicIdempotency) -> JSONResponse:
         return next(answers)
 
-    path = add_route(committed_service, refuse_at_first, IdempotentRoute)
+    path = add_route(committed_service, refuse_at_first)
     async with committed_service.client() as client:
         statuses = [
             (await client.post(path, headers={"Idempotency-Key": "my-key"})).status_code

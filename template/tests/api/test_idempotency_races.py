@@ -9,7 +9,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy import func, select
 
 from app.api.deps import DB
-from app.api.idempotency import IdempotentRoute, PublicIdempotency
+from app.api.idempotency import PublicIdempotency
 from app.core.errors import Conflict
 from app.db.base import Base
 from app.models import AuditEvent, IdempotencyKey, Invitation, Organization, User
@@ -122,7 +122,7 @@ async def test_key_decides_where_nothing_else_is_unique(committed_service: Servi
         await db.flush()
         return str(user.id)
 
-    path = add_route(committed_service, add_somebody, IdempotentRoute)
+    path = add_route(committed_service, add_somebody)
     answers = await send_at_once(committed_service.client(), path, *[{}] * 3)
 
     assert_done_once(answers, 200)
@@ -139,7 +139,7 @@ async def test_conflict_with_the_first_request_is_a_replay(committed_service: Se
         db.add(new_user())
         return "Done"
 
-    path = add_route(committed_service, add_the_only_one, IdempotentRoute)
+    path = add_route(committed_service, add_the_only_one)
     answers = await send_at_once(committed_service.client(), path, *[{}] * 3)
 
     assert_done_once(answers, 200)
@@ -159,7 +159,7 @@ async def test_twin_of_a_failed_request_succeeds(committed_service: Service) -> 
             raise Conflict("Not now")
         return str(user.id)
 
-    path = add_route(committed_service, fail_at_first, IdempotentRoute)
+    path = add_route(committed_service, fail_at_first)
     answers = await send_at_once(committed_service.client(), path, *[{}] * 2)
 
     assert {answer.status_code for answer in answers} in ({200}, {200, 409})

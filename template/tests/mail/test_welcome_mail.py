@@ -47,6 +47,6 @@ async def test_only_active_users_get_mail(
 ) -> None:
     user = await make_user(session, **columns)
 
-    await service.app.state.start_task(send_welcome_email, "a-job", [str(user.id)], {})
+    await service.resources.tasks.start(send_welcome_email, "a-job", [str(user.id)], {})
 
     assert len(outbox) == mails

@@ -73,7 +73,8 @@ async def test_only_the_last_mail_works(
 ) -> None:
     """A worker that dies after it has sent a mail leaves the job to the next one."""
     for _ in range(2):
-        await service.app.state.start_task(send_invitation_email, "a-job", [str(invitation.id)], {})
+        arguments = [str(invitation.id)]
+        await service.resources.tasks.start(send_invitation_email, "a-job", arguments, {})
     first, last = map(token_in, outbox)
 
     assert_problem(await accept(service, ada, first), 400)

@@ -66,7 +66,7 @@ async def test_a_server_starts_and_stops_it(own_url: str) -> None:
     await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
 
     assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert "Connections in pool: 0" in app.state.database.engine.pool.status()
+    assert "Connections in pool: 0" in Service(app).database.engine.pool.status()
 
 
 async def test_the_document_of_the_api_is_under_the_prefix(client: AsyncClient) -> None:

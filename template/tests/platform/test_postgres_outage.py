@@ -9,9 +9,9 @@ from httpx import AsyncClient, Response
 from limits.aio.storage import MemoryStorage
 from sqlalchemy import make_url, text
 
-from app.api import health
 from app.api.deps import DB
 from app.api.rate_limit import RateLimiter
+from app.core import probe
 from app.db import postgres
 from tests.conftest import settings_for
 from tests.support.factories import new_user
@@ -38,7 +38,7 @@ async def line(own_url: str) -> AsyncGenerator[Line]:
 
 @pytest.fixture
 async def limits(monkeypatch: pytest.MonkeyPatch) -> Limits:
-    monkeypatch.setattr(health, "CHECK_SECONDS", NEVER)
+    monkeypatch.setattr(probe, "PROBE_SECONDS", NEVER)
     monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_SECONDS", NEVER)
     monkeypatch.setattr(postgres, "COMMAND_TIMEOUT_SECONDS", NEVER)
     return Limits(monkeypatch)
@@ -92,7 +92,6 @@ async def test_outage_uses_up_no_quota(wired_service: Service, line: Line) -> No
     }
     settings = wired_service.settings.model_copy(update=limits)
     limiter = RateLimiter(settings, MemoryStorage(), wired_service.database)
-    wired_service.app.state.rate_limiter = limiter
     client = wired_service.client()
 
     async def register_and_log_in() -> list[int]:
@@ -101,11 +100,12 @@ async def test_outage_uses_up_no_quota(wired_service: Service, line: Line) -> No
             (await client.post("/api/v1/auth/login", json=LOGIN)).status_code,
         ]
 
-    line.cut()
-    assert await register_and_log_in() == [503, 503]
-    assert await register_and_log_in() == [503, 503]
-    await line.open()
-    assert await register_and_log_in() == [201, 200]
+    with wired_service.replaced(limiter=limiter):
+        line.cut()
+        assert await register_and_log_in() == [503, 503]
+        assert await register_and_log_in() == [503, 503]
+        await line.open()
+        assert await register_and_log_in() == [201, 200]
 
 
 async def assert_503(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.api import health
+from app.core import probe
 from app.core.redis import SharedRedis
 from tests.conftest import settings_for
 from tests.support.factories import make_organization, make_user
@@ -19,7 +19,7 @@ READY = "/health/ready"
 
 @pytest.fixture(autouse=True)
 def database_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "CHECK_SECONDS", PATIENCE)
+    monkeypatch.setattr(probe, "PROBE_SECONDS", PATIENCE)
 
 
 @pytest.fixture

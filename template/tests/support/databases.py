@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api import health
+from app.core import probe
 from tests.support.waiting import PATIENCE
 
 LockWaits = Callable[[], Awaitable[int]]
@@ -33,7 +33,7 @@ class Databases(Protocol):
 def patient_service(module: ModuleType, *limits: str) -> Generator[None]:
     """Raise the limits of the service: on a slow machine, a healthy database exceeds them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(health, "CHECK_SECONDS", PATIENCE)
+        patch.setattr(probe, "PROBE_SECONDS", PATIENCE)
         for name in limits:
             patch.setattr(module, name, int(PATIENCE))
         yield

@@ -16,5 +16,5 @@ async def running_limited(database_url: str, **limits: Any) -> AsyncGenerator[Se
     settings = settings_for(database_url, **{"RATE_LIMIT_ENABLED": True} | limits)
     async with running_with(settings) as service:
         limiter = RateLimiter(settings, MemoryStorage(), service.database)
-        service.app.state.rate_limiter = limiter
-        yield service
+        with service.replaced(limiter=limiter):
+            yield service

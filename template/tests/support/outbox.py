@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.tasks.queue import Job, Task
+from app.tasks.queue import Job, Task, TaskRunner
 from tests.support.mailbox import open_mailbox, text
 from tests.support.service import Service
 
@@ -27,8 +27,6 @@ async def mails_of(service: Service, **changes: Any) -> AsyncGenerator[Outbox]:
 
     `changes` are settings of the tasks.
     """
-    state = service.app.state
-    usual = state.start_task
     async with open_mailbox() as mailbox:
         settings = service.settings.model_copy(update=mailbox.settings | changes)
 
@@ -37,9 +35,8 @@ async def mails_of(service: Service, **changes: Any) -> AsyncGenerator[Outbox]:
         ) -> None:
             await task(Job(job_id, settings, service.database), *args, **kwargs)
 
-        state.start_task = start
-        yield mailbox.mails
-    state.start_task = usual
+        with service.replaced(tasks=TaskRunner(start)):
+            yield mailbox.mails
 
 
 def token_in(mail: EmailMessage) -> str:

@@ -11,8 +11,7 @@ from redis import Redis
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 
-from app.api import shared
-from app.core import redis
+from app.core import probe, redis
 from development.redis import private_redis
 from tests.support.waiting import PATIENCE
 
@@ -37,7 +36,7 @@ class PatientPool(BlockingConnectionPool):
 PATIENT = (
     (redis, "BlockingConnectionPool", PatientPool),
     (redis, "WAIT_SECONDS", PATIENCE),
-    (shared, "CHECK_SECONDS", PATIENCE),
+    (probe, "PROBE_SECONDS", PATIENCE),
 )
 for module, name, patient in PATIENT:  # here, so that it holds in all processes of the tests
     setattr(module, name, patient)

@@ -3,14 +3,15 @@
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from app.api.resources import Resources
+from app.api.routing import Route
 from app.core.config import Settings
 from app.db.session import Database
 from app.main import create_app
@@ -36,9 +37,21 @@ class Service:
         return settings
 
     @property
+    def resources(self) -> Resources:
+        resources: Resources = self.app.state.resources
+        return resources
+
+    @property
     def database(self) -> Database:
-        database: Database = self.app.state.database
-        return database
+        return self.resources.database
+
+    @contextmanager
+    def replaced(self, **resources: Any) -> Iterator[None]:
+        """Requests use these resources instead."""
+        usual = self.resources
+        self.app.state.resources = replace(usual, **resources)
+        yield
+        self.app.state.resources = usual
 
     def client(self, token: str | None = None) -> AsyncClient:
         """Every answer it gets must be one that the OpenAPI document announces."""
@@ -96,11 +109,7 @@ async def undone(session: AsyncSession) -> AsyncGenerator[None]:
     await transaction.rollback()
 
 
-def add_route(
-    service: Service,
-    endpoint: Callable[..., Awaitable[Any]],
-    route_class: type[APIRoute] = APIRoute,
-) -> str:
+def add_route(service: Service, endpoint: Callable[..., Awaitable[Any]]) -> str:
     """The path of a POST route that only this service has, to make it do what no other would."""
     path = f"/{endpoint.__name__}"
     service.app.router.add_api_route(
@@ -108,7 +117,7 @@ def add_route(
         endpoint,
         methods=["POST"],
         include_in_schema=False,
-        route_class_override=route_class,
+        route_class_override=Route,
     )
     return path
 
@@ -126,8 +135,8 @@ async def running(app: FastAPI) -> AsyncGenerator[Service]:
 def application(settings: Settings) -> Iterator[FastAPI]:
     """Yield an application that may have run before, because a new one takes longer to make.
 
-    It has these settings, but for those that `create_app` reads: hosts, origins, documentation,
-    sizes and hashing.
+    It has these settings, but for those that `create_app` reads: hosts, origins, documentation
+    and sizes.
     """
     app = IDLE.pop() if IDLE else create_app(settings)
     app.state.settings = settings

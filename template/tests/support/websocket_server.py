@@ -70,5 +70,4 @@ async def serving(
 
 
 def hub_of(service: Service) -> Hub:
-    hub: Hub = service.app.state.hub
-    return hub
+    return service.resources.hub

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.api import health
+from app.core import probe
 from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.tasks import celery, queue
@@ -78,8 +78,8 @@ async def test_services_that_share_a_redis_have_their_own_keys(
     service: Service, server: RedisServer
 ) -> None:
     settings = settings_of_its_own(service.settings.DATABASE_URL, REDIS_URL=server.url)
-    async with open_tasks(settings, service.database) as start:
-        await start(send_welcome_email, str(uuid4()), [], {})
+    async with open_tasks(settings, service.database) as runner:
+        await runner.start(send_welcome_email, str(uuid4()), [], {})
     async with connect(server.url) as redis:
         keys = [str(key) for key in await redis.keys()]
 
@@ -91,9 +91,9 @@ async def test_full_redis_is_worth_a_retry(service: Service, server: RedisServer
     async with connect(server.url) as redis:
         await redis.config_set("maxmemory", 1)
     settings = settings_for(service.settings.DATABASE_URL, CELERY_BROKER_URL=server.url)
-    async with open_tasks(settings, service.database) as start:
+    async with open_tasks(settings, service.database) as runner:
         with pytest.raises(Unavailable, match="Redis does not take the task"):
-            await start(send_welcome_email, "1", [], {})
+            await runner.start(send_welcome_email, "1", [], {})
 
 
 @pytest.mark.usefixtures("no_retries")
@@ -165,7 +165,7 @@ async def test_task_waits_for_a_redis_that_comes_back(
 async def test_service_is_not_ready_without_its_broker(
     broken: Settings, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "CHECK_SECONDS", PATIENCE)
+    monkeypatch.setattr(probe, "PROBE_SECONDS", PATIENCE)
     server.kill()
     async with running_with(broken) as service:
         refused = await service.client().get("/health/ready")

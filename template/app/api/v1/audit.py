@@ -1,18 +1,19 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
-from app.api.deps import DB, AdminUser
+from app.api.callers import AdminAccess, AdminUser
+from app.api.deps import DB
 from app.api.errors import problems
 from app.api.paging import After, Limit
-from app.api.tenancy import AdminAccess
+from app.api.routing import Router
 from app.schemas.audit import AuditEventResponse
 from app.schemas.paging import CursorPage
 from app.services import audit
 from app.services.audit import Action
 
-router = APIRouter(tags=["audit"], responses=problems(401, 403))
+router = Router(tags=["audit"], responses=problems(401, 403))
 
 OfAction = Annotated[Action | None, Query(description="Only events of this kind")]
 OfActor = Annotated[UUID | None, Query(description="Only what this user did")]

@@ -1,14 +1,17 @@
 from typing import Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response
 from fastapi.responses import JSONResponse
 
 from app.api.address import Address, UserAgent
-from app.api.deps import DB, AppPasswords, AppSettings, Claims, SessionUser, Tasks
+from app.api.callers import Claims, SessionUser
+from app.api.deps import DB, Tasks, limit_address
 from app.api.errors import problems
-from app.api.idempotency import IdempotentRoute, PublicIdempotency
-from app.api.rate_limit import Limiter, Policy, limit_address
+from app.api.idempotency import PublicIdempotency
+from app.api.rate_limit import Policy
+from app.api.resources import AppResources
+from app.api.routing import Router
 from app.models import User
 from app.schemas.auth import (
     EmailVerification,
@@ -36,23 +39,21 @@ from app.tasks.mail import (
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": Accepted, "description": "Accepted"}}
 
-router = APIRouter(prefix="/auth", route_class=IdempotentRoute)
+router = Router(prefix="/auth")
 
 
 @router.post(
     "/register",
     summary="Register",
     tags=["auth"],
-    status_code=status.HTTP_201_CREATED,
+    status_code=201,
     response_model=UserResponse,
     responses=problems(409) | ACCEPTED,
     dependencies=[Depends(limit_address(Policy.REGISTER))],
 )
 async def register(
     db: DB,
-    passwords: AppPasswords,
-    settings: AppSettings,
-    limiter: Limiter,
+    resources: AppResources,
     queue: Tasks,
     idempotency: PublicIdempotency,
     body: RegisterRequest,
@@ -63,14 +64,14 @@ async def register(
     registered already; only a mail to it tells.
     """
     new = NewUser(email=body.email, name=body.name, password=body.password)
-    safe = settings.REGISTRATION_ENUMERATION_SAFE
+    safe = resources.settings.REGISTRATION_ENUMERATION_SAFE
     if safe:
-        await limiter.count_mail("register", body.email)
-    registration = await users.register(db, passwords, new, enumeration_safe=safe)
+        await resources.limiter.count_mail("register", body.email)
+    registration = await users.register(db, resources.passwords, new, enumeration_safe=safe)
     if user := registration.user:
         task = send_welcome_email if registration.created else send_account_exists_email
         queue.enqueue(task, str(user.id))
-    return JSONResponse(Accepted().model_dump(), status.HTTP_202_ACCEPTED) if safe else user
+    return JSONResponse(Accepted().model_dump(), 202) if safe else user
 
 
 @router.post(
@@ -83,9 +84,7 @@ async def register(
 )
 async def login(
     db: DB,
-    passwords: AppPasswords,
-    settings: AppSettings,
-    limiter: Limiter,
+    resources: AppResources,
     address: Address,
     user_agent: UserAgent,
     body: LoginRequest,
@@ -97,10 +96,11 @@ async def login(
     e-mail is not verified where that is required. After too many
     failures an account accepts no login for a while (429); its open sessions are not affected.
     """
+    settings, limiter = resources.settings, resources.limiter
     account = normalize_email(body.email)
     await limiter.count(Policy.LOGIN_FAILURES, account)
     user = await auth.authenticate(
-        *(db, passwords),
+        *(db, resources.passwords),
         email=body.email,
         password=body.password.get_secret_value(),
         only_verified=settings.EMAIL_VERIFICATION_REQUIRED,
@@ -118,7 +118,7 @@ async def login(
     dependencies=[Depends(limit_address(Policy.REFRESH))],
 )
 async def refresh(
-    db: DB, settings: AppSettings, address: Address, body: RefreshRequest
+    db: DB, resources: AppResources, address: Address, body: RefreshRequest
 ) -> TokenPair:
     """Exchanges a refresh token for a new pair. Each refresh token works once.
 
@@ -126,15 +126,11 @@ async def refresh(
     same token may be sent again for a few seconds, as long as its successor has not been used.
     """
     token = body.refresh_token.get_secret_value()
-    return await logins.refresh(db, settings, token, address=address)
+    return await logins.refresh(db, resources.settings, token, address=address)
 
 
 @router.post(
-    "/logout",
-    summary="Log out",
-    tags=["auth"],
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(401, 403),
+    "/logout", summary="Log out", tags=["auth"], status_code=204, responses=problems(401, 403)
 )
 async def logout(db: DB, claims: Claims) -> None:
     """Ends this session: its access and refresh tokens stop working at once.
@@ -149,7 +145,7 @@ async def logout(db: DB, claims: Claims) -> None:
     "/logout-all",
     summary="Log out everywhere",
     tags=["sessions"],
-    status_code=status.HTTP_204_NO_CONTENT,
+    status_code=204,
     responses=problems(401, 403),
 )
 async def logout_all(db: DB, user: SessionUser) -> None:
@@ -161,15 +157,17 @@ async def logout_all(db: DB, user: SessionUser) -> None:
     "/forgot-password",
     summary="Ask for a new password",
     tags=["passwords"],
-    status_code=status.HTTP_202_ACCEPTED,
+    status_code=202,
     dependencies=[Depends(limit_address(Policy.TOKEN))],
 )
-async def forgot_password(db: DB, limiter: Limiter, queue: Tasks, body: ForgotPassword) -> Accepted:
+async def forgot_password(
+    db: DB, resources: AppResources, queue: Tasks, body: ForgotPassword
+) -> Accepted:
     """Mails a token for `POST /auth/reset-password`, if there is an account with this e-mail.
 
     The response does not tell whether there is one.
     """
-    await limiter.count_mail("reset", body.email)
+    await resources.limiter.count_mail("reset", body.email)
     user = await users.find_by_email(db, body.email)
     # An unknown address also enqueues a task, which finds no user: the response takes as long.
     queue.enqueue(send_password_reset_email, str(user.id if user else uuid4()))
@@ -180,19 +178,19 @@ async def forgot_password(db: DB, limiter: Limiter, queue: Tasks, body: ForgotPa
     "/reset-password",
     summary="Set a new password",
     tags=["passwords"],
-    status_code=status.HTTP_204_NO_CONTENT,
+    status_code=204,
     responses=problems(400),
     dependencies=[Depends(limit_address(Policy.TOKEN))],
 )
 async def reset_password(
-    db: DB, passwords: AppPasswords, queue: Tasks, body: PasswordReset
+    db: DB, resources: AppResources, queue: Tasks, body: PasswordReset
 ) -> None:
     """Takes the token of the mail, once, and ends all sessions and API keys of the account.
 
     400 for a token that is wrong, was used or has expired.
     """
     user = await user_passwords.reset(
-        db, passwords, body.token.get_secret_value(), body.password.get_secret_value()
+        db, resources.passwords, body.token.get_secret_value(), body.password.get_secret_value()
     )
     queue.enqueue(send_password_changed_email, str(user.id))
 
@@ -201,7 +199,7 @@ async def reset_password(
     "/verify-email",
     summary="Verify my e-mail address",
     tags=["e-mail addresses"],
-    status_code=status.HTTP_204_NO_CONTENT,
+    status_code=204,
     responses=problems(400),
     dependencies=[Depends(limit_address(Policy.TOKEN))],
 )
@@ -217,12 +215,14 @@ async def verify_email(db: DB, body: EmailVerification) -> None:
     "/request-verification",
     summary="Ask for another verification mail",
     tags=["e-mail addresses"],
-    status_code=status.HTTP_202_ACCEPTED,
+    status_code=202,
     responses=problems(401, 403),
 )
-async def request_verification(user: SessionUser, limiter: Limiter, queue: Tasks) -> Accepted:
+async def request_verification(
+    user: SessionUser, resources: AppResources, queue: Tasks
+) -> Accepted:
     """Mails a new token for `POST /auth/verify-email`, unless the address is verified."""
-    await limiter.count_mail("verify", user.email)
+    await resources.limiter.count_mail("verify", user.email)
     queue.enqueue(send_verification_email, str(user.id))
     return Accepted()
 
@@ -231,7 +231,7 @@ async def request_verification(user: SessionUser, limiter: Limiter, queue: Tasks
     "/confirm-email",
     summary="Confirm my new e-mail address",
     tags=["e-mail addresses"],
-    status_code=status.HTTP_204_NO_CONTENT,
+    status_code=204,
     responses=problems(400, 409),
     dependencies=[Depends(limit_address(Policy.TOKEN))],
 )

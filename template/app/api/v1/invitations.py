@@ -1,13 +1,15 @@
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, status
+from fastapi import Depends
 
-from app.api.deps import DB, AppSettings, SessionUser, Tasks
+from app.api.callers import AdminAccess, SessionUser
+from app.api.deps import DB, Tasks, limit_address
 from app.api.errors import problems
-from app.api.idempotency import Idempotency, IdempotentRoute
+from app.api.idempotency import Idempotency
 from app.api.paging import Pagination
-from app.api.rate_limit import Limiter, Policy, limit_address
-from app.api.tenancy import AdminAccess
+from app.api.rate_limit import Policy
+from app.api.resources import AppResources
+from app.api.routing import Router
 from app.models import Invitation
 from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationResponse
 from app.schemas.organization import OrganizationResponse
@@ -15,21 +17,20 @@ from app.schemas.paging import PaginatedResponse
 from app.services import invitations, organizations
 from app.tasks.mail import send_invitation_email
 
-router = APIRouter(tags=["invitations"], responses=problems(401, 403), route_class=IdempotentRoute)
+router = Router(tags=["invitations"], responses=problems(401, 403))
 
 
 @router.post(
     "/organizations/{slug}/invitations",
     summary="Invite somebody",
-    status_code=status.HTTP_201_CREATED,
+    status_code=201,
     response_model=InvitationResponse,
     responses=problems(404, 409),
 )
 async def create_invitation(
     db: DB,
-    settings: AppSettings,
+    resources: AppResources,
     access: AdminAccess,
-    limiter: Limiter,
     queue: Tasks,
     idempotency: Idempotency,
     body: InvitationCreate,
@@ -37,9 +38,10 @@ async def create_invitation(
     """Mails a token for `POST /invitations/accept` to the address, in a role not above the
     caller's. Whether it has an account is not told. Admins and owners only.
     """
+    limiter = resources.limiter
     await limiter.count(Policy.INVITATION, str(access.organization_id))
     await limiter.count_mail("invite", body.email)
-    invitation = await invitations.create(db, settings, access, body)
+    invitation = await invitations.create(db, resources.settings, access, body)
     queue.enqueue(send_invitation_email, str(invitation.id))
     return invitation
 
@@ -57,7 +59,7 @@ async def list_invitations(
 @router.delete(
     "/organizations/{slug}/invitations/{invitation_id}",
     summary="Revoke an invitation",
-    status_code=status.HTTP_204_NO_CONTENT,
+    status_code=204,
     responses=problems(404),
 )
 async def revoke_invitation(db: DB, access: AdminAccess, invitation_id: UUID) -> None:

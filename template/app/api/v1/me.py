@@ -1,12 +1,12 @@
 from uuid import UUID
 
-from fastapi import APIRouter, status
-
-from app.api.deps import DB, AppPasswords, AppSettings, Claims, CurrentUser, SessionUser, Tasks
+from app.api.callers import Claims, ConfirmPassword, CurrentUser, SessionUser
+from app.api.deps import DB, Tasks
 from app.api.errors import problems
 from app.api.paging import Pagination
-from app.api.rate_limit import Limiter, Policy
-from app.api.reauthentication import ConfirmPassword
+from app.api.rate_limit import Policy
+from app.api.resources import AppResources
+from app.api.routing import Router
 from app.models import User
 from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
 from app.schemas.common import Accepted
@@ -28,7 +28,7 @@ from app.tasks.mail import (
     send_password_changed_email,
 )
 
-router = APIRouter(prefix="/users/me", responses=problems(401, 403))
+router = Router(prefix="/users/me", responses=problems(401, 403))
 
 
 @router.get("", summary="Read my profile", tags=["users"])
@@ -46,11 +46,7 @@ async def update_me(db: DB, user: SessionUser, body: UserUpdateMe) -> User:
 
 
 @router.delete(
-    "",
-    summary="Delete my account",
-    tags=["users"],
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(409),
+    "", summary="Delete my account", tags=["users"], status_code=204, responses=problems(409)
 )
 async def delete_me(db: DB, confirm: ConfirmPassword, body: AccountDeletion) -> None:
     """Needs the password. Ends all sessions and API keys and frees the e-mail for a new account.
@@ -62,17 +58,12 @@ async def delete_me(db: DB, confirm: ConfirmPassword, body: AccountDeletion) -> 
     await users.delete(db, user.id)
 
 
-@router.post(
-    "/password",
-    summary="Change my password",
-    tags=["passwords"],
-    status_code=status.HTTP_204_NO_CONTENT,
-)
+@router.post("/password", summary="Change my password", tags=["passwords"], status_code=204)
 async def change_password(
     db: DB,
     claims: Claims,
     confirm: ConfirmPassword,
-    passwords: AppPasswords,
+    resources: AppResources,
     queue: Tasks,
     body: PasswordChange,
 ) -> None:
@@ -82,21 +73,17 @@ async def change_password(
     """
     user = await confirm(body.current_password)
     password = body.new_password.get_secret_value()
-    await user_passwords.change(db, passwords, user, password, keep=claims.session_id)
+    await user_passwords.change(db, resources.passwords, user, password, keep=claims.session_id)
     queue.enqueue(send_password_changed_email, str(claims.user_id))
 
 
 @router.post(
-    "/email",
-    summary="Change my e-mail address",
-    tags=["e-mail addresses"],
-    status_code=status.HTTP_202_ACCEPTED,
+    "/email", summary="Change my e-mail address", tags=["e-mail addresses"], status_code=202
 )
 async def request_email_change(
     db: DB,
-    settings: AppSettings,
     confirm: ConfirmPassword,
-    limiter: Limiter,
+    resources: AppResources,
     queue: Tasks,
     body: EmailChange,
 ) -> Accepted:
@@ -106,10 +93,11 @@ async def request_email_change(
     403 for a wrong password; 429 after too many.
     """
     user = await confirm(body.password)
+    limiter = resources.limiter
     # One account must not write to many addresses, nor many accounts to one.
     await limiter.count(Policy.MAIL, f"change-by:{user.id}")
     await limiter.count_mail("change", body.email)
-    token_id = await email_addresses.request_change(db, settings, user.id, body.email)
+    token_id = await email_addresses.request_change(db, resources.settings, user.id, body.email)
     queue.enqueue(send_email_change_token, str(token_id))
     queue.enqueue(send_email_change_notice, str(user.id))
     return Accepted()
@@ -127,7 +115,7 @@ async def list_sessions(
     "/sessions/{session_id}",
     summary="End a session",
     tags=["sessions"],
-    status_code=status.HTTP_204_NO_CONTENT,
+    status_code=204,
     responses=problems(404),
 )
 async def revoke_session(db: DB, user: SessionUser, session_id: UUID) -> None:
@@ -139,7 +127,7 @@ async def revoke_session(db: DB, user: SessionUser, session_id: UUID) -> None:
     "/api-keys/",
     summary="Create an API key",
     tags=["API keys"],
-    status_code=status.HTTP_201_CREATED,
+    status_code=201,
     responses=problems(409),
 )
 async def create_api_key(db: DB, user: SessionUser, body: ApiKeyCreate) -> ApiKeyCreated:
@@ -165,7 +153,7 @@ async def list_api_keys(
     "/api-keys/{key_id}",
     summary="Revoke an API key",
     tags=["API keys"],
-    status_code=status.HTTP_204_NO_CONTENT,
+    status_code=204,
     responses=problems(404),
 )
 async def revoke_api_key(db: DB, user: SessionUser, key_id: UUID) -> None:

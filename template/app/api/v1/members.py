@@ -1,22 +1,20 @@
 from uuid import UUID
 
-from fastapi import APIRouter, status
-
+from app.api.callers import AdminAccess, ViewerAccess
 from app.api.deps import DB
 from app.api.errors import problems
-from app.api.idempotency import Idempotency, IdempotentRoute
+from app.api.idempotency import Idempotency
 from app.api.paging import Pagination
-from app.api.tenancy import AdminAccess, ViewerAccess
+from app.api.routing import Router
 from app.models import Membership
 from app.schemas.organization import MemberCreate, MemberResponse, MemberUpdate
 from app.schemas.paging import PaginatedResponse
 from app.services import memberships
 
-router = APIRouter(
+router = Router(
     prefix="/organizations/{slug}/members",
     tags=["members"],
     responses=problems(401, 403, 404),
-    route_class=IdempotentRoute,
 )
 
 
@@ -31,7 +29,7 @@ async def list_members(
 @router.post(
     "/",
     summary="Add a member",
-    status_code=status.HTTP_201_CREATED,
+    status_code=201,
     response_model=MemberResponse,
     responses=problems(409),
 )
@@ -58,12 +56,7 @@ async def update_member(
     return await memberships.change_role(db, access, user_id, body.role)
 
 
-@router.delete(
-    "/{user_id}",
-    summary="Remove a member",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(409),
-)
+@router.delete("/{user_id}", summary="Remove a member", status_code=204, responses=problems(409))
 async def remove_member(db: DB, access: ViewerAccess, user_id: UUID) -> None:
     """Owners may remove everyone, admins those below them, and all members themselves.
 

@@ -1,16 +1,17 @@
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, status
+from fastapi import Depends
 
-from app.api.deps import DB, get_session_user
+from app.api.callers import AdminAccess, get_session_user
+from app.api.deps import DB
 from app.api.errors import problems
 from app.api.paging import Pagination
-from app.api.tenancy import AdminAccess
+from app.api.routing import Router
 from app.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse
 from app.schemas.paging import PaginatedResponse
 from app.services import api_keys
 
-router = APIRouter(
+router = Router(
     prefix="/organizations/{slug}/api-keys",
     tags=["API keys"],
     dependencies=[Depends(get_session_user)],
@@ -19,10 +20,7 @@ router = APIRouter(
 
 
 @router.post(
-    "/",
-    summary="Create an API key of an organization",
-    status_code=status.HTTP_201_CREATED,
-    responses=problems(409),
+    "/", summary="Create an API key of an organization", status_code=201, responses=problems(409)
 )
 async def create_organization_api_key(
     db: DB, access: AdminAccess, body: ApiKeyCreate
@@ -45,11 +43,7 @@ async def list_organization_api_keys(
     return await api_keys.list_keys(db, keys, pagination)
 
 
-@router.delete(
-    "/{key_id}",
-    summary="Revoke an API key of an organization",
-    status_code=status.HTTP_204_NO_CONTENT,
-)
+@router.delete("/{key_id}", summary="Revoke an API key of an organization", status_code=204)
 async def revoke_organization_api_key(db: DB, access: AdminAccess, key_id: UUID) -> None:
     """Revokes any member's key immediately and permanently. Admins and owners only."""
     await api_keys.revoke(db, api_keys.of_organization(access.organization_id), key_id)

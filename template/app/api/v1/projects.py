@@ -1,23 +1,23 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query
 
+from app.api.callers import AdminAccess, MemberAccess, ViewerAccess
 from app.api.deps import DB
 from app.api.errors import problems
-from app.api.idempotency import Idempotency, IdempotentRoute
+from app.api.idempotency import Idempotency
 from app.api.paging import Pagination
-from app.api.tenancy import AdminAccess, MemberAccess, ViewerAccess
+from app.api.routing import Router
 from app.models import Project
 from app.schemas.paging import PaginatedResponse
 from app.schemas.project import ProjectCreate, ProjectResponse, ProjectUpdate
 from app.services import projects
 
-router = APIRouter(
+router = Router(
     prefix="/organizations/{slug}/projects",
     tags=["projects"],
     responses=problems(401, 403, 404),
-    route_class=IdempotentRoute,
 )
 
 
@@ -35,7 +35,7 @@ async def list_projects(
 @router.post(
     "/",
     summary="Create a project",
-    status_code=status.HTTP_201_CREATED,
+    status_code=201,
     response_model=ProjectResponse,
     responses=problems(409),
 )
@@ -60,7 +60,7 @@ async def update_project(
     return await projects.update(db, access.organization_id, project_id, body)
 
 
-@router.delete("/{project_id}", summary="Delete a project", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/{project_id}", summary="Delete a project", status_code=204)
 async def delete_project(db: DB, access: AdminAccess, project_id: UUID) -> None:
     """Deletes it permanently. Admins and owners only."""
     await projects.delete(db, access.organization_id, project_id)

@@ -1,12 +1,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query
 
-from app.api.deps import DB, AdminUser, AppPasswords
+from app.api.callers import AdminUser
+from app.api.deps import DB
 from app.api.errors import problems
-from app.api.idempotency import Idempotency, IdempotentRoute
+from app.api.idempotency import Idempotency
 from app.api.paging import Pagination
+from app.api.resources import AppResources
+from app.api.routing import Router
 from app.core.roles import UserRole
 from app.models import User
 from app.schemas.paging import PaginatedResponse
@@ -15,11 +18,10 @@ from app.schemas.user import UserCreate, UserResponse, UserUpdate
 from app.services import users
 from app.services.users import NewUser
 
-router = APIRouter(
+router = Router(
     prefix="/users",
     tags=["users"],
     responses=problems(401, 403),
-    route_class=IdempotentRoute,
 )
 
 
@@ -50,13 +52,13 @@ async def read_user(db: DB, admin: AdminUser, user_id: UUID) -> User:
 @router.post(
     "/",
     summary="Create a user",
-    status_code=status.HTTP_201_CREATED,
+    status_code=201,
     response_model=UserResponse,
     responses=problems(409),
 )
 async def create_user(
     db: DB,
-    passwords: AppPasswords,
+    resources: AppResources,
     admin: AdminUser,
     idempotency: Idempotency,
     body: UserCreate,
@@ -70,14 +72,11 @@ async def create_user(
         is_active=body.is_active,
         verified=True,
     )
-    return await users.create(db, passwords, new)
+    return await users.create(db, resources.passwords, new)
 
 
 @router.patch(
-    "/{user_id}",
-    summary="Change a user",
-    response_model=UserResponse,
-    responses=problems(404, 409),
+    "/{user_id}", summary="Change a user", response_model=UserResponse, responses=problems(404, 409)
 )
 async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate) -> User:
     """Changes the role, or deactivates or reactivates the user, and ends the user's sessions; a
@@ -88,12 +87,7 @@ async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate)
     return await users.update(db, user_id, body, admin=admin)
 
 
-@router.delete(
-    "/{user_id}",
-    summary="Delete a user",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(404, 409),
-)
+@router.delete("/{user_id}", summary="Delete a user", status_code=204, responses=problems(404, 409))
 async def delete_user(db: DB, admin: AdminUser, user_id: UUID) -> None:
     """Marks the user as deleted and frees the e-mail for a new account.
 

@@ -6,29 +6,27 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, WebSocket
 
-from app.core.config import Settings
+from app.api.resources import AppResources
 from app.core.errors import Forbidden, InvalidToken, NotFound, Unauthorized
 from app.core.tokens import AccessClaims, KeyClaims, read_bearer
 from app.realtime.connection import Connection
-from app.realtime.hub import Hub
 
 SUBPROTOCOL = "bearer"
 
 router = APIRouter(prefix="/ws")
 
 
-async def check_origin(websocket: WebSocket) -> None:
+async def check_origin(websocket: WebSocket, resources: AppResources) -> None:
     """Browsers let any page connect anywhere: only the server can reject it (RFC 6455, 10.2)."""
-    settings: Settings = websocket.app.state.settings
-    if not set(websocket.headers.getlist("Origin")) <= set(settings.CORS_ORIGINS):
+    if not set(websocket.headers.getlist("Origin")) <= set(resources.settings.CORS_ORIGINS):
         raise Forbidden("This origin is not allowed")
 
 
-async def get_claims(websocket: WebSocket) -> AccessClaims | KeyClaims:
+async def get_claims(websocket: WebSocket, resources: AppResources) -> AccessClaims | KeyClaims:
     """Read the subprotocols `bearer, <token>`: a browser cannot set an Authorization header."""
     match websocket.scope["subprotocols"]:
         case [name, token] if name == SUBPROTOCOL:
-            return read_bearer(websocket.app.state.settings, token)
+            return read_bearer(resources.settings, token)
         case _:
             raise Unauthorized("Not authenticated")
 
@@ -36,11 +34,12 @@ async def get_claims(websocket: WebSocket) -> AccessClaims | KeyClaims:
 @router.websocket("/projects/{project_id}", dependencies=[Depends(check_origin)])
 async def join_project(
     websocket: WebSocket,
+    resources: AppResources,
     claims: Annotated[AccessClaims | KeyClaims, Depends(get_claims)],
     project_id: str,
 ) -> None:
     """Serve the connection without a database session: each check of access opens a short one."""
-    hub: Hub = websocket.app.state.hub
+    hub = resources.hub
     access = await hub.authorizer.authorize(claims, _uuid(project_id))
     if access.seconds_left <= 0:  # a request gets some leeway, a connection none
         raise InvalidToken
@@ -48,7 +47,7 @@ async def join_project(
         await websocket.accept(SUBPROTOCOL)
         async with asyncio.TaskGroup() as tasks:
             if isinstance(claims, KeyClaims):
-                tasks.create_task(websocket.app.state.key_uses.note(access.credential_id))
+                tasks.create_task(resources.key_uses.note(access.credential_id))
             await Connection(websocket, hub, claims, access).run()
 
 

@@ -1,13 +1,10 @@
-from fastapi import APIRouter, status
-
-from app.api.deps import DB, CurrentUser, SessionUser
+from app.api.callers import AdminAccess, CurrentUser, OwnerAccess, SessionUser, ViewerAccess
+from app.api.deps import DB
 from app.api.errors import problems
-from app.api.idempotency import Idempotency, IdempotentRoute
+from app.api.idempotency import Idempotency
 from app.api.paging import Pagination
-{% if use_redis %}
-from app.api.shared import CachedOrganizations
-{% endif %}
-from app.api.tenancy import AdminAccess, OwnerAccess, ViewerAccess
+from app.api.resources import AppResources
+from app.api.routing import Router
 from app.schemas.organization import (
     OrganizationCreate,
     OrganizationResponse,
@@ -17,20 +14,14 @@ from app.schemas.organization import (
 from app.schemas.paging import PaginatedResponse
 from app.services import memberships, organizations
 
-router = APIRouter(
+router = Router(
     prefix="/organizations",
     tags=["organizations"],
     responses=problems(401, 403),
-    route_class=IdempotentRoute,
 )
 
 
-@router.post(
-    "/",
-    summary="Create an organization",
-    status_code=status.HTTP_201_CREATED,
-    responses=problems(409),
-)
+@router.post("/", summary="Create an organization", status_code=201, responses=problems(409))
 async def create_organization(
     db: DB, user: CurrentUser, idempotency: Idempotency, body: OrganizationCreate
 ) -> OrganizationResponse:
@@ -46,29 +37,15 @@ async def list_organizations(
     return await organizations.list_for_user(db, user.id, pagination)
 
 
-@router.get(
-    "/{slug}",
-    summary="Read an organization",
-    responses=problems(404),
-)
-{% if use_redis %}
+@router.get("/{slug}", summary="Read an organization", responses=problems(404))
 async def read_organization(
-    db: DB, access: ViewerAccess, cache: CachedOrganizations
+    db: DB, access: ViewerAccess, resources: AppResources
 ) -> OrganizationResponse:
     """Members only; anyone else gets 404."""
-    return await cache.details(db, access)
-{% else %}
-async def read_organization(db: DB, access: ViewerAccess) -> OrganizationResponse:
-    """Members only; anyone else gets 404."""
-    return await organizations.details(db, access)
-{% endif %}
+    return await resources.stores.organization_details(db, access)
 
 
-@router.patch(
-    "/{slug}",
-    summary="Change an organization",
-    responses=problems(404),
-)
+@router.patch("/{slug}", summary="Change an organization", responses=problems(404))
 async def update_organization(
     db: DB, access: AdminAccess, body: OrganizationUpdate
 ) -> OrganizationResponse:
@@ -77,10 +54,7 @@ async def update_organization(
 
 
 @router.delete(
-    "/{slug}",
-    summary="Delete an organization",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(404),
+    "/{slug}", summary="Delete an organization", status_code=204, responses=problems(404)
 )
 async def delete_organization(db: DB, user: SessionUser, access: OwnerAccess) -> None:
     """Deletes it with everything in it; the slug becomes free. Owners only, and no API keys."""
@@ -88,21 +62,14 @@ async def delete_organization(db: DB, user: SessionUser, access: OwnerAccess) ->
 
 
 @router.post(
-    "/{slug}/leave",
-    summary="Leave an organization",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(404, 409),
+    "/{slug}/leave", summary="Leave an organization", status_code=204, responses=problems(404, 409)
 )
 async def leave_organization(db: DB, access: ViewerAccess) -> None:
     """Ends the caller's membership. 409 for the last owner."""
     await memberships.remove(db, access, access.user_id)
 
 
-@router.post(
-    "/{slug}/transfer",
-    summary="Transfer ownership",
-    responses=problems(404, 409),
-)
+@router.post("/{slug}/transfer", summary="Transfer ownership", responses=problems(404, 409))
 async def transfer_ownership(
     db: DB, user: SessionUser, access: OwnerAccess, body: OwnershipTransfer
 ) -> OrganizationResponse:

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from app.core.redis import SharedRedis
 
 
-class SharedStorage(RedisStorage):
+class RedisLimits(RedisStorage):
     """Counts in `fallback` while Redis does not answer: a quota for each process, never none."""
 
     def __init__(self, redis: SharedRedis, *, fallback: MemoryStorage) -> None:
