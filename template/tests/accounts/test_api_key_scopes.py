@@ -83,7 +83,7 @@ async def test_only_an_admin_gives_a_key_the_admin_scope(
 
 
 async def test_key_cannot_create_keys(service: Service, session: AsyncSession) -> None:
-    """Or a stolen one would outlive its revocation."""
+    """Otherwise a stolen key would outlive its revocation."""
     _, key = await make_api_key(session, await make_admin(session), *Scope)
 
     refused = await service.client(key).post(KEYS, json={"name": "Successor"})

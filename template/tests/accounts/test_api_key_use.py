@@ -1,4 +1,4 @@
-"""When a key was last used: it is noted beside the request, which it may neither delay nor fail."""
+"""The last use of a key: recording it neither delays nor fails the request."""
 
 import asyncio
 from collections.abc import Callable
@@ -116,7 +116,7 @@ async def test_failed_record_fails_no_request(
 async def test_records_hold_one_connection_at_most(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or they would leave none for the requests."""
+    """Otherwise they would leave none for the requests."""
     uses = KeyUses(service.database)
     one, other = uuid4(), uuid4()
     begun: list[UUID] = []

@@ -23,7 +23,7 @@ VERIFY = "/api/v1/auth/verify-email"
 
 
 async def register(client: AsyncClient, outbox: Outbox) -> str:
-    """The token in the mail that welcomes the newcomer."""
+    """Register Ada and return the token in the welcome mail."""
     response = await client.post("/api/v1/auth/register", json=ADA)
     assert response.json()["email_verified_at"] is None
     return token_in(outbox[-1])

@@ -14,7 +14,7 @@ REGISTER = "/api/v1/auth/register"
 
 @pytest.fixture
 async def discreet(own_url: str) -> AsyncGenerator[Service]:
-    """A service that tells nobody who is registered."""
+    """A service that does not reveal who is registered."""
     settings = settings_for(own_url, REGISTRATION_ENUMERATION_SAFE=True)
     async with running_with(settings) as service:
         yield service

@@ -26,7 +26,7 @@ async def test_spent_refresh_token_revokes_the_session(
 
 
 async def test_revocation_is_committed_although_the_request_fails(own_url: str) -> None:
-    """On real commits: a rollback with the 401 would let the thief stay."""
+    """With real commits: a rollback along with the 401 would keep the stolen session alive."""
     strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
     async with running_with(strict) as service, service.client() as client:
         user = await service.make(make_user)

@@ -58,7 +58,7 @@ def test_every_create_takes_an_idempotency_key(service: Service) -> None:
 
 
 def test_idempotency_key_is_looked_up_after_all_other_checks(service: Service) -> None:
-    """Otherwise a caller who lost a right would get a response from when they had it."""
+    """Otherwise a caller who lost a right would still get the stored response."""
     keyed = {operation.name for operation in creating(service) if operation.entry.keyed}
     places = {
         str(route.name): [bool(each.header_params) for each in route.dependant.dependencies]

@@ -11,7 +11,7 @@ LOGIN = "/api/v1/auth/login"
 
 
 def client_of_another(settings: Settings, **changes: object) -> AsyncClient:
-    """Of an app with other settings, for requests that need no database."""
+    """Return a client of an app with other settings, for requests that need no database."""
     app = create_app(settings.model_copy(update=changes))
     return AsyncClient(transport=ASGITransport(app), base_url="http://test")
 

@@ -1,4 +1,4 @@
-"""A request that is sent again with its `Idempotency-Key` is answered again, and done once."""
+"""A repeated request with an `Idempotency-Key` runs once and gets the same response."""
 
 import pytest
 from httpx import AsyncClient, Response

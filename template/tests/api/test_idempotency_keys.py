@@ -1,4 +1,4 @@
-"""How keys look, how long they last, and what is stored with them."""
+"""The format and lifetime of keys, and what is stored with them."""
 
 from datetime import timedelta
 
@@ -140,7 +140,7 @@ async def test_password_is_not_stored(client: AsyncClient, session: AsyncSession
 
 
 async def test_fingerprint_needs_the_secret_key(session: AsyncSession, settings: Settings) -> None:
-    """Only who has the SECRET_KEY, or a former one, can tell what makes a fingerprint."""
+    """Otherwise a reader of the table could try passwords against the fingerprint."""
     request = KeyedRequest(caller="", key="my-key", content=b"POST /register")
     await idempotency.store(session, with_key(settings, "old"), request, status=201, body=b"{}")
 

@@ -1,4 +1,4 @@
-"""Requests with the same key arrive at once: what they ask for is done once."""
+"""Concurrent requests with the same key: one of them runs."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -78,7 +78,7 @@ async def test_address_is_invited_once(committed_service: Service, member: Async
 
 
 async def test_user_registers_once(committed_service: Service) -> None:
-    """They all find the key free, because none holds a transaction while it hashes."""
+    """All of them find the key free, because none holds a transaction while it hashes."""
     async with committed_service.client() as client, mails_of(committed_service) as outbox:
         answers = await send_at_once(client, REGISTER, *[ADA] * 3)
 
@@ -89,7 +89,7 @@ async def test_user_registers_once(committed_service: Service) -> None:
 
 @pytest.fixture
 async def discreet(own_url: str) -> AsyncGenerator[Service]:
-    """A service that tells nobody who is registered."""
+    """A service that does not reveal who is registered."""
     settings = settings_for(own_url, REGISTRATION_ENUMERATION_SAFE=True)
     async with running_with(settings) as service:
         yield service

@@ -103,7 +103,7 @@ def test_no_response_has_a_password_or_hash(
 
 
 def test_repeatable_responses_hold_no_token_or_key(document: dict[str, Any]) -> None:
-    """Responses to GET are compressed, and what a key may ask for again is stored for a while."""
+    """Responses to GET are compressed, and responses to requests with a key are stored."""
     for method, operation in (each for path in document["paths"].values() for each in path.items()):
         headers = {each["name"] for each in operation.get("parameters", [])}
         read_twice = method == "get" or "Idempotency-Key" in headers
@@ -158,7 +158,7 @@ def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
 
 
 def _fields(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
-    """The names of all properties, however deep."""
+    """Yield the names of all properties, including nested ones."""
     schema = _resolve(document, schema)
     for name, field in schema.get("properties", {}).items():
         yield name
@@ -170,7 +170,7 @@ def _fields(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
 def _unexplained(
     document: dict[str, Any], schema: dict[str, Any], name: str = "body"
 ) -> Iterator[str]:
-    """Texts of which nothing tells what they look like."""
+    """Yield the text fields without an example."""
     schema = _resolve(document, schema)
     if schema.keys() & {"examples", "enum", "const", "default"}:
         return

@@ -32,7 +32,7 @@ def server() -> Iterator[RedisServer]:
 
 @pytest.fixture(autouse=True)
 def no_new_hour() -> Iterator[None]:
-    """A process that counts for itself begins a window with each hour of the clock."""
+    """Without Redis, a process starts a new window at each full hour."""
     with travel(datetime(2030, 1, 1, 0, 5, tzinfo=UTC), tick=False):
         yield
 
@@ -41,7 +41,7 @@ def no_new_hour() -> Iterator[None]:
 async def process(
     database_url: str, server: RedisServer, **overrides: Any
 ) -> AsyncGenerator[Service]:
-    """One of the processes of the service: what they share is the database and Redis."""
+    """Run one process of the service; all share the database and Redis."""
     usual = {
         "RATE_LIMIT_ENABLED": True,
         "RATE_LIMIT_ADDRESSES": True,
@@ -101,7 +101,7 @@ async def test_restarted_process_knows_the_count(
 
 
 async def let_pass(seconds: float, server: RedisServer) -> None:
-    """Bring everything that Redis counts closer to its end."""
+    """Let the windows in Redis expire sooner by this time."""
     async with connect(server.url) as redis:
         for key in await redis.keys("*:limits:*"):
             left = await redis.pttl(key)

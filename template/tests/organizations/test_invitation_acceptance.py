@@ -71,7 +71,7 @@ async def test_mailed_token_makes_a_member(
 async def test_only_the_last_mail_works(
     service: Service, invitation: Invitation, ada: User, outbox: Outbox
 ) -> None:
-    """A worker that dies after it has sent a mail leaves the job to the next one."""
+    """A worker that dies after sending a mail leaves the job to another, which sends it again."""
     for _ in range(2):
         arguments = [str(invitation.id)]
         await service.resources.tasks.start(send_invitation_email, "a-job", arguments, {})

@@ -1,4 +1,4 @@
-"""Requests about one invitation at once: exactly one of them gets its way."""
+"""Concurrent requests about one invitation: exactly one of them succeeds."""
 
 import asyncio
 from typing import Any
@@ -82,7 +82,7 @@ async def test_revocation_during_an_acceptance_comes_too_late(
     ada: User,
     invitation: Invitation,
 ) -> None:
-    """The revocation arrives when the invitation has been read, and not yet accepted."""
+    """The revocation arrives after the invitation is read and before it is accepted."""
     owner = await committed_service.sign_in(inviter)
     path = f"/api/v1/organizations/acme/invitations/{invitation.id}"
     check, revocations = invitations._inviter_may, list[asyncio.Task[Response]]()

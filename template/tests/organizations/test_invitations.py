@@ -140,7 +140,7 @@ async def test_open_invitations_are_limited(
 
 
 async def invite_and_revoke(client: AsyncClient, body: dict[str, str]) -> int:
-    """The status of the invitation, which no longer counts as an open one."""
+    """Return the status of the invitation; it no longer counts as open."""
     response = await client.post(URL, json=body)
     if response.status_code == 201:
         await client.delete(f"{URL}/{response.json()['id']}")

@@ -22,7 +22,7 @@ KEYS = f"{ACME}/api-keys/"
 
 @pytest.fixture
 async def membership(session: AsyncSession, organization: Organization, user: User) -> Membership:
-    """Of an admin, in whose name the key acts."""
+    """The membership of the admin for whom the key acts."""
     return await add_member(session, organization, user, MemberRole.ADMIN)
 
 

@@ -1,4 +1,4 @@
-"""Two processes of the service: what one of them changes, the other must not remember."""
+"""Two processes of the service: neither may serve what the other has changed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
@@ -63,7 +63,7 @@ def path(organization: Organization) -> str:
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A line for each time that the database was asked for an organization."""
+    """One item for each load of an organization from the database."""
     loads: list[str] = []
     details = organizations.details
 
@@ -175,7 +175,7 @@ async def test_new_owner_is_seen_at_once(
 async def test_slow_reader_caches_nothing_outdated(
     here: AsyncClient, there: AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
-    """Others change the organization while the request of a reader stands still at one place."""
+    """The organization changes while a reader's request is paused at one point."""
     arrived, go_on = asyncio.Event(), asyncio.Event()
     get, details = Cache.get, organizations.details
 

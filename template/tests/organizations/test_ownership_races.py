@@ -53,7 +53,7 @@ async def roles_in(service: Service) -> list[str]:
 
 @pytest.fixture
 def at_once(committed_service: Service, lock_waits: LockWaits) -> AtOnce:
-    """Let all requests in before the first of them gets the organization; return their statuses."""
+    """Start all requests before any of them locks the organization; return their statuses."""
 
     async def send(*requests: Awaitable[Response]) -> list[int]:
         async def lock(session: AsyncSession) -> None:
@@ -66,7 +66,7 @@ def at_once(committed_service: Service, lock_waits: LockWaits) -> AtOnce:
 
 @pytest.fixture
 def meeting(monkeypatch: pytest.MonkeyPatch, lock_waits: LockWaits) -> None:
-    """Both requests look for other owners before either continues, if no lock keeps them apart."""
+    """Let both requests look for other owners before either continues, if no lock prevents it."""
     look, looks = organizations.owned_alone, 0
 
     async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
@@ -128,7 +128,7 @@ async def test_two_owners_act(
 async def test_owner_transfers_to_somebody_who_leaves(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
-    """Whoever comes second finds the other's deed done."""
+    """The second request sees the result of the first."""
     one, other = owners
 
     handed, left = await at_once(

@@ -1,4 +1,4 @@
-"""Between the check of a right and the lock, others may act: what holds under the lock counts."""
+"""Rights are checked again under the lock, because they may change before it is taken."""
 
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -39,7 +39,7 @@ ON_MEMBERS: list[Action] = [add, demote, memberships.remove, memberships.transfe
 
 @pytest.fixture
 async def actor(session: AsyncSession, organization: Organization) -> Membership:
-    """Read before the others act: an owner, when the request began."""
+    """An owner's membership, read before it changes."""
     user = await make_user(session)
     membership = await add_member(session, organization, user, MemberRole.OWNER)
     return await organizations.get_membership(session, organization.slug, membership.user_id)

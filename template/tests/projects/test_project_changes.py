@@ -1,4 +1,4 @@
-"""Changing, archiving and deleting a project, and requests that do so at once."""
+"""Changing, archiving and deleting a project."""
 
 import asyncio
 

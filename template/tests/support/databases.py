@@ -1,4 +1,4 @@
-"""What the tests ask for when they need a database."""
+"""The databases that the tests run on."""
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -12,18 +12,18 @@ from app.core import probe
 from tests.support.waiting import PATIENCE
 
 LockWaits = Callable[[], Awaitable[int]]
-"""How many transactions wait for another one at the moment."""
+"""Returns how many transactions wait for a lock now."""
 
 
 class Databases(Protocol):
     async def create(self) -> str:
-        """The URL of a new, empty database."""
+        """Return the URL of a new, empty database."""
 
     async def copy(self, url: str) -> str:
-        """The URL of a new database with the same content; the old one must have no connection."""
+        """Return the URL of a copy; the original must have no connections."""
 
     def lend(self, migrated: str) -> AbstractAsyncContextManager[str]:
-        """The URL of a copy that no other test uses; its tables must stay as they are."""
+        """Yield the URL of a copy for one test, which must not change its tables."""
 
     def lock_waits(self, engine: AsyncEngine) -> LockWaits:
         """Count the waits of this engine's transactions, from now on."""

@@ -1,4 +1,4 @@
-"""A service that counts requests by itself, so that a test may stop and turn its clock."""
+"""A service that counts requests in memory, so that a test can control the clock."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What a client does with its tokens, and what becomes of them in time."""
+"""What a client does with its tokens, now and later."""
 
 from datetime import timedelta
 

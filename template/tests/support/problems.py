@@ -8,7 +8,7 @@ def assert_problem(response: Response, status: int, detail: str | None = None) -
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
     assert problem["status"] == status
-    assert problem["instance"] == response.request.url.path
+    assert problem["instance"].rstrip("/") == response.request.url.path.rstrip("/")
     assert problem["request_id"] == response.headers["x-request-id"]
     assert isinstance(problem["detail"], str)
     assert isinstance(problem["title"], str)

@@ -1,4 +1,4 @@
-"""Requests that meet another transaction: what waits for a lock is seen to wait."""
+"""Requests that wait for the lock of another transaction."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ def lock_waits(databases: Databases, committed_service: Service) -> LockWaits:
 
 
 async def blocked_or_done(lock_waits: LockWaits, *requests: asyncio.Future[Any]) -> None:
-    """Return once each of the requests waits for a lock, unless it is done already."""
+    """Return once each request waits for a lock or is done."""
 
     async def settled() -> bool:
         waiting = await lock_waits()
@@ -33,7 +33,7 @@ async def blocked_or_done(lock_waits: LockWaits, *requests: asyncio.Future[Any])
 async def overtaken(
     service: Service, lock_waits: LockWaits, requests: list[Awaitable[Response]], *changes: Change
 ) -> list[int]:
-    """The statuses of requests that come after the first of the changes, before the others."""
+    """Send the requests after the first change and before the others; return their statuses."""
     first, *others = changes
     async with service.database.write() as session:
         await first(session)

@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 @asynccontextmanager
 async def connect(client: AsyncClient) -> AsyncGenerator["Connection"]:
-    """To the server that the client calls."""
+    """Connect to the server that the client calls."""
     url = client.base_url
     reader, writer = await asyncio.open_connection(url.host, url.port)
     try:
@@ -56,16 +56,16 @@ class Connection:
         await self.send("\r\n".join([*lines, "", ""]).encode())
 
     async def status(self) -> int:
-        """Of the next response, whose head is read."""
+        """Read the head of the next response and return its status."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         return int(head.split()[1])
 
     async def rest(self) -> bytes:
-        """What comes until the server hangs up."""
+        """Read until the server closes the connection."""
         return await self.reader.read()
 
     async def problem(self) -> dict[str, Any]:
-        """The response, after which the server must hang up."""
+        """Read the response, after which the server must close the connection."""
         head, _, body = (await self.rest()).partition(b"\r\n\r\n")
         assert b"content-type: application/problem+json" in head
         problem: dict[str, Any] = json.loads(body)

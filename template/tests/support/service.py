@@ -22,9 +22,9 @@ Row = TypeVar("Row")
 Operations = dict[str, dict[str, Any]]
 
 ANNOUNCED: dict[str, list[tuple[re.Pattern[str], Operations]]] = {}
-"""The paths of the OpenAPI document, by its prefix: nothing else differs, and it takes a while."""
+"""The paths of the OpenAPI document by API prefix, cached because building it is slow."""
 IDLE: list[FastAPI] = []
-"""Applications that have ended, to be started again."""
+"""Applications that have been shut down, for reuse."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Service:
         self.app.state.resources = usual
 
     def client(self, token: str | None = None) -> AsyncClient:
-        """Every answer it gets must be one that the OpenAPI document announces."""
+        """Return a client that accepts only statuses which the OpenAPI document lists."""
         return AsyncClient(
             transport=ASGITransport(self.app, raise_app_exceptions=False),
             base_url="http://test",
@@ -100,7 +100,7 @@ class Service:
 
 @asynccontextmanager
 async def undone(session: AsyncSession) -> AsyncGenerator[None]:
-    """What is committed inside, by the service too, has not happened afterwards."""
+    """Undo what is committed inside, also by the service."""
     await session.commit()
     assert isinstance(session.bind, AsyncConnection)
     transaction = await session.bind.begin_nested()
@@ -110,7 +110,7 @@ async def undone(session: AsyncSession) -> AsyncGenerator[None]:
 
 
 def add_route(service: Service, endpoint: Callable[..., Awaitable[Any]]) -> str:
-    """The path of a POST route that only this service has, to make it do what no other would."""
+    """Add a POST route to this service only, and return its path."""
     path = f"/{endpoint.__name__}"
     service.app.router.add_api_route(
         path,
@@ -124,7 +124,7 @@ def add_route(service: Service, endpoint: Callable[..., Awaitable[Any]]) -> str:
 
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncGenerator[Service]:
-    """What `add_route` adds ends with it."""
+    """Run the app, and remove what `add_route` added."""
     routes = list(app.router.routes)
     async with app.router.lifespan_context(app):
         yield Service(app)
