@@ -33,23 +33,37 @@ class Policy(StrEnum):
     TOKEN = "token"
 
 
+def quotas(settings: Settings) -> dict[Policy, str]:
+    """Return every quota; those that operators tune, under attack above all, are settings."""
+    return {
+        # Requests of a user, or of an address without a valid token.
+        Policy.CALLER: settings.RATE_LIMIT_CALLER,
+        # Invitations by an organization, including revoked ones.
+        Policy.INVITATION: "200/day",
+        # Logins from an address.
+        Policy.LOGIN: settings.RATE_LIMIT_LOGIN,
+        # Failed logins to an account.
+        Policy.LOGIN_FAILURES: settings.RATE_LIMIT_LOGIN_FAILURES,
+        # Mails of one kind to an address.
+        Policy.MAIL: "5/hour",
+        # Wrong passwords of a user who is logged in.
+        Policy.PASSWORD: "10/15 minutes",
+        # Refreshed sessions from an address.
+        Policy.REFRESH: "60/minute",
+        # Registrations from an address.
+        Policy.REGISTER: settings.RATE_LIMIT_REGISTER,
+        # Mailed tokens tried, and mails requested, from an address.
+        Policy.TOKEN: "30/minute",
+    }
+
+
 class RateLimiter:
     def __init__(self, settings: Settings, storage: Storage, database: Database) -> None:
         self._database = database
         self._enabled = settings.RATE_LIMIT_ENABLED
         self._limits_addresses = settings.limits_addresses
         self._windows = SlidingWindowCounterRateLimiter(storage)
-        self._quotas = {
-            Policy.CALLER: parse(settings.RATE_LIMIT_CALLER),
-            Policy.INVITATION: parse(settings.RATE_LIMIT_INVITATION),
-            Policy.LOGIN: parse(settings.RATE_LIMIT_LOGIN),
-            Policy.LOGIN_FAILURES: parse(settings.RATE_LIMIT_LOGIN_FAILURES),
-            Policy.MAIL: parse(settings.RATE_LIMIT_MAIL),
-            Policy.PASSWORD: parse(settings.RATE_LIMIT_PASSWORD),
-            Policy.REFRESH: parse(settings.RATE_LIMIT_REFRESH),
-            Policy.REGISTER: parse(settings.RATE_LIMIT_REGISTER),
-            Policy.TOKEN: parse(settings.RATE_LIMIT_TOKEN),
-        }
+        self._quotas = {policy: parse(quota) for policy, quota in quotas(settings).items()}
 
     async def count(self, policy: Policy, key: str) -> None:
         """Raises TooManyRequests once the quota is spent. Refused requests do not count, nor do

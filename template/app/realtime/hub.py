@@ -16,6 +16,11 @@ from app.realtime.room import Room
 from app.realtime.socket import Socket
 from app.schemas.event import RoomEvent
 
+MESSAGE_LIMIT = "20/second"
+"""Messages from one socket: more than anybody types."""
+RECHECK_SECONDS = 30
+"""How often a socket's access is checked, in addition to the check after each change."""
+
 Ask = Callable[[UUID, Roster], Awaitable[Roster]]
 """Tells other processes who is here in a room, and returns who is there."""
 
@@ -23,9 +28,9 @@ Ask = Callable[[UUID, Roster], Awaitable[Roster]]
 class Hub:
     def __init__(self, settings: Settings, authorizer: Authorizer, broker: Broker) -> None:
         self.authorizer = authorizer
-        self.message_limit = settings.WEBSOCKET_MESSAGES
+        self.message_limit = MESSAGE_LIMIT
         self.places = Places(settings)
-        self.recheck_seconds = settings.WEBSOCKET_RECHECK_SECONDS
+        self.recheck_seconds = RECHECK_SECONDS
         self.rooms: dict[UUID, Room] = {}
         self._broker = broker
         self._door = asyncio.Lock()

@@ -38,7 +38,7 @@ async def start(
 async def refresh(session: AsyncSession, settings: Settings, presented: str) -> TokenPair:
     """Spends the token and issues its child; a stolen token ends the session for every holder."""
     token, first_use = await refresh_tokens.spend(session, presented)
-    if await refresh_tokens.is_stolen(session, settings, token, first_use=first_use):
+    if await refresh_tokens.is_stolen(session, token, first_use=first_use):
         await revoke(session, token.session_id)
         audit.record(session, Action.SESSION_STOLEN, token.session)
         # The error below would roll this back, but the thief must stay out.

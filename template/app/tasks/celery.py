@@ -40,6 +40,8 @@ TASKS: tuple[Task[...], ...] = (
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0  # longer than the second for which a worker lets Redis wait for a message
 RESTORE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 120
+"""Before a failed task is tried again, give or take a quarter."""
 
 
 @asynccontextmanager
@@ -92,9 +94,9 @@ def create_celery(settings: Settings) -> Celery:
             "global_keyprefix": f"{settings.JWT_ISSUER}:",
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": ANSWER_SECONDS,
-            "unacked_restore_interval": min(RESTORE_SECONDS, settings.TASK_REDELIVERY_SECONDS / 4),
+            "unacked_restore_interval": RESTORE_SECONDS,
             "unacked_restore_throttle": 1,
-            "visibility_timeout": settings.TASK_REDELIVERY_SECONDS,
+            "visibility_timeout": redelivery_seconds(settings),
         },
         accept_content=["json"],
         task_serializer="json",
@@ -110,6 +112,14 @@ def create_celery(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
     )
     return celery
+
+
+def redelivery_seconds(settings: Settings) -> int:
+    """Return when another worker gets the message of one that vanished.
+
+    A worker holds a message during the pause and the task, so both must have ended by then.
+    """
+    return settings.TASK_TIME_LIMIT + 2 * LONGEST_PAUSE_SECONDS
 
 
 def broker_url(url: str) -> str:

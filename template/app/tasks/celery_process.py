@@ -52,7 +52,7 @@ class Process:
         enter = self._resources.enter_async_context
         self._database = await enter(open_database(self._settings))
         redis = await enter(open_redis(self._settings))
-        self._database.watch(OrganizationCache(self._settings, redis).drop_changed)
+        self._database.watch(OrganizationCache(redis).drop_changed)
         self._redis = await enter(open_broker(self._settings))
 
     async def _run(self, message: Message) -> None:
@@ -85,7 +85,7 @@ class Process:
             async with timeout(self._settings.TASK_TIME_LIMIT * (1 - CLEANUP_SHARE)):
                 await message.task(job, *message.args, **message.kwargs)
         except Exception as error:
-            retry(self._settings, self._celery, message, error)
+            retry(self._celery, message, error)
             return False
         return True
 

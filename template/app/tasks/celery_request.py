@@ -28,7 +28,7 @@ def request_for(settings: Settings, celery: Celery, task: Task[...]) -> type[Req
             message = Message(task, self.id, retries, self.args, self.kwargs)
             with message.named_in_the_log():
                 try:
-                    retry(settings, celery, message, error)
+                    retry(celery, message, error)
                 except Unavailable as unavailable:
                     logger.warning("task_delayed", error=repr(unavailable))
                     self.reject(requeue=True)

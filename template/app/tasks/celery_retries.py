@@ -8,8 +8,7 @@ from typing import Any
 import structlog
 from celery import Celery
 
-from app.core.config import Settings
-from app.tasks.celery import publish
+from app.tasks.celery import LONGEST_PAUSE_SECONDS, publish
 from app.tasks.queue import Task
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -29,11 +28,11 @@ class Message:
         return structlog.contextvars.bound_contextvars(task=self.task.__name__, job_id=self.job_id)
 
 
-def retry(settings: Settings, celery: Celery, message: Message, error: Exception) -> None:
+def retry(celery: Celery, message: Message, error: Exception) -> None:
     """Or gives it up. Raises Unavailable."""
     failures = message.failures + 1
-    if worth_another_try(settings, failures):
-        publish_again(celery, message, failures, delay=pause(settings, failures))
+    if worth_another_try(failures):
+        publish_again(celery, message, failures, delay=pause(failures))
         logger.warning("task_retried", failures=failures, error=repr(error))
     else:
         logger.error("task_failed", tries=failures, exc_info=error)
@@ -51,17 +50,15 @@ def publish_again(celery: Celery, message: Message, failures: int, *, delay: flo
     )
 
 
-def pause(settings: Settings, failures: int) -> float:
+def pause(failures: int) -> float:
     """Doubles, and differs from task to task, so that they do not all come back at once."""
-    return _usual_pause(settings, failures) * SystemRandom().uniform(0.75, 1.25)
+    return _usual_pause(failures) * SystemRandom().uniform(0.75, 1.25)
 
 
-def worth_another_try(settings: Settings, failures: int) -> bool:
-    waited = sum(_usual_pause(settings, failure) for failure in range(1, failures))
+def worth_another_try(failures: int) -> bool:
+    waited = sum(_usual_pause(failure) for failure in range(1, failures))
     return waited < OUTAGE_SECONDS
 
 
-def _usual_pause(settings: Settings, failures: int) -> float:
-    """A worker holds the message meanwhile: with its task it must end before the redelivery."""
-    longest = (settings.TASK_REDELIVERY_SECONDS - settings.TASK_TIME_LIMIT) / 2
-    return min(2.0 ** min(failures - 1, 20), longest)
+def _usual_pause(failures: int) -> float:
+    return min(2.0 ** min(failures - 1, 20), LONGEST_PAUSE_SECONDS)

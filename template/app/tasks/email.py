@@ -4,6 +4,7 @@ Only ids travel, so that what waits in a queue holds no personal data, and no to
 the token that it mails.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
 from app.core.errors import NotFound
@@ -38,7 +39,7 @@ async def send_password_reset_email(job: Job, user_id: str) -> None:
     """To nobody, when nobody has the address that was given."""
     if user := await _find(job, user_id):
         token = await _issue(job, user, Purpose.RESET_PASSWORD)
-        minutes = str(job.settings.PASSWORD_RESET_EXPIRE_MINUTES)
+        minutes = str(one_time_tokens.LIFETIMES[Purpose.RESET_PASSWORD] // timedelta(minutes=1))
         await _send(
             *(job, user, "reset_password", "Choose a new password"),
             page="/reset-password",
@@ -85,9 +86,7 @@ async def _find(job: Job, user_id: str) -> User | None:
 
 async def _issue(job: Job, user: User, purpose: Purpose) -> str:
     async with job.database.write() as session:
-        _, token = await one_time_tokens.issue(
-            session, job.settings, user.id, purpose, email=user.email
-        )
+        _, token = await one_time_tokens.issue(session, user.id, purpose, email=user.email)
         await session.commit()
     return token
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
@@ -166,10 +167,10 @@ async def test_only_the_right_password_reveals_that_an_account_is_inactive(
 
 
 async def test_a_login_renews_a_hash_with_old_parameters(
-    client: AsyncClient, session: AsyncSession, settings: Settings
+    client: AsyncClient, session: AsyncSession
 ) -> None:
-    stronger = Passwords(settings.model_copy(update={"PASSWORD_HASH_TIME_COST": 2}))
-    user = await make_user(session, hashed_password=await stronger.hash(PASSWORD))
+    stronger = Argon2Hasher(time_cost=2, memory_cost=8, parallelism=1)
+    user = await make_user(session, hashed_password=stronger.hash(PASSWORD))
 
     response = await client.post(LOGIN, json={"email": user.email, "password": PASSWORD})
 

@@ -2,7 +2,10 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.models import User
+from app.models.one_time_token import Purpose
+from app.services.one_time_tokens import LIFETIMES
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_user
 from tests.support.limited import running_limited
@@ -107,7 +110,7 @@ async def test_a_change_waits_for_some_hours(
 ) -> None:
     await ask(service, user)
 
-    with later(service.settings.EMAIL_TOKEN_EXPIRE_HOURS * 3600):
+    with later(LIFETIMES[Purpose.CHANGE_EMAIL].total_seconds()):
         assert (await confirm(client, outbox)).status_code == 400
 
 
@@ -125,7 +128,7 @@ async def test_a_new_password_voids_a_change_that_waits(
 
 @pytest.mark.usefixtures("clock")
 async def test_an_account_writes_to_few_addresses(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+    async with running_limited(own_url, {Policy.MAIL: "2/hour"}) as service:
         async with service.database.write() as session:
             user = await make_user(session)
         client = await service.sign_in(user)
@@ -140,7 +143,7 @@ async def test_an_account_writes_to_few_addresses(own_url: str) -> None:
 
 @pytest.mark.usefixtures("clock")
 async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
+    async with running_limited(own_url, {Policy.PASSWORD: "2/minute"}) as service:
         async with service.database.write() as session:
             user = await make_user(session)
         client = await service.sign_in(user)

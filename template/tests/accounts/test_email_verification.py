@@ -4,6 +4,9 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
+from app.models.one_time_token import Purpose
+from app.services.one_time_tokens import LIFETIMES
 from tests.conftest import settings_for
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_admin, make_user
@@ -52,12 +55,10 @@ async def test_a_token_verifies_once(client: AsyncClient, outbox: Outbox) -> Non
     assert_problem(await client.post(VERIFY, json={"token": token}), 400)
 
 
-async def test_a_token_verifies_for_some_hours(
-    service: Service, client: AsyncClient, outbox: Outbox
-) -> None:
+async def test_a_token_verifies_for_some_hours(client: AsyncClient, outbox: Outbox) -> None:
     token = await register(client, outbox)
 
-    with later(service.settings.EMAIL_TOKEN_EXPIRE_HOURS * 3600):
+    with later(LIFETIMES[Purpose.VERIFY_EMAIL].total_seconds()):
         assert (await client.post(VERIFY, json={"token": token})).status_code == 400
 
 
@@ -82,7 +83,7 @@ async def test_another_mail_can_be_asked_for(
 
 @pytest.mark.usefixtures("clock")
 async def test_an_address_gets_few_mails(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+    async with running_limited(own_url, {Policy.MAIL: "2/hour"}) as service:
         async with service.database.write() as session:
             user = await make_user(session)
         ada = await service.sign_in(user)

@@ -13,7 +13,7 @@ async def test_a_token_sent_several_times_at_once_is_spent_once(
     async with service.database.write() as session:
         user = await make_user(session)
         _, token = await one_time_tokens.issue(
-            session, service.settings, user.id, Purpose.VERIFY_EMAIL, email=user.email
+            session, user.id, Purpose.VERIFY_EMAIL, email=user.email
         )
         await session.commit()
 

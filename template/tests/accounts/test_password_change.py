@@ -2,6 +2,7 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.core.passwords import Passwords
 from app.models import User
 from tests.support.clock import clock as clock
@@ -96,7 +97,7 @@ async def test_a_mail_for_a_new_password_is_void_then(
 
 @pytest.mark.usefixtures("clock")
 async def test_passwords_are_guessed_only_so_often(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
+    async with running_limited(own_url, {Policy.PASSWORD: "2/minute"}) as service:
         async with service.database.write() as session:
             user = await make_user(session)
         async with service.client() as client:

@@ -5,6 +5,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.core.clock import utc_now
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
@@ -107,25 +108,21 @@ async def test_one_reset_voids_all_other_tokens(
 
 
 @pytest.mark.usefixtures("clock")
-async def test_a_token_expires(
-    service: Service, client: AsyncClient, user: User, outbox: Outbox
-) -> None:
-    minutes = service.settings.PASSWORD_RESET_EXPIRE_MINUTES
+async def test_a_token_expires(client: AsyncClient, user: User, outbox: Outbox) -> None:
+    lifetime = one_time_tokens.LIFETIMES[Purpose.RESET_PASSWORD].total_seconds()
     token = await ask(client, outbox)
 
-    with later(minutes * 60):
+    with later(lifetime):
         assert (await reset(client, token)).status_code == 400
-    with later(minutes * 60 - 5):
+    with later(lifetime - 5):
         assert (await reset(client, token)).status_code == 204
 
 
 @pytest.mark.parametrize("purpose", [Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL])
 async def test_a_token_for_something_else_sets_no_password(
-    service: Service, client: AsyncClient, session: AsyncSession, user: User, purpose: Purpose
+    client: AsyncClient, session: AsyncSession, user: User, purpose: Purpose
 ) -> None:
-    _, token = await one_time_tokens.issue(
-        session, service.settings, user.id, purpose, email=user.email
-    )
+    _, token = await one_time_tokens.issue(session, user.id, purpose, email=user.email)
     await session.commit()
 
     assert (await reset(client, token)).status_code == 400
@@ -221,7 +218,7 @@ async def test_the_token_itself_is_stored_nowhere(
 @pytest.mark.usefixtures("clock")
 async def test_an_address_gets_few_mails(own_url: str) -> None:
     async with (
-        running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service,
+        running_limited(own_url, {Policy.MAIL: "2/hour"}) as service,
         service.client() as client,
         mails_of(service) as outbox,
     ):
@@ -240,8 +237,10 @@ async def test_an_address_gets_few_mails(own_url: str) -> None:
 
 @pytest.mark.usefixtures("clock")
 async def test_tokens_are_tried_only_so_often_from_an_address(own_url: str) -> None:
-    limits = {"RATE_LIMIT_ADDRESSES": True, "RATE_LIMIT_TOKEN": "2/minute"}
-    async with running_limited(own_url, **limits) as service, service.client() as client:
+    async with (
+        running_limited(own_url, {Policy.TOKEN: "2/minute"}, RATE_LIMIT_ADDRESSES=True) as service,
+        service.client() as client,
+    ):
         answers = [(await reset(client, f"guess-{number}")).status_code for number in range(3)]
 
     assert answers == [400, 400, 429]

@@ -1,15 +1,16 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import User
-from tests.conftest import settings_for
+from app.services import refresh_tokens
 from tests.support.clock import clock as clock
 from tests.support.factories import make_user
 from tests.support.logins import Pair, later, log_in, refresh, status_of_me
-from tests.support.service import Service, running_with
+from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -24,40 +25,47 @@ async def pair(client: AsyncClient, user: User) -> Pair:
     return await log_in(client, user)
 
 
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh_tokens, "GRACE", timedelta())
+
+
 async def test_reuse_ends_the_session_for_whoever_holds_a_token_of_it(
     service: Service, client: AsyncClient, pair: Pair
 ) -> None:
     new = (await refresh(client, pair)).json()
 
-    with later(service.settings.REFRESH_TOKEN_GRACE_SECONDS):
+    with later(refresh_tokens.GRACE.total_seconds()):
         assert (await refresh(client, pair)).status_code == 401
 
     assert (await refresh(client, new)).status_code == 401
     assert await status_of_me(service, new) == 401
 
 
-async def test_reuse_ends_the_session_although_the_answer_is_an_error(own_url: str) -> None:
+@pytest.mark.usefixtures("no_grace")
+async def test_reuse_ends_the_session_although_the_answer_is_an_error(
+    committed_service: Service,
+) -> None:
     """On real commits: a rollback with the 401 would let the thief stay."""
-    strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
-    async with running_with(strict) as service, service.client() as client:
-        async with service.database.write() as session:
-            user = await make_user(session)
+    async with committed_service.database.write() as session:
+        user = await make_user(session)
+    async with committed_service.client() as client:
         pair = await log_in(client, user)
         new = (await refresh(client, pair)).json()
 
         assert (await refresh(client, pair)).status_code == 401
 
         assert (await refresh(client, new)).status_code == 401
-        assert await status_of_me(service, new) == 401
+        assert await status_of_me(committed_service, new) == 401
 
 
 async def test_reuse_leaves_the_other_sessions_of_the_user_alone(
-    service: Service, client: AsyncClient, user: User, pair: Pair
+    client: AsyncClient, user: User, pair: Pair
 ) -> None:
     elsewhere = await log_in(client, user)
     await refresh(client, pair)
 
-    with later(service.settings.REFRESH_TOKEN_GRACE_SECONDS):
+    with later(refresh_tokens.GRACE.total_seconds()):
         await refresh(client, pair)
 
     assert (await refresh(client, elsewhere)).status_code == 200
@@ -105,11 +113,11 @@ async def test_of_two_successors_at_once_only_one_can_be_used(committed_service:
     assert sorted(response.status_code for response in responses) == [200, 401]
 
 
-async def test_a_token_sent_twice_at_once_is_spent_once(own_url: str) -> None:
-    strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
-    async with running_with(strict) as service, service.client() as client:
-        async with service.database.write() as session:
-            user = await make_user(session)
+@pytest.mark.usefixtures("no_grace")
+async def test_a_token_sent_twice_at_once_is_spent_once(committed_service: Service) -> None:
+    async with committed_service.database.write() as session:
+        user = await make_user(session)
+    async with committed_service.client() as client:
         pair = await log_in(client, user)
 
         responses = await asyncio.gather(refresh(client, pair), refresh(client, pair))

@@ -60,9 +60,7 @@ async def body_for(
 ) -> object:
     if name in TOKENS:
         email = "confirmed@example.com" if name == "confirm_email" else user.email
-        _, token = await one_time_tokens.issue(
-            session, service.settings, user.id, TOKENS[name], email=email
-        )
+        _, token = await one_time_tokens.issue(session, user.id, TOKENS[name], email=email)
         await session.commit()
         return {"token": token} | ({"password": PASSWORD} if name == "reset_password" else {})
     if name == "login":

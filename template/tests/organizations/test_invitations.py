@@ -4,6 +4,7 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import invitations
@@ -131,7 +132,7 @@ async def test_what_has_expired_makes_room(
 ) -> None:
     await client.post(URL, json=ADA)
 
-    with later(days=service.settings.INVITATION_EXPIRE_DAYS):
+    with later(invitations.LIFETIME.total_seconds()):
         again = await (await service.sign_in(owner)).post(URL, json=ADA)
 
     assert again.status_code == 201
@@ -164,7 +165,7 @@ async def invite_and_revoke(client: AsyncClient, body: dict[str, str]) -> int:
 
 @pytest.mark.usefixtures("clock")
 async def test_nobody_is_flooded_with_invitations(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+    async with running_limited(own_url, {Policy.MAIL: "2/hour"}) as service:
         async with service.database.write() as session:
             owner = await make_user(session)
             await make_organization(session, owner, slug="acme")
@@ -178,7 +179,7 @@ async def test_nobody_is_flooded_with_invitations(own_url: str) -> None:
 
 @pytest.mark.usefixtures("clock")
 async def test_an_organization_writes_to_few_strangers(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_INVITATION="2/day") as service:
+    async with running_limited(own_url, {Policy.INVITATION: "2/day"}) as service:
         async with service.database.write() as session:
             owner = await make_user(session)
             await make_organization(session, owner, slug="acme")

@@ -8,6 +8,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
+from app.db import session as db_session
 from tests.conftest import settings_for
 from tests.support.problems import assert_problem
 from tests.support.waiting import PAUSE, eventually
@@ -83,9 +84,12 @@ async def test_handshakes_count_against_the_quota_of_an_address(own_url: str) ->
     assert int(refused.headers["Retry-After"]) > 0
 
 
-async def test_without_the_database_nobody_is_let_in_but_asked_to_come_again(own_url: str) -> None:
+async def test_handshake_without_a_database_connection_is_503(
+    own_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Fires early without harm: only the refused handshake waits for a connection.
-    pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": PAUSE}
+    monkeypatch.setattr(db_session, "POOL_TIMEOUT_SECONDS", PAUSE)
+    pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
     async with open_room(settings_for(own_url, **pool)) as room:
         token = await room.token(room.owner)
         async with room.service.database.engine.connect():

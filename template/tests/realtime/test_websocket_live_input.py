@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import settings_for
-from tests.support.websocket_server import open_room
+from tests.support.websocket_server import hub_of, open_room
 
 DEEP = "[" * 5000 + "]" * 5000
 SECRET = "hunter2"
@@ -60,8 +60,8 @@ BINARY = [b"\x00\xff", message(SECRET).encode()]
 async def test_input_that_is_no_message_is_an_error_for_its_sender_alone(
     own_url: str, inputs: list[str | bytes], codes: set[str]
 ) -> None:
-    settings = settings_for(own_url, WEBSOCKET_MESSAGES="100/second")
-    async with open_room(settings) as room:
+    async with open_room(settings_for(own_url)) as room:
+        hub_of(room).message_limit = "100/second"
         bob = await room.member()
         async with room.enter(room.owner) as sender, room.enter(bob) as other:
             for each in inputs:

@@ -6,7 +6,7 @@ from app.realtime import quota
 from tests.conftest import settings_for
 from tests.support.realtime import Clock
 from tests.support.websocket_room import Room
-from tests.support.websocket_server import open_room
+from tests.support.websocket_server import hub_of, open_room
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ async def test_who_sends_too_much_is_thrown_out_and_the_room_goes_on(
 
 
 async def test_a_flood_is_dropped_and_its_sender_told(own_url: str) -> None:
-    limits = {"RATE_LIMIT_ENABLED": True, "WEBSOCKET_MESSAGES": "6/day"}
-    async with open_room(settings_for(own_url, **limits)) as room:
+    async with open_room(settings_for(own_url)) as room:
+        hub_of(room).message_limit = "6/day"
         token = await room.token(room.owner)
         async with room.enter(room.owner, token=token) as flood, room.enter(room.owner) as other:
             await flood.connection.send("no JSON")
@@ -51,12 +51,12 @@ async def test_after_a_flood_the_sender_is_heard_again(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(quota, "monotonic", clock.monotonic)
-    limits = {"RATE_LIMIT_ENABLED": True, "WEBSOCKET_MESSAGES": "1/second"}
-    settings = settings_for(own_url, **limits)
-    async with open_room(settings) as room, room.enter(room.owner) as visitor:
-        await visitor.say("first")
-        await visitor.hears("first")
-        await visitor.say("dropped")
-        await visitor.refused("rate_limited")
-        clock.now += 1
-        await visitor.goes_on()
+    async with open_room(settings_for(own_url)) as room:
+        hub_of(room).message_limit = "1/second"
+        async with room.enter(room.owner) as visitor:
+            await visitor.say("first")
+            await visitor.hears("first")
+            await visitor.say("dropped")
+            await visitor.refused("rate_limited")
+            clock.now += 1
+            await visitor.goes_on()

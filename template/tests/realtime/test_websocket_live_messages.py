@@ -11,7 +11,7 @@ from app.core.roles import MemberRole
 from tests.conftest import settings_for
 from tests.support.factories import make_project
 from tests.support.websocket_room import Room
-from tests.support.websocket_server import open_room
+from tests.support.websocket_server import hub_of, open_room
 
 
 async def test_everybody_hears_a_message_with_the_stamp_of_the_server(room: Room) -> None:
@@ -32,7 +32,8 @@ async def test_everybody_hears_a_message_with_the_stamp_of_the_server(room: Room
 
 async def test_messages_keep_their_order(own_url: str) -> None:
     texts = [str(number) for number in range(200)]
-    async with open_room(settings_for(own_url, WEBSOCKET_MESSAGES="1000/second")) as room:
+    async with open_room(settings_for(own_url)) as room:
+        hub_of(room).message_limit = "1000/second"
         member = await room.member()
         async with room.enter(room.owner) as sender, room.enter(member) as listener:
             for start in range(0, 200, 20):  # fewer than a queue holds

@@ -69,7 +69,7 @@ async def test_who_vanishes_without_a_word_has_left(room: Room) -> None:
 
 async def test_who_no_longer_answers_has_left(own_url: str) -> None:
     # Fires early without harm: the client that does not answer in time has left.
-    async with open_room(settings_for(own_url, WEBSOCKET_PING_SECONDS=1)) as room:
+    async with open_room(settings_for(own_url), ping_seconds=1) as room:
         hub, bob = hub_of(room), await room.member()
         inside = await join(hub, room.project.id)  # without a connection that is pinged, too
         async with room.enter(bob) as other:

@@ -19,15 +19,15 @@ from tests.support.factories import make_api_key
 from tests.support.logins import later
 from tests.support.waiting import PAUSE, eventually, patience
 from tests.support.websocket_room import Room, make_room
-from tests.support.websocket_server import open_room
+from tests.support.websocket_server import hub_of, open_room
 
 
 @pytest.fixture
 async def watchful(own_url: str) -> AsyncGenerator[Room]:
     pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
-    # Fires early without harm: it is one more check.
-    settings = settings_for(own_url, WEBSOCKET_RECHECK_SECONDS=1, **pool)
-    async with open_room(settings) as room:
+    async with open_room(settings_for(own_url, **pool)) as room:
+        # Fires early without harm: it is one more check.
+        hub_of(room).recheck_seconds = 1
         yield room
 
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
+from app.cli import websocket
 from tests.support.service import Service
 from tests.support.websocket_process import serve
 from tests.support.websocket_room import make_room
@@ -33,8 +34,7 @@ async def test_a_server_that_is_told_to_stop_says_so_in_its_rooms(
 
 
 async def test_serve_limits_what_is_sent_and_logs_no_secrets(committed_service: Service) -> None:
-    settings = {"LOG_LEVEL": "DEBUG", "WEBSOCKET_MAX_BYTES": "1024"}
-    async with serve(committed_service, **settings) as server:
+    async with serve(committed_service, LOG_LEVEL="DEBUG") as server:
         room = await make_room(committed_service, server.address)
         token, queried = await room.token(room.owner), await room.token(room.owner)
         url = f"ws://{server.address}/api/v1/ws/projects/{room.project.id}?token={queried}"
@@ -43,7 +43,7 @@ async def test_serve_limits_what_is_sent_and_logs_no_secrets(committed_service: 
         async with room.enter(room.owner, token=token) as visitor:
             await visitor.say("the text of a message")
             await visitor.hears("the text of a message")
-            await visitor.say("x" * 1024)
+            await visitor.say("x" * websocket.MAX_BYTES)
             assert await visitor.closed() == 1009
         server.process.send_signal(signal.SIGTERM)
         printed = await server.ended()

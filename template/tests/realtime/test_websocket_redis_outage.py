@@ -49,11 +49,8 @@ async def test_rooms_survive_the_death_of_redis(committed_service: Service) -> N
 async def test_a_right_taken_away_without_redis_ends_when_it_is_back(
     committed_service: Service,
 ) -> None:
-    slow = {"WEBSOCKET_RECHECK_SECONDS": "3600"}
     with open_redis_server() as redis:
-        async with serve_twice(
-            committed_service, run_unhurried, REDIS_URL=redis.url, **slow
-        ) as pair:
+        async with serve_twice(committed_service, run_unhurried, REDIS_URL=redis.url) as pair:
             here, _ = await make_room_between(committed_service, *pair)
             token = await here.token(here.owner)
             async with here.enter(here.owner, token=token) as visitor:

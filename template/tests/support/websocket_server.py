@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from app.cli.websocket import websocket_options
+from app.cli import websocket
 from app.core.config import Settings
 from app.realtime import access, conversation
 from app.realtime.hub import Hub
@@ -18,14 +18,13 @@ from tests.support.waiting import NEVER, PATIENCE
 from tests.support.websocket_room import Room, make_room
 
 HOST = "127.0.0.1"
-UNHURRIED = {"DATABASE_POOL_TIMEOUT": PATIENCE, "WEBSOCKET_PING_SECONDS": NEVER}
-"""Unless a test chooses otherwise: no slow machine is taken for a client that has gone."""
 
 
 @contextmanager
-def unhurried() -> Generator[None]:
+def unhurried(ping_seconds: float = NEVER) -> Generator[None]:
     """Give checks, sends and closing frames all the time that a slow machine needs."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(websocket, "PING_SECONDS", ping_seconds)
         patch.setattr(access, "CHECK_SECONDS", PATIENCE)
         patch.setattr(conversation, "SEND_SECONDS", NEVER)
         patch.setattr(conversation, "CLOSE_SECONDS", PATIENCE)
@@ -34,27 +33,22 @@ def unhurried() -> Generator[None]:
 
 @asynccontextmanager
 async def open_room(
-    settings: Settings, app: FastAPI | None = None, **options: int
+    settings: Settings, app: FastAPI | None = None, *, ping_seconds: float = NEVER, **options: int
 ) -> AsyncGenerator[Room]:
     """A server of its own, with a room for one project; `options` are those of its socket."""
-    chosen = settings.model_fields_set
-    usual = {name: value for name, value in UNHURRIED.items() if name not in chosen}
-    settings = settings.model_copy(update=usual)
     with (
-        unhurried(),
+        unhurried(ping_seconds),
         nullcontext(app) if app else application(settings) as app,
         socket.create_server((HOST, 0)) as listener,
     ):
         for name, value in options.items():
             listener.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
-        async with serving(app, settings, listener):
+        async with serving(app, listener):
             yield await make_room(Service(app), f"{HOST}:{listener.getsockname()[1]}")
 
 
 @asynccontextmanager
-async def serving(
-    app: FastAPI, settings: Settings, listener: socket.socket
-) -> AsyncGenerator[None]:
+async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]:
     """As `serve` does."""
     config = uvicorn.Config(
         app,
@@ -62,7 +56,7 @@ async def serving(
         log_config=None,
         lifespan="on",
         timeout_graceful_shutdown=int(PATIENCE),
-        **websocket_options(settings),
+        **websocket.websocket_options(),
     )
     config.load()
     server = uvicorn.Server(config)

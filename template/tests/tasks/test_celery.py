@@ -5,12 +5,10 @@ from importlib import import_module
 import pytest
 
 from app import tasks
-from app.core.config import Settings, SettingsError
 from app.tasks import celery
 from app.tasks.celery import open_tasks
 from app.tasks.email import send_welcome_email
 from app.tasks.queue import Job
-from tests.conftest import settings_for
 from tests.support.service import Service
 
 
@@ -41,10 +39,3 @@ async def test_a_task_that_no_worker_knows_is_named(service: Service) -> None:
     async with open_tasks(service.settings, service.database) as start:
         with pytest.raises(LookupError, match="unknown: add it to TASKS"):
             await start(unknown, "1", [], {})
-
-
-def test_a_redelivery_before_the_end_of_a_task_is_refused(settings: Settings) -> None:
-    wrong = {"TASK_TIME_LIMIT": 60, "TASK_REDELIVERY_SECONDS": 60}
-
-    with pytest.raises(SettingsError, match="TASK_REDELIVERY_SECONDS: Set it above TASK_TIME"):
-        settings_for(settings.DATABASE_URL, **wrong)

@@ -4,7 +4,7 @@ from celery.exceptions import TimeLimitExceeded
 from structlog.testing import capture_logs
 
 from app.core.config import Settings
-from app.tasks.celery import create_celery
+from app.tasks.celery import create_celery, redelivery_seconds
 from app.tasks.celery_retries import OUTAGE_SECONDS, Message, pause, retry, worth_another_try
 from tests.support import celery_tasks
 from tests.support.celery_mailbox import SilentMailbox
@@ -33,7 +33,7 @@ def test_a_task_that_was_tried_for_an_hour_is_given_up(settings: Settings) -> No
     message = Message(celery_tasks.wait_too_long, "7", 9999, [], {})
 
     with capture_logs() as log:
-        retry(settings, celery, message, TimeLimitExceeded(2))
+        retry(celery, message, TimeLimitExceeded(2))
 
     assert [(entry["event"], entry["tries"]) for entry in log] == [("task_failed", 10_000)]
 
@@ -41,15 +41,14 @@ def test_a_task_that_was_tried_for_an_hour_is_given_up(settings: Settings) -> No
 async def test_a_task_whose_worker_is_killed_is_done_by_the_next(
     settings: Settings, mailbox: SilentMailbox, tmp_path: Path
 ) -> None:
-    limits = {"TASK_TIME_LIMIT": 1200, "TASK_REDELIVERY_SECONDS": 1800}
-    own = settings_of_its_own(settings.DATABASE_URL, **mailbox.settings, **limits)
+    own = settings_of_its_own(settings.DATABASE_URL, **mailbox.settings)
     async with running_worker(own, tmp_path) as worker:
         mailbox.be_silent_for("lost@example.com")
         job = await worker.publish(celery_tasks.send_mail, to="lost@example.com")
         await mailbox.is_silent()
 
         await worker.kill()
-        await let_pass(own.TASK_REDELIVERY_SECONDS, own)
+        await let_pass(redelivery_seconds(own), own)
         await worker.start()
 
         await worker.printed(f"[{job}] succeeded")
@@ -67,20 +66,16 @@ async def let_pass(seconds: int, settings: Settings) -> None:
                 await redis.pexpire(key, left - 1000 * seconds)
 
 
-def test_the_pauses_double_differ_and_end_before_the_message_comes_again(
-    settings: Settings,
-) -> None:
-    pauses = [pause(settings, failures) for failures in range(1, 50)]
+def test_pauses_double_and_end_before_the_redelivery(settings: Settings) -> None:
+    pauses = [pause(failures) for failures in range(1, 50)]
 
     assert all(0.75 * 2**n <= pause <= 1.25 * 2**n for n, pause in enumerate(pauses[:7]))
-    assert max(pauses) + settings.TASK_TIME_LIMIT < settings.TASK_REDELIVERY_SECONDS
+    assert max(pauses) + settings.TASK_TIME_LIMIT < redelivery_seconds(settings)
     assert len(set(pauses)) == len(pauses)
 
 
-def test_a_task_is_tried_again_through_an_outage_of_an_hour_and_then_given_up(
-    settings: Settings,
-) -> None:
-    tries = next(tries for tries in range(1, 999) if not worth_another_try(settings, tries))
+def test_task_is_retried_through_an_outage_of_an_hour() -> None:
+    tries = next(tries for tries in range(1, 999) if not worth_another_try(tries))
 
-    waited = sum(pause(settings, failures) for failures in range(1, tries))
+    waited = sum(pause(failures) for failures in range(1, tries))
     assert 0.75 * OUTAGE_SECONDS < waited < 1.5 * OUTAGE_SECONDS
