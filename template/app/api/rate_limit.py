@@ -34,26 +34,17 @@ class Policy(StrEnum):
 
 
 def quotas(settings: Settings) -> dict[Policy, str]:
-    """Return every quota; those that operators tune, under attack above all, are settings."""
+    """Return all quotas. Those that operators tune, above all under attack, are settings."""
     return {
-        # Requests of a user, or of an address without a valid token.
-        Policy.CALLER: settings.RATE_LIMIT_CALLER,
-        # Invitations by an organization, including revoked ones.
-        Policy.INVITATION: "200/day",
-        # Logins from an address.
-        Policy.LOGIN: settings.RATE_LIMIT_LOGIN,
-        # Failed logins to an account.
-        Policy.LOGIN_FAILURES: settings.RATE_LIMIT_LOGIN_FAILURES,
-        # Mails of one kind to an address.
-        Policy.MAIL: "5/hour",
-        # Wrong passwords of a user who is logged in.
-        Policy.PASSWORD: "10/15 minutes",
-        # Refreshed sessions from an address.
-        Policy.REFRESH: "60/minute",
-        # Registrations from an address.
-        Policy.REGISTER: settings.RATE_LIMIT_REGISTER,
-        # Mailed tokens tried, and mails requested, from an address.
-        Policy.TOKEN: "30/minute",
+        Policy.CALLER: settings.RATE_LIMIT_CALLER,  # of a user, or of an address without a token
+        Policy.INVITATION: "200/day",  # by an organization, including revoked ones
+        Policy.LOGIN: settings.RATE_LIMIT_LOGIN,  # from an address
+        Policy.LOGIN_FAILURES: settings.RATE_LIMIT_LOGIN_FAILURES,  # to an account
+        Policy.MAIL: "5/hour",  # of one kind, to an address
+        Policy.PASSWORD: "10/15 minutes",  # wrong ones, of a user who is logged in
+        Policy.REFRESH: "60/minute",  # from an address
+        Policy.REGISTER: settings.RATE_LIMIT_REGISTER,  # from an address
+        Policy.TOKEN: "30/minute",  # mailed tokens tried, and mails requested, from an address
     }
 
 

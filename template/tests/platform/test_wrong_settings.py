@@ -20,65 +20,66 @@ def load(**settings: str) -> None:
     load_settings(_env_file=None, **usual | settings)
 
 
-WRONG = [
-    ("ENVIRONMENT", "Input should be 'development', 'staging' or 'production'", ["prod"]),
-    ("WORKERS", "Input should be a valid integer", ["many"]),
-    ("WORKERS", "greater than or equal to 1", ["0"]),
-    ("DEBUG", "Input should be a valid boolean", ["perhaps"]),
-    ("LOG_LEVEL", "Input should be 'DEBUG'", ["LOUD"]),
-    ("PROJECT_NAME", "Write it on one line", ["a\nb", "a\n", "x" * 101]),
-    (
-        "MAIL_FROM",
-        "Write it as noreply@example.com",
-        ["a..b@example.com", "noreply", "a@b.com, c@d.com", "é@example.com"],
-    ),
-    ("FRONTEND_URL", "Write it as https://www.example.com", ["a.example", "https://a.example/"]),
-    ("API_V1_PREFIX", "Write it as /api/v1", ["api", "/api/", "/"]),
-    ("ALGORITHM", "Input should be 'HS256'", ["none", "RS256"]),
-    ("ALGORITHM", "HS512 requires a SECRET_KEY of 64 bytes or more", ["HS512"]),
-    ("ACCESS_TOKEN_EXPIRE_MINUTES", "greater than or equal to 1", ["0"]),
-    ("PASSWORD_POLICY", "Input should be 'composition' or 'length'", ["none"]),
-    (
-        "RATE_LIMIT_LOGIN",
-        "Write it as 10/minute or 10/15 minutes: a number, then second, minute, hour or day",
-        ["", "10", "0/minute", "10/0 minutes", "10/week", "-1/hour", "10/minute;99/hour", "x"],
-    ),
-    ("CORS_ORIGINS", "'*' is not allowed", ["*"]),
-    (
-        "CORS_ORIGINS",
-        "Write each origin as scheme://host",
-        [
-            "https://a.example/",
-            "https://A.example",
-            "a.example",
-            "https://a.example:port",
-            "https://a@b.example",
-            "null",
-        ],
-    ),
-    ("CORS_ORIGINS", "Separate the items by commas", ['["https://a.example"']),
-    ("CORS_ORIGINS", "Input should be a valid string", ["[1]"]),
-    (
-        "ALLOWED_HOSTS",
-        "Write each host as api.example.com",
-        ["https://a.example", "a.example:8000", "a*.example", '[""]'],
-    ),
-    ("FORWARDED_ALLOW_IPS", "Write each proxy as an IP address", ["*", "10.0.0.1/8"]),
-    ("FORWARDED_ALLOW_IPS", "Name the proxies", ["0.0.0.0/0", "::/0"]),
-]
+WRONG = {
+    "ENVIRONMENT: Input should be 'development', 'staging' or 'production'": ["prod"],
+    "WORKERS: Input should be a valid integer": ["many"],
+    "WORKERS: Input should be greater than or equal to 1": ["0"],
+    "DEBUG: Input should be a valid boolean": ["perhaps"],
+    "LOG_LEVEL: Input should be 'DEBUG'": ["LOUD"],
+    "PROJECT_NAME: Write it on one line": ["a\nb", "a\n", "", "x" * 101],
+    "MAIL_FROM: Write it as noreply@example.com": [
+        "a..b@c.de",
+        "a",
+        "a@b.cd, c@d.ef",
+        "é@a.example",
+    ],
+    "FRONTEND_URL: Write it as https://www.example.com": ["a.example", "https://a.example/"],
+    "API_V1_PREFIX: Write it as /api/v1": ["api", "/api/", "/"],
+    "ALGORITHM: Input should be 'HS256'": ["none", "RS256"],
+    "ALGORITHM: HS512 requires a SECRET_KEY of 64 bytes or more": ["HS512"],
+    "ACCESS_TOKEN_EXPIRE_MINUTES: Input should be greater than or equal to 1": ["0"],
+    "PASSWORD_POLICY: Input should be 'composition' or 'length'": ["none"],
+    "RATE_LIMIT_LOGIN: Write it as 10/minute or 10/15 minutes: a number, then second, minute": [
+        "",
+        "10",
+        "0/minute",
+        "10/0 minutes",
+        "10/week",
+        "-1/hour",
+        "10/minute;99/hour",
+        "x",
+    ],
+    "CORS_ORIGINS: '*' is not allowed": ["*"],
+    "CORS_ORIGINS: Write each origin as scheme://host": [
+        "https://a.example/",
+        "https://A.example",
+        "a.example",
+        "https://a.example:port",
+        "https://a@b.example",
+        "null",
+    ],
+    "CORS_ORIGINS: Separate the items by commas": ['["https://a.example"'],
+    "CORS_ORIGINS: Input should be a valid string": ["[1]"],
+    "ALLOWED_HOSTS: Write each host as api.example.com": [
+        "https://a.example",
+        "a.example:8000",
+        "a*.example",
+        '[""]',
+    ],
+    "FORWARDED_ALLOW_IPS: Write each proxy as an IP address": ["*", "10.0.0.1/8"],
+    "FORWARDED_ALLOW_IPS: Name the proxies": ["0.0.0.0/0", "::/0"],
+}
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence", "value"),
-    [(name, sentence, value) for name, sentence, values in WRONG for value in values],
+    ("sentence", "value"), [(sentence, each) for sentence in WRONG for each in WRONG[sentence]]
 )
-def test_wrong_value_gets_one_sentence(name: str, sentence: str, value: str) -> None:
+def test_wrong_value_gets_one_sentence(sentence: str, value: str) -> None:
     with pytest.raises(SettingsError) as error:
-        load(**{name: value})
+        load(**{sentence.partition(":")[0]: value})
 
     (line,) = str(error.value).splitlines()
-    assert line.startswith(f"{name}: ")
-    assert sentence in line
+    assert line.startswith(sentence)
     assert line.endswith(".")
 
 
