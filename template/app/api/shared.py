@@ -22,7 +22,7 @@ async def open_shared(app: FastAPI) -> AsyncGenerator[SharedRedis]:
     settings: Settings = app.state.settings
     async with open_redis(settings) as redis:
         app.state.redis = redis.client
-        app.state.organization_cache = OrganizationCache(settings, redis)
+        app.state.organization_cache = OrganizationCache(redis)
         app.state.database.watch(app.state.organization_cache.drop_changed)
         app.state.probes.append(partial(check_redis, redis.client))
         yield redis

@@ -9,6 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from app.core.config import Settings
 from app.db.dialect import WRITE_OPTIONS, create_engine
 
+POOL_TIMEOUT_SECONDS = 5.0
+"""How long a request waits for a connection before it gets a 503."""
+
 
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
@@ -28,7 +31,7 @@ class Database:
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncGenerator[Database]:
     """Connects on first use, so the service starts, and reports not ready, without its database."""
-    database = Database(create_engine(settings))
+    database = Database(create_engine(settings, pool_timeout=POOL_TIMEOUT_SECONDS))
     try:
         yield database
     finally:

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, status
 
-from app.api.deps import DB, AppSettings, SessionUser, Tasks
+from app.api.deps import DB, SessionUser, Tasks
 from app.api.errors import problems
 from app.api.idempotency import Idempotency, IdempotentRoute
 from app.api.paging import Pagination
@@ -27,7 +27,6 @@ router = APIRouter(tags=["invitations"], responses=problems(401, 403), route_cla
 )
 async def create_invitation(
     db: DB,
-    settings: AppSettings,
     access: AdminAccess,
     limiter: Limiter,
     queue: Tasks,
@@ -39,7 +38,7 @@ async def create_invitation(
     """
     await limiter.count(Policy.INVITATION, str(access.organization_id))
     await limiter.count_mail("invite", body.email)
-    invitation = await invitations.create(db, settings, access, body)
+    invitation = await invitations.create(db, access, body)
     queue.enqueue(send_invitation_email, str(invitation.id))
     return invitation
 

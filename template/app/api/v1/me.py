@@ -2,7 +2,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, status
 
-from app.api.deps import DB, AppPasswords, AppSettings, Claims, CurrentUser, SessionUser, Tasks
+from app.api.deps import DB, AppPasswords, Claims, CurrentUser, SessionUser, Tasks
 from app.api.errors import problems
 from app.api.paging import Pagination
 from app.api.rate_limit import Limiter, Policy
@@ -94,7 +94,6 @@ async def change_password(
 )
 async def request_email_change(
     db: DB,
-    settings: AppSettings,
     confirm: ConfirmPassword,
     limiter: Limiter,
     queue: Tasks,
@@ -109,7 +108,7 @@ async def request_email_change(
     # Neither may one account write to many addresses, nor many accounts to one.
     await limiter.count(Policy.MAIL, f"change-by:{user.id}")
     await limiter.count_mail("change", body.email)
-    token_id = await email_addresses.request_change(db, settings, user.id, body.email)
+    token_id = await email_addresses.request_change(db, user.id, body.email)
     queue.enqueue(send_email_change_token, str(token_id))
     queue.enqueue(send_email_change_notice, str(user.id))
     return Accepted()
