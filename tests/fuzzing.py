@@ -22,13 +22,7 @@ SEED = 1
 # With no optional part and with all of them: the switches have one answer, beside the database.
 CORNERS = [each for each in VALID if len(set(each.answers.values())) == 2]
 
-# A hash costs next to nothing, and no request is refused because there were too many.
-SETTINGS = {
-    "LOG_LEVEL": "WARNING",
-    "PASSWORD_HASH_MEMORY_KIB": "8",
-    "PASSWORD_HASH_TIME_COST": "1",
-    "RATE_LIMIT_ENABLED": "false",
-}
+SETTINGS = {"LOG_LEVEL": "WARNING", "RATE_LIMIT_ENABLED": "false"}
 
 
 @dataclass(frozen=True)

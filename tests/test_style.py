@@ -14,6 +14,7 @@ from jinja2 import Environment, nodes
 
 from tests.combinations import OPTIONAL_PYTHONS, PYTHONS, Combination
 from tests.conftest import ROOT, Render
+from tests.features import explained_settings_of, settings_of
 from tests.files import commit, contents_of, git
 
 if TYPE_CHECKING:
@@ -133,24 +134,25 @@ def test_git_takes_every_file_of_the_template() -> None:
 
 
 def test_every_setting_is_used_and_explained(rendering: Path) -> None:
-    """Each name in `Settings` stands in `.env.example`, and is read somewhere; and the reverse."""
-    config = rendering / "app/core/config.py"
-    classes = [
-        node for node in ast.walk(ast.parse(config.read_text())) if isinstance(node, ast.ClassDef)
-    ]
-    fields = {
-        field.target.id
-        for node in classes
-        for field in node.body
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-    }
-    settings = {name for name in fields if name.isupper()}
+    settings = settings_of(rendering)
     code = "\n".join(path.read_text() for path in (rendering / "app").rglob("*.py"))
-    read = {name for name in settings if re.search(rf"\.{name}\b", code)}
+    explained = explained_settings_of(rendering)
+
+    assert [name for name in settings if not re.search(rf"\.{name}\b", code)] == []
+    assert explained.keys() == settings.keys()
+    assert all(explained.values())
+
+
+def test_readme_has_the_dozen_settings_that_matter(rendering: Path) -> None:
+    """Each with the default in `.env.example`, or with words where that is empty."""
     example = (rendering / ".env.example").read_text()
-    explained = set(re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
-    assert settings == read
-    assert settings == explained
+    defaults = dict(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=(.*)$", example, re.MULTILINE))
+    readme = (rendering / "README.md").read_text()
+    rows = re.findall(r"^\| `([A-Z][A-Z0-9_]+)` (?:\* )?\| (.*?) \|", readme, re.MULTILINE)
+
+    assert len(rows) in {11, 12, 13}
+    for name, default in rows:
+        assert default == f"`{defaults[name]}`" or not (defaults[name] or "`" in default), name
 
 
 def test_jinja_in_python_stays_rare() -> None:

@@ -6,8 +6,8 @@ HTTP = [
     Mutation(
         "every origin may call with credentials",
         "app/core/setting_types.py",
-        """    if value == "*":\n        raise ValueError("'*' is refused""",
-        """    if value == "*":\n        return value\n        raise ValueError("'*' is refused""",
+        """    if value == "*":\n        raise ValueError("'*' is not allowed""",
+        """    if value == "*":\n        return value\n        raise ValueError("'*' is not allowed""",
         "test_wrong_settings",
     ),
     Mutation(

@@ -22,6 +22,13 @@ LOGINS = [
         "test_passwords",
     ),
     Mutation(
+        "the hashes of a deployed service are as cheap as those of its tests",
+        "app/core/passwords.py",
+        """Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)""",
+        """Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)""",
+        "test_passwords",
+    ),
+    Mutation(
         "failures are counted after the password is known to be wrong",
         "app/api/v1/auth.py",
         """    await limiter.count(Policy.LOGIN_FAILURES, account)\n""",

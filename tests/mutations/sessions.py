@@ -27,7 +27,7 @@ SESSIONS = [
     Mutation(
         "a lost answer can be asked for again at any time",
         "app/services/refresh_tokens.py",
-        """token.used_at + grace <= utc_now()""",
+        """token.used_at + GRACE <= utc_now()""",
         """False""",
         "test_token_reuse",
     ),

@@ -26,23 +26,28 @@ class Policy(StrEnum):
     TOKEN = "token"
 
 
+def quotas(settings: Settings) -> dict[Policy, str]:
+    """Return all quotas. Those that operators tune, above all under attack, are settings."""
+    return {
+        Policy.CALLER: settings.RATE_LIMIT_CALLER,  # of a user, or of an address without a token
+        Policy.INVITATION: "200/day",  # by an organization, including revoked ones
+        Policy.LOGIN: settings.RATE_LIMIT_LOGIN,  # from an address
+        Policy.LOGIN_FAILURES: settings.RATE_LIMIT_LOGIN_FAILURES,  # to an account
+        Policy.MAIL: "5/hour",  # of one kind, to an address
+        Policy.PASSWORD: "10/15 minutes",  # wrong ones, of a user who is logged in
+        Policy.REFRESH: "60/minute",  # from an address
+        Policy.REGISTER: settings.RATE_LIMIT_REGISTER,  # from an address
+        Policy.TOKEN: "30/minute",  # mailed tokens tried, and mails requested, from an address
+    }
+
+
 class RateLimiter:
     def __init__(self, settings: Settings, storage: Storage, database: Database) -> None:
         self._database = database
         self._enabled = settings.RATE_LIMIT_ENABLED
         self._limits_addresses = settings.limits_addresses
         self._windows = SlidingWindowCounterRateLimiter(storage)
-        self._quotas = {
-            Policy.CALLER: parse(settings.RATE_LIMIT_CALLER),
-            Policy.INVITATION: parse(settings.RATE_LIMIT_INVITATION),
-            Policy.LOGIN: parse(settings.RATE_LIMIT_LOGIN),
-            Policy.LOGIN_FAILURES: parse(settings.RATE_LIMIT_LOGIN_FAILURES),
-            Policy.MAIL: parse(settings.RATE_LIMIT_MAIL),
-            Policy.PASSWORD: parse(settings.RATE_LIMIT_PASSWORD),
-            Policy.REFRESH: parse(settings.RATE_LIMIT_REFRESH),
-            Policy.REGISTER: parse(settings.RATE_LIMIT_REGISTER),
-            Policy.TOKEN: parse(settings.RATE_LIMIT_TOKEN),
-        }
+        self._quotas = {policy: parse(quota) for policy, quota in quotas(settings).items()}
 
     async def count(self, policy: Policy, key: str) -> None:
         """Raises TooManyRequests once the quota is spent. Refused requests do not count, nor do

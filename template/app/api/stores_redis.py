@@ -23,7 +23,7 @@ class RedisStores(Stores):
 async def open_stores(settings: Settings, database: WatchedDatabase) -> AsyncGenerator[RedisStores]:
     """All processes count together, and read cached organizations."""
     async with open_redis(settings) as redis:
-        cache = OrganizationCache(settings, redis)
+        cache = OrganizationCache(redis)
         database.watch(cache.drop_changed)
         yield RedisStores(
             redis=redis,

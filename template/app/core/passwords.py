@@ -14,6 +14,8 @@ from app.core.common_passwords import is_common
 from app.core.config import Settings
 from app.core.errors import Invalid, Unavailable
 
+# OWASP's minimum for Argon2id: two passes over 19 MiB (Password Storage Cheat Sheet).
+HASHER = Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)
 MAX_WAITING = 200
 LONG_ENOUGH = 15
 SPECIAL = "!@#$%^&*"
@@ -27,15 +29,7 @@ class Passwords:
 
     def __init__(self, settings: Settings) -> None:
         self._policy = settings.PASSWORD_POLICY
-        self._argon2 = PasswordHash(
-            (
-                Argon2Hasher(
-                    time_cost=settings.PASSWORD_HASH_TIME_COST,
-                    memory_cost=settings.PASSWORD_HASH_MEMORY_KIB,
-                    parallelism=settings.PASSWORD_HASH_PARALLELISM,
-                ),
-            )
-        )
+        self._argon2 = PasswordHash([HASHER])
         self._limiter = CapacityLimiter(os.cpu_count() or 1)
         self._waiting = 0
         self._dummy = self._argon2.hash(secrets.token_urlsafe())

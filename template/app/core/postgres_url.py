@@ -1,4 +1,4 @@
-"""The URL of the database: how it may be written, and the form that SQLAlchemy wants."""
+"""Check the URL of the database, and convert it to the form that SQLAlchemy expects."""
 
 import re
 
@@ -20,7 +20,7 @@ MAX_PORT = 65_535
 
 
 def with_driver(value: str) -> str:
-    """Adds the asyncio driver: hosting platforms provide URLs without one. Raises ValueError."""
+    """Add the asyncio driver: hosting platforms provide URLs without one. Raises ValueError."""
     try:
         url = make_url(value)
         (url.host or "").encode("idna")
@@ -30,14 +30,14 @@ def with_driver(value: str) -> str:
         # The message of the error may quote part of the password.
         raise ValueError(f"Write it as {EXAMPLE_URL}") from None
     if url.drivername not in {"postgres", "postgresql", DRIVER}:
-        raise ValueError(f"This service runs on another kind of database: {EXAMPLE_URL}")
+        raise ValueError(f"This service runs on PostgreSQL: {EXAMPLE_URL}")
     if not url.database:
         raise ValueError(f"The URL must name a database: {EXAMPLE_URL}")
     if mode := url.query.get("sslmode"):  # libpq's name for the option `ssl` of asyncpg
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
     if unknown := sorted(url.query.keys() - OPTIONS.keys()):
-        raise ValueError(f"asyncpg does not know the option {unknown[0]}: remove it")
+        raise ValueError(f"asyncpg has no option {unknown[0]}: remove it")
     for name, values in url.normalized_query.items():
         if not all(re.fullmatch(OPTIONS[name], value) for value in values):
-            raise ValueError(f"The option {name} has a value that asyncpg does not know")
+            raise ValueError(f"asyncpg does not accept this value of the option {name}")
     return url.set(drivername=DRIVER).render_as_string(hide_password=False)

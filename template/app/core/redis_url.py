@@ -1,4 +1,4 @@
-"""The URL of Redis: how it may be written, and what it is when none is given."""
+"""Check the URL of Redis, and supply its default."""
 
 import re
 from typing import Annotated
@@ -11,7 +11,7 @@ from app.core.setting_types import HOST
 
 EXAMPLE_URL = "redis://:password@host:6379/0"
 DEVELOPMENT_URL = "redis://localhost:6379/0"
-# A password with / ? # or @ in it would otherwise be taken for a host, a path or a query.
+# Otherwise a password with / ? # or @ would be mistaken for a host, a path or a query.
 SERVER = re.compile(
     rf"rediss?://([^/?#@]*@)?({HOST.pattern}|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?(/[0-9]*)?(\?[^#]*)?",
     re.IGNORECASE,
@@ -31,14 +31,14 @@ OPTIONS = {
 
 
 def _redis_url(value: str, info: ValidationInfo) -> str:
-    """A URL after `REDIS_URL` is the same one by default."""
+    """`REDIS_URL` is the default of every other one."""
     value = value or info.data.get("REDIS_URL", "")
     if not value and info.data.get("ENVIRONMENT", "development") == "development":
         value = DEVELOPMENT_URL
     if not value and info.field_name != "REDIS_URL":
-        return value  # that one is wrong, and is told
+        return value  # the message about REDIS_URL is enough
     if not value:
-        raise ValueError(f"Set it to the URL of Redis: {EXAMPLE_URL}")
+        raise ValueError(f"Set it to the URL of your Redis: {EXAMPLE_URL}")
     if not (SERVER.fullmatch(value) or SOCKET.fullmatch(value)):
         raise ValueError(f"Write it as {EXAMPLE_URL}, or rediss:// for TLS")
     try:

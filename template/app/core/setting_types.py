@@ -1,40 +1,34 @@
-"""The types of settings: how the text of a variable is parsed, and what is refused."""
+"""The types of settings: how the text of a variable is parsed, and which values are rejected."""
 
 import json
 import re
+from contextlib import suppress
 from email.errors import MessageError
 from email.headerregistry import Address
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import NoDecode
 
+T = TypeVar("T")
+
 MIN_KEY_BYTES = 32
 MIN_KEY_CHARACTERS = 10
-HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-HOST_PATTERN = re.compile(rf"\*|(\*\.)?{HOST.pattern}")
-ORIGIN = re.compile(rf"https?://({HOST.pattern}|\[[0-9a-f:.]+\])(:[1-9][0-9]{{0,4}})?")
-WEB_URL = re.compile(rf"{ORIGIN.pattern}(/[A-Za-z0-9._~-]+)*")
-RATE_LIMIT = re.compile(r"[1-9][0-9]{0,6}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?")
-PLACEHOLDERS = (
-    "09d25e094faa6ca2",  # how the one in FastAPI's tutorial begins
-    "change",
-    "default",
-    "example",
-    "insecure",
-    "password",
-    "placeholder",
-    "replace",
-    "secret",
-    "your-",
-    "your_",
+PLACEHOLDER = re.compile(
+    "change|default|example|insecure|password|placeholder|replace|secret|your[-_]"
+    "|09d25e094faa6ca2",  # the beginning of the key in FastAPI's tutorial
+    re.IGNORECASE,
 )
 REPEATED = re.compile(r"(.+?)\1+.?")
 
+HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+HOST_PATTERN = re.compile(rf"\*|(\*\.)?{HOST.pattern}")
+ORIGIN = re.compile(rf"https?://({HOST.pattern}|\[[0-9a-f:.]+\])(:[1-9][0-9]{{0,4}})?")
+
 
 def _split(value: object) -> object:
-    """A JSON array, or items separated by commas."""
+    """Read a JSON array, or items separated by commas."""
     if not isinstance(value, str):
         return value
     if not value.lstrip().startswith("["):
@@ -42,16 +36,25 @@ def _split(value: object) -> object:
     try:
         return json.loads(value)
     except ValueError:
-        raise ValueError("Write a JSON array of strings, or separate the items by commas") from None
+        raise ValueError("Separate the items by commas, or write a JSON array of strings") from None
+
+
+def _matches(pattern: str, sentence: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(sentence)
+        return value
+
+    return AfterValidator(check)
 
 
 def _origin(value: str) -> str:
     if value == "*":
-        raise ValueError("'*' is refused, because responses carry credentials: name each origin")
+        raise ValueError("'*' is not allowed, because requests carry credentials: name each origin")
     if not ORIGIN.fullmatch(value):
         raise ValueError(
-            "Write each origin as browsers do, scheme://host[:port]: "
-            "in lower case, without a path or a final slash"
+            "Write each origin as scheme://host or scheme://host:port, "
+            "in lower case and without a trailing slash"
         )
     return value
 
@@ -66,9 +69,9 @@ def _network(value: str) -> str:
     try:
         network = ip_network(value)
     except ValueError:
-        raise ValueError("Write each trusted proxy as an IP address or a network (CIDR)") from None
+        raise ValueError("Write each proxy as an IP address or a network: 10.0.0.0/8") from None
     if network.prefixlen == 0:
-        raise ValueError("Name the proxies: a trusted address may claim to be any client")
+        raise ValueError("Name the proxies: a trusted address can claim to be any client")
     return value
 
 
@@ -81,49 +84,45 @@ def _secret_key(value: SecretStr) -> SecretStr:
             f"Use a random key of {MIN_KEY_BYTES} bytes or more: "
             'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
         )
-    if REPEATED.fullmatch(key) or any(word in key.lower() for word in PLACEHOLDERS):
-        raise ValueError("This can be guessed; use a random key of your own")
-    return value
-
-
-def _rate_limit(value: str) -> str:
-    if not RATE_LIMIT.fullmatch(value):
-        raise ValueError(
-            "Write it as 10/minute or 10/15 minutes: a number, then second, minute, hour or day"
-        )
+    if REPEATED.fullmatch(key) or PLACEHOLDER.search(key):
+        raise ValueError("This key is easy to guess: use a random one")
     return value
 
 
 def _mail_address(value: str) -> str:
-    try:
-        Address(addr_spec=value.encode("ascii").decode())
-    except (ValueError, MessageError):
-        raise ValueError("Write it as noreply@example.com") from None
-    if "@" not in value:
-        raise ValueError("Write it as noreply@example.com")
-    return value
+    with suppress(ValueError, MessageError):
+        if Address(addr_spec=value.encode("ascii").decode()).domain:
+            return value
+    raise ValueError("Write it as noreply@example.com")
 
 
-def _web_url(value: str) -> str:
-    if value and not WEB_URL.fullmatch(value):
-        raise ValueError("Write it as https://www.example.com, without a final slash")
-    return value
-
-
+ListOf = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split)]
+Hosts = ListOf[Annotated[str, AfterValidator(_host)]]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
-RateLimit = Annotated[str, AfterValidator(_rate_limit)]
+Networks = ListOf[Annotated[str, AfterValidator(_network)]]
+Origins = ListOf[Annotated[str, AfterValidator(_origin)]]
+PathPrefix = Annotated[
+    str, _matches(r"(/[a-z0-9_-]+)+", "Write it as /api/v1, without a trailing slash")
+]
+RateLimit = Annotated[
+    str,
+    _matches(
+        r"[1-9][0-9]{0,6}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?",
+        "Write it as 10/minute or 10/15 minutes: a number, then second, minute, hour or day",
+    ),
+]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
-SecretKeys = Annotated[tuple[SecretKey, ...], NoDecode, BeforeValidator(_split)]
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
+SecretKeys = ListOf[SecretKey]
+Title = Annotated[
+    str, _matches(r"[^\x00-\x1f\x7f]{1,100}", "Write it on one line of 1 to 100 characters")
 ]
-Hosts = Annotated[
-    tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)
+WebUrl = Annotated[
+    str,
+    _matches(
+        rf"({ORIGIN.pattern}(/[A-Za-z0-9._~-]+)*)?",
+        "Write it as https://www.example.com, without a trailing slash",
+    ),
 ]
-Networks = Annotated[
-    tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_split)
-]
-WebUrl = Annotated[str, AfterValidator(_web_url)]
 
 
 def sentences(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""The URL of the database: how it may be written, and the form that SQLAlchemy wants."""
+"""Check the URL of the database, and convert it to the form that SQLAlchemy expects."""
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -9,13 +9,13 @@ DEVELOPMENT_URL = EXAMPLE_URL
 
 
 def with_driver(value: str) -> str:
-    """Adds the asyncio driver. Raises ValueError."""
+    """Add the asyncio driver. Raises ValueError."""
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
         raise ValueError(f"Write it as {EXAMPLE_URL}") from None
     if url.drivername not in {"sqlite", DRIVER}:
-        raise ValueError(f"This service runs on another kind of database: {EXAMPLE_URL}")
+        raise ValueError(f"This service runs on SQLite: {EXAMPLE_URL}")
     if url.database in {None, "", ":memory:"} or url.query.get("mode") == "memory":
-        raise ValueError(f"The URL must name a database that persists: {EXAMPLE_URL}")
+        raise ValueError(f"The URL must name a file: {EXAMPLE_URL}")
     return url.set(drivername=DRIVER).render_as_string(hide_password=False)

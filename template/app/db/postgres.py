@@ -38,7 +38,7 @@ RENDER_AS_BATCH = False
 """Migrations alter a table in place."""
 
 
-def create_engine(settings: Settings) -> AsyncEngine:
+def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
     engine = create_async_engine(
         settings.DATABASE_URL,
         isolation_level="AUTOCOMMIT",  # or each ping is a transaction: three round trips
@@ -46,7 +46,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         hide_parameters=True,
         pool_size=settings.DATABASE_POOL_SIZE,
         max_overflow=settings.DATABASE_MAX_OVERFLOW,
-        pool_timeout=settings.DATABASE_POOL_TIMEOUT,
+        pool_timeout=pool_timeout,
         pool_pre_ping=True,
         connect_args={
             "async_creator_fn": _connect,

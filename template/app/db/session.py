@@ -14,6 +14,9 @@ from app.core.probe import probing
 from app.db import migrations
 from app.db.dialect import WRITE_OPTIONS, create_engine
 
+POOL_TIMEOUT_SECONDS = 5.0
+"""How long a request waits for a connection before it gets a 503."""
+
 
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
@@ -41,7 +44,7 @@ class Database:
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncGenerator[Database]:
     """Connects on first use, so the service starts, and reports not ready, without its database."""
-    database = Database(create_engine(settings))
+    database = Database(create_engine(settings, pool_timeout=POOL_TIMEOUT_SECONDS))
     try:
         yield database
     finally:

@@ -40,8 +40,8 @@ RENDER_AS_BATCH = True
 """Migrations replace a table: SQLite cannot alter most of it in place."""
 
 
-def create_engine(settings: Settings) -> AsyncEngine:
-    engine = _engine(settings, busy_timeout=BUSY_TIMEOUT_SECONDS)
+def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
+    engine = _engine(settings, busy_timeout=BUSY_TIMEOUT_SECONDS, pool_timeout=pool_timeout)
     event.listen(engine.sync_engine, "connect", _enforce_foreign_keys)
     return engine
 
@@ -106,7 +106,6 @@ def _engine(settings: Settings, *, busy_timeout: int, **options: Any) -> AsyncEn
         hide_parameters=True,
         pool_size=settings.DATABASE_POOL_SIZE,
         max_overflow=settings.DATABASE_MAX_OVERFLOW,
-        pool_timeout=settings.DATABASE_POOL_TIMEOUT,
         connect_args={"timeout": busy_timeout},
         **options,
     )

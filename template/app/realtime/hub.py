@@ -24,6 +24,11 @@ from app.realtime.limits import ConnectionLimits
 from app.realtime.room import Room, Subscriber
 from app.schemas.event import RoomEvent
 
+MESSAGE_LIMIT = "20/second"
+"""For each connection: more than anybody types."""
+RECHECK_SECONDS = 30
+"""How often a connection's access is checked, in addition to the check after each change."""
+
 Exchange = Callable[[UUID, Presence], Awaitable[Presence]]
 """Reports who is in a room through this process; returns who is there through others."""
 
@@ -32,8 +37,8 @@ class Hub:
     def __init__(self, settings: Settings, authorizer: Authorizer, broker: Broker) -> None:
         self.authorizer = authorizer
         self.connection_limits = ConnectionLimits(settings)
-        self.message_limit = settings.WEBSOCKET_MESSAGES
-        self.recheck_seconds = settings.WEBSOCKET_RECHECK_SECONDS
+        self.message_limit = MESSAGE_LIMIT
+        self.recheck_seconds = RECHECK_SECONDS
         self.rooms: dict[UUID, Room] = {}
         self._broker = broker
         self._lock = asyncio.Lock()

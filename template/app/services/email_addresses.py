@@ -5,7 +5,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
-from app.core.config import Settings
 from app.core.errors import InvalidToken
 from app.models import User
 from app.models.one_time_token import Purpose
@@ -24,18 +23,14 @@ async def verify(session: AsyncSession, token: str) -> None:
     audit.record(session, Action.EMAIL_VERIFIED, user)
 
 
-async def request_change(
-    session: AsyncSession, settings: Settings, user_id: UUID, email: str
-) -> UUID:
+async def request_change(session: AsyncSession, user_id: UUID, email: str) -> UUID:
     """The id of the token's row, from which a task makes the token that it mails. Raises
     InvalidToken if the user has been deleted meanwhile."""
     user = await users.find(session, user_id, lock=True)
     if user is None:
         raise InvalidToken
     await one_time_tokens.void(session, user.id, Purpose.CHANGE_EMAIL)
-    token_id, _ = await one_time_tokens.issue(
-        session, settings, user.id, Purpose.CHANGE_EMAIL, email=email
-    )
+    token_id, _ = await one_time_tokens.issue(session, user.id, Purpose.CHANGE_EMAIL, email=email)
     audit.record(session, Action.EMAIL_CHANGE_REQUESTED, user)
     return token_id
 

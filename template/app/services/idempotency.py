@@ -13,6 +13,8 @@ from app.core.config import Settings
 from app.core.errors import KeyReused
 from app.models import IdempotencyKey
 
+LIFETIME = timedelta(hours=24)
+"""How long a repeated request gets the first response."""
 PURGED_AT_ONCE = 100
 
 
@@ -55,7 +57,7 @@ async def store(
         status=status,
         body=body,
         created_at=now,
-        expires_at=now + timedelta(hours=settings.IDEMPOTENCY_EXPIRE_HOURS),
+        expires_at=now + LIFETIME,
     )
     session.add(row)
     await session.flush()

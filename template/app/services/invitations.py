@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.core.clock import utc_now
-from app.core.config import Settings
 from app.core.errors import Conflict, Forbidden, InvalidOneTimeToken, NotFound
 from app.core.roles import may_grant
 from app.core.tokens import hash_token, new_opaque_token
@@ -21,12 +20,11 @@ from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
 from app.services.paging import paginate
 
+LIFETIME = timedelta(days=7)
 MAX_OPEN = 100
 
 
-async def create(
-    session: AsyncSession, settings: Settings, actor: Membership, body: InvitationCreate
-) -> Invitation:
+async def create(session: AsyncSession, actor: Membership, body: InvitationCreate) -> Invitation:
     """Does not tell whether there is an account with this address."""
     await lock_user(session, actor.user_id)
     actor = await memberships.lock(session, actor)
@@ -42,7 +40,7 @@ async def create(
         email=body.email,
         email_normalized=email,
         role=body.role,
-        expires_at=utc_now() + timedelta(days=settings.INVITATION_EXPIRE_DAYS),
+        expires_at=utc_now() + LIFETIME,
     )
     session.add(invitation)
     await session.flush()

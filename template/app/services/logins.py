@@ -47,7 +47,7 @@ async def refresh(
 ) -> TokenPair:
     """Spend the token and issue its child. A stolen token ends the login for every holder."""
     token, first_use = await refresh_tokens.spend(session, presented)
-    if await refresh_tokens.is_stolen(session, settings, token, first_use=first_use):
+    if await refresh_tokens.is_stolen(session, token, first_use=first_use):
         await revoke(session, token.session_id)
         audit.record(session, Action.SESSION_STOLEN, token.login)
         # The error below would roll this back, but the thief must stay out.

@@ -8,16 +8,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app.core.clock import utc_now
-from app.core.config import Settings
 from app.core.errors import InvalidOneTimeToken
 from app.core.tokens import hash_token, new_opaque_token
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
 from app.services import users
 
+LIFETIMES = {
+    Purpose.CHANGE_EMAIL: timedelta(hours=24),
+    Purpose.RESET_PASSWORD: timedelta(minutes=30),  # short: it opens the account
+    Purpose.VERIFY_EMAIL: timedelta(hours=24),
+}
+
 
 async def issue(
-    session: AsyncSession, settings: Settings, user_id: UUID, purpose: Purpose, *, email: str
+    session: AsyncSession, user_id: UUID, purpose: Purpose, *, email: str
 ) -> tuple[UUID, str]:
     """The id of its row, and the token itself, which is not stored. Removes expired ones."""
     await session.execute(
@@ -31,7 +36,7 @@ async def issue(
         purpose=purpose,
         email=email,
         token_hash=hash_token(token),
-        expires_at=utc_now() + _lifetime(settings, purpose),
+        expires_at=utc_now() + LIFETIMES[purpose],
     )
     session.add(row)
     await session.flush()
@@ -105,9 +110,3 @@ def _with_user(which: ColumnElement[bool]) -> Select[OneTimeToken]:
             User.enabled,
         )
     )
-
-
-def _lifetime(settings: Settings, purpose: Purpose) -> timedelta:
-    if purpose is Purpose.RESET_PASSWORD:
-        return timedelta(minutes=settings.PASSWORD_RESET_EXPIRE_MINUTES)
-    return timedelta(hours=settings.EMAIL_TOKEN_EXPIRE_HOURS)

@@ -3,19 +3,19 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.cache import Cache
-from app.core.config import Settings
 from app.core.redis import SharedRedis
 from app.db.changes import Change
 from app.models import Membership, Organization
 from app.schemas.organization import OrganizationResponse
 from app.services import organizations
 
+MAX_AGE_SECONDS = 60
+"""How long another process may serve an old value, if Redis was away when a row changed."""
+
 
 class OrganizationCache:
-    def __init__(self, settings: Settings, redis: SharedRedis) -> None:
-        self._cache = Cache(
-            redis, "organization", OrganizationResponse, seconds=settings.CACHE_SECONDS
-        )
+    def __init__(self, redis: SharedRedis) -> None:
+        self._cache = Cache(redis, "organization", OrganizationResponse, seconds=MAX_AGE_SECONDS)
 
     async def details(self, session: AsyncSession, membership: Membership) -> OrganizationResponse:
         """For requests that only read: `session` may begin a new transaction."""

@@ -14,6 +14,9 @@ from app.core.errors import InvalidToken
 from app.core.tokens import create_access_token, hash_token, new_opaque_token
 from app.models import Login, RefreshToken, User
 
+GRACE = timedelta(seconds=10)
+"""How long a spent token may be sent again, for a client that lost the response."""
+
 
 @dataclass(frozen=True)
 class TokenPair:
@@ -71,16 +74,13 @@ def check_alive(token: RefreshToken) -> None:
         raise InvalidToken
 
 
-async def is_stolen(
-    session: AsyncSession, settings: Settings, token: RefreshToken, *, first_use: bool
-) -> bool:
+async def is_stolen(session: AsyncSession, token: RefreshToken, *, first_use: bool) -> bool:
     """Whether two parties must hold tokens of this session.
 
     A client that lost the response may retry within the grace period and so receive several
     children of one token, but it goes on to use only one of them.
     """
-    grace = timedelta(seconds=settings.REFRESH_TOKEN_GRACE_SECONDS)
-    if not first_use and (token.used_at is None or token.used_at + grace <= utc_now()):
+    if not first_use and (token.used_at is None or token.used_at + GRACE <= utc_now()):
         return True
     other = aliased(RefreshToken)
     used_instead = exists().where(

@@ -19,6 +19,8 @@ from app.tasks.queue import Task, TaskRunner
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0  # more than the second for which a worker's BRPOP blocks
 RESTORE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 120
+"""Before a failed task is tried again, give or take a quarter."""
 
 
 @asynccontextmanager
@@ -75,9 +77,9 @@ def create_celery(settings: Settings) -> Celery:
             "global_keyprefix": f"{settings.JWT_ISSUER}:",
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": ANSWER_SECONDS,
-            "unacked_restore_interval": min(RESTORE_SECONDS, settings.TASK_REDELIVERY_SECONDS / 4),
+            "unacked_restore_interval": RESTORE_SECONDS,
             "unacked_restore_throttle": 1,
-            "visibility_timeout": settings.TASK_REDELIVERY_SECONDS,
+            "visibility_timeout": redelivery_seconds(settings),
         },
         accept_content=["json"],
         task_serializer="json",
@@ -93,6 +95,14 @@ def create_celery(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
     )
     return celery
+
+
+def redelivery_seconds(settings: Settings) -> int:
+    """Return when another worker gets the message of one that vanished.
+
+    A worker holds a message during the pause and the task, so both must have ended by then.
+    """
+    return settings.TASK_TIME_LIMIT + 2 * LONGEST_PAUSE_SECONDS
 
 
 def broker_url(url: str) -> str:

@@ -19,12 +19,13 @@ from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase, open_database
 from app.services.organization_cache import OrganizationCache
 from app.tasks.backoff import Backoff
-from app.tasks.celery import ANSWER_SECONDS, CONNECT_SECONDS, publish
+from app.tasks.celery import ANSWER_SECONDS, CONNECT_SECONDS, LONGEST_PAUSE_SECONDS, publish
 from app.tasks.queue import Job, Task
 
 logger = structlog.stdlib.get_logger(__name__)
 
-GIVE_UP_SECONDS = 3600  # no task is lost to an outage, of a mail server say, of up to an hour
+# No task is lost to an outage, of a mail server say, of up to an hour.
+BACKOFF = Backoff(LONGEST_PAUSE_SECONDS, give_up_after=3600)
 CLEANUP_SHARE = 0.1  # of TASK_TIME_LIMIT: what a cancelled task has left before it is killed
 REMEMBERED_SECONDS = 86_400
 RUNNING, ENDED = "running", "ended"
@@ -42,21 +43,15 @@ class Message:
         return structlog.contextvars.bound_contextvars(task=self.task.name, job_id=self.job_id)
 
 
-def retry(settings: Settings, celery: Celery, message: Message, error: Exception) -> None:
+def retry(celery: Celery, message: Message, error: Exception) -> None:
     """Publish the task again as the same job, or give it up. Raise Unavailable."""
     failures = message.failures + 1
-    pause = backoff(settings).pause_after(failures)
+    pause = BACKOFF.pause_after(failures)
     if pause is None:
         logger.error("task_failed", tries=failures, exc_info=error)
     else:
         republish(celery, message, failures, delay=pause)
         logger.warning("task_retried", failures=failures, error=repr(error))
-
-
-def backoff(settings: Settings) -> Backoff:
-    """Let a retry end before its redelivery: a worker holds the message during the pause."""
-    longest = (settings.TASK_REDELIVERY_SECONDS - settings.TASK_TIME_LIMIT) / 2
-    return Backoff(longest, give_up_after=GIVE_UP_SECONDS)
 
 
 def republish(celery: Celery, message: Message, failures: int, *, delay: float) -> None:
@@ -95,7 +90,7 @@ class Process:
         enter = self._resources.enter_async_context
         self._database = await enter(open_database(self._settings))
         redis = await enter(open_redis(self._settings))
-        self._database.watch(OrganizationCache(self._settings, redis).drop_changed)
+        self._database.watch(OrganizationCache(redis).drop_changed)
         self._redis = await enter(open_broker(self._settings))
 
     async def _run(self, message: Message) -> None:
@@ -128,7 +123,7 @@ class Process:
             async with timeout(self._settings.TASK_TIME_LIMIT * (1 - CLEANUP_SHARE)):
                 await message.task(job, *message.args, **message.kwargs)
         except Exception as error:
-            retry(self._settings, self._celery, message, error)
+            retry(self._celery, message, error)
             return False
         return True
 

@@ -88,7 +88,7 @@ def request_class(settings: Settings, celery: Celery, task: Task[...]) -> type[R
             message = Message(task, self.id, retries, self.args, self.kwargs)
             with message.log_context():
                 try:
-                    retry(settings, celery, message, error)
+                    retry(celery, message, error)
                 except Unavailable as unavailable:
                     logger.warning("task_delayed", error=repr(unavailable))
                     self.reject(requeue=True)

@@ -4,6 +4,7 @@ A task receives only ids and creates the token that it mails, so that neither pe
 tokens wait in the queue.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
 from app.core import mail
@@ -41,7 +42,7 @@ async def send_password_reset_email(job: Job, user_id: str) -> None:
     """Send nothing for an unknown id: the route enqueues one for an unknown address."""
     if user := await _find(job, user_id):
         token = await _issue(job, user, Purpose.RESET_PASSWORD)
-        minutes = str(job.settings.PASSWORD_RESET_EXPIRE_MINUTES)
+        minutes = str(one_time_tokens.LIFETIMES[Purpose.RESET_PASSWORD] // timedelta(minutes=1))
         await _send_to_user(
             job, "reset_password", user, page="/reset-password", token=token, minutes=minutes
         )
@@ -104,9 +105,7 @@ async def _find(job: Job, user_id: str) -> User | None:
 
 async def _issue(job: Job, user: User, purpose: Purpose) -> str:
     async with job.database.write() as session:
-        _, token = await one_time_tokens.issue(
-            session, job.settings, user.id, purpose, email=user.email
-        )
+        _, token = await one_time_tokens.issue(session, user.id, purpose, email=user.email)
         await session.commit()
     return token
 

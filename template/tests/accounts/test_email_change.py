@@ -2,7 +2,10 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.models import User
+from app.models.one_time_token import Purpose
+from app.services.one_time_tokens import LIFETIMES
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_user
 from tests.support.limited import running_limited
@@ -104,7 +107,7 @@ async def test_request_expires(
 ) -> None:
     await ask(service, user)
 
-    with later(service.settings.EMAIL_TOKEN_EXPIRE_HOURS * 3600):
+    with later(LIFETIMES[Purpose.CHANGE_EMAIL].total_seconds()):
         assert (await confirm(client, outbox)).status_code == 400
 
 
@@ -122,7 +125,7 @@ async def test_new_password_cancels_a_pending_change(
 
 @pytest.mark.usefixtures("clock")
 async def test_requests_of_an_account_are_limited(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+    async with running_limited(own_url, {Policy.MAIL: "2/hour"}) as service:
         user = await service.make(make_user)
         client = await service.sign_in(user)
         async with mails_of(service):

@@ -5,7 +5,9 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.models.one_time_token import Purpose
+from app.services.one_time_tokens import LIFETIMES
 from tests.conftest import settings_for
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_admin, make_one_time_token, make_user
@@ -54,10 +56,10 @@ async def test_token_verifies_once(client: AsyncClient, outbox: Outbox) -> None:
     assert_problem(await client.post(VERIFY, json={"token": token}), 400)
 
 
-async def test_token_expires(service: Service, client: AsyncClient, outbox: Outbox) -> None:
+async def test_token_expires(client: AsyncClient, outbox: Outbox) -> None:
     token = await register(client, outbox)
 
-    with later(service.settings.EMAIL_TOKEN_EXPIRE_HOURS * 3600):
+    with later(LIFETIMES[Purpose.VERIFY_EMAIL].total_seconds()):
         assert (await client.post(VERIFY, json={"token": token})).status_code == 400
 
 
@@ -82,7 +84,7 @@ async def test_verification_mail_can_be_requested_again(
 
 @pytest.mark.usefixtures("clock")
 async def test_mails_to_an_address_are_limited(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+    async with running_limited(own_url, {Policy.MAIL: "2/hour"}) as service:
         user = await service.make(make_user)
         ada = await service.sign_in(user)
         async with mails_of(service) as outbox:

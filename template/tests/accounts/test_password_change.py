@@ -2,6 +2,7 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.models import User
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_user
@@ -92,7 +93,7 @@ async def test_password_guesses_are_limited(
     own_url: str, method: str, path: str, body: dict[str, str]
 ) -> None:
     field = "current_password" if path == CHANGE else "password"
-    async with running_limited(own_url, RATE_LIMIT_PASSWORD="2/minute") as service:
+    async with running_limited(own_url, {Policy.PASSWORD: "2/minute"}) as service:
         client = await service.sign_in(await service.make(make_user))
         answers = [
             await client.request(method, path, json=body | {field: password})

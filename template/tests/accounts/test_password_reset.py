@@ -5,10 +5,11 @@ from httpx import AsyncClient, Response
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.core.clock import utc_now
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
-from app.tasks.queue import TaskRunner
+from app.services.one_time_tokens import LIFETIMES
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_api_key, make_one_time_token, make_user
 from tests.support.limited import running_limited
@@ -98,15 +99,13 @@ async def test_reset_cancels_all_other_tokens(
 
 
 @pytest.mark.usefixtures("clock")
-async def test_token_expires(
-    service: Service, client: AsyncClient, user: User, outbox: Outbox
-) -> None:
-    minutes = service.settings.PASSWORD_RESET_EXPIRE_MINUTES
+async def test_token_expires(client: AsyncClient, user: User, outbox: Outbox) -> None:
+    lifetime = LIFETIMES[Purpose.RESET_PASSWORD].total_seconds()
     token = await ask(client, outbox)
 
-    with later(minutes * 60):
+    with later(lifetime):
         assert (await reset(client, token)).status_code == 400
-    with later(minutes * 60 - 5):
+    with later(lifetime - 5):
         assert (await reset(client, token)).status_code == 204
 
 
@@ -207,7 +206,7 @@ async def test_token_is_not_stored(
 @pytest.mark.usefixtures("clock")
 async def test_mails_to_an_address_are_limited(own_url: str) -> None:
     async with (
-        running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service,
+        running_limited(own_url, {Policy.MAIL: "2/hour"}) as service,
         service.client() as client,
         mails_of(service) as outbox,
     ):
@@ -225,8 +224,10 @@ async def test_mails_to_an_address_are_limited(own_url: str) -> None:
 
 @pytest.mark.usefixtures("clock")
 async def test_token_guesses_of_an_address_are_limited(own_url: str) -> None:
-    limits = {"RATE_LIMIT_ADDRESSES": True, "RATE_LIMIT_TOKEN": "2/minute"}
-    async with running_limited(own_url, **limits) as service, service.client() as client:
+    async with (
+        running_limited(own_url, {Policy.TOKEN: "2/minute"}, RATE_LIMIT_ADDRESSES=True) as service,
+        service.client() as client,
+    ):
         answers = [(await reset(client, f"guess-{number}")).status_code for number in range(3)]
 
     assert answers == [400, 400, 429]

@@ -1,16 +1,22 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 from httpx import AsyncClient
 
 from app.models import User
-from tests.conftest import settings_for
+from app.services import refresh_tokens
 from tests.support.clock import clock as clock
 from tests.support.factories import make_user
 from tests.support.logins import Pair, later, log_in, refresh, status_of_me
-from tests.support.service import Service, running_with
+from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("clock")
+
+
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh_tokens, "GRACE", timedelta())
 
 
 async def test_spent_refresh_token_revokes_the_session(
@@ -18,34 +24,36 @@ async def test_spent_refresh_token_revokes_the_session(
 ) -> None:
     new = (await refresh(client, pair)).json()
 
-    with later(service.settings.REFRESH_TOKEN_GRACE_SECONDS):
+    with later(refresh_tokens.GRACE.total_seconds()):
         assert (await refresh(client, pair)).status_code == 401
 
     assert (await refresh(client, new)).status_code == 401
     assert await status_of_me(service, new) == 401
 
 
-async def test_revocation_is_committed_although_the_request_fails(own_url: str) -> None:
-    """With real commits: a rollback along with the 401 would keep the stolen session alive."""
-    strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
-    async with running_with(strict) as service, service.client() as client:
-        user = await service.make(make_user)
+@pytest.mark.usefixtures("no_grace")
+async def test_revocation_is_committed_although_the_request_fails(
+    committed_service: Service,
+) -> None:
+    """On real commits: a rollback with the 401 would let the thief stay."""
+    user = await committed_service.make(make_user)
+    async with committed_service.client() as client:
         pair = await log_in(client, user)
         new = (await refresh(client, pair)).json()
 
         assert (await refresh(client, pair)).status_code == 401
 
         assert (await refresh(client, new)).status_code == 401
-        assert await status_of_me(service, new) == 401
+        assert await status_of_me(committed_service, new) == 401
 
 
 async def test_spent_refresh_token_leaves_other_sessions_alone(
-    service: Service, client: AsyncClient, user: User, pair: Pair
+    client: AsyncClient, user: User, pair: Pair
 ) -> None:
     elsewhere = await log_in(client, user)
     await refresh(client, pair)
 
-    with later(service.settings.REFRESH_TOKEN_GRACE_SECONDS):
+    with later(refresh_tokens.GRACE.total_seconds()):
         await refresh(client, pair)
 
     assert (await refresh(client, elsewhere)).status_code == 200
@@ -92,10 +100,10 @@ async def test_concurrent_successors_yield_one_pair(committed_service: Service) 
     assert sorted(response.status_code for response in responses) == [200, 401]
 
 
-async def test_token_sent_twice_at_once_is_spent_once(own_url: str) -> None:
-    strict = settings_for(own_url, REFRESH_TOKEN_GRACE_SECONDS=0)
-    async with running_with(strict) as service, service.client() as client:
-        user = await service.make(make_user)
+@pytest.mark.usefixtures("no_grace")
+async def test_token_sent_twice_at_once_is_spent_once(committed_service: Service) -> None:
+    user = await committed_service.make(make_user)
+    async with committed_service.client() as client:
         pair = await log_in(client, user)
 
         responses = await asyncio.gather(refresh(client, pair), refresh(client, pair))

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from fastapi.responses import JSONResponse
 from httpx import AsyncClient, Response
 from pydantic import SecretStr
@@ -19,6 +18,7 @@ from app.services import idempotency
 from app.services.idempotency import PURGED_AT_ONCE, KeyedRequest
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD
+from tests.support.logins import later
 from tests.support.problems import assert_problem
 from tests.support.service import Service, add_route
 
@@ -30,10 +30,6 @@ ORIGIN = "http://localhost:3000"
 
 async def register(client: AsyncClient, body: dict[str, str], key: str = "my-key") -> Response:
     return await client.post(REGISTER, json=body, headers={b"Idempotency-Key": key.encode()})
-
-
-def after(hours: float) -> time_machine.travel:
-    return time_machine.travel(utc_now() + timedelta(hours=hours), tick=False)
 
 
 async def stored(session: AsyncSession) -> list[IdempotencyKey]:
@@ -63,12 +59,13 @@ async def test_valid_key_is_accepted(client: AsyncClient, key: str) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-async def test_key_expires(client: AsyncClient, session: AsyncSession, settings: Settings) -> None:
+async def test_key_expires(client: AsyncClient, session: AsyncSession) -> None:
     first = await register(client, ADA)
 
-    with after(settings.IDEMPOTENCY_EXPIRE_HOURS - 0.1):
+    lifetime = idempotency.LIFETIME.total_seconds()
+    with later(lifetime - 300):
         again = await register(client, ADA)
-    with after(settings.IDEMPOTENCY_EXPIRE_HOURS + 0.1):
+    with later(lifetime + 300):
         too_late = await register(client, ADA)
         another = await register(client, GRACE)
 

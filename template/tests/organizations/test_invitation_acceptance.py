@@ -9,6 +9,7 @@ from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.core.tokens import hash_token
 from app.models import Invitation, Membership, Organization, User
+from app.services import invitations
 from app.tasks.mail import send_invitation_email
 from tests.support.factories import (
     add_member,
@@ -123,7 +124,7 @@ async def test_void_invitation_is_rejected(
 
 
 async def test_invitation_expires(service: Service, invitation: Invitation, ada: User) -> None:
-    with later(days=service.settings.INVITATION_EXPIRE_DAYS):
+    with later(invitations.LIFETIME.total_seconds()):
         assert_problem(await accept(service, ada), 400)
 
 

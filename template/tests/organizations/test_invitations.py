@@ -4,6 +4,7 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.rate_limit import Policy
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import invitations
@@ -116,7 +117,7 @@ async def test_expired_invitation_allows_another(
 ) -> None:
     await client.post(URL, json=ADA)
 
-    with later(days=service.settings.INVITATION_EXPIRE_DAYS):
+    with later(invitations.LIFETIME.total_seconds()):
         again = await (await service.sign_in(owner)).post(URL, json=ADA)
 
     assert again.status_code == 201
@@ -149,7 +150,7 @@ async def invite_and_revoke(client: AsyncClient, body: dict[str, str]) -> int:
 
 @pytest.mark.usefixtures("clock")
 async def test_mails_to_an_address_are_limited(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_MAIL="2/hour") as service:
+    async with running_limited(own_url, {Policy.MAIL: "2/hour"}) as service:
         client = await service.sign_in(await service.make(make_owner))
         async with mails_of(service) as outbox:
             statuses = [await invite_and_revoke(client, ADA) for _ in range(3)]
@@ -160,7 +161,7 @@ async def test_mails_to_an_address_are_limited(own_url: str) -> None:
 
 @pytest.mark.usefixtures("clock")
 async def test_invitations_of_an_organization_are_limited(own_url: str) -> None:
-    async with running_limited(own_url, RATE_LIMIT_INVITATION="2/day") as service:
+    async with running_limited(own_url, {Policy.INVITATION: "2/day"}) as service:
         client = await service.sign_in(await service.make(make_owner))
         addresses = [f"{number}@example.com" for number in range(3)]
         statuses = [await invite_and_revoke(client, {"email": each}) for each in addresses]

@@ -10,7 +10,7 @@ from httpx import AsyncClient
 from app.core.cache import Cache
 from app.core.roles import MemberRole
 from app.models import Organization, User
-from app.services import organizations
+from app.services import organization_cache, organizations
 from tests.conftest import settings_for
 from tests.support.factories import make_admin, make_member, make_organization, make_user
 from tests.support.service import Service, running_with
@@ -18,8 +18,11 @@ from tests.support.waiting import NEVER, patience
 
 
 @pytest.fixture
-async def committed_service(own_url: str) -> AsyncGenerator[Service]:
-    async with running_with(settings_for(own_url, CACHE_SECONDS=int(NEVER))) as service:
+async def committed_service(
+    own_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Service]:
+    monkeypatch.setattr(organization_cache, "MAX_AGE_SECONDS", int(NEVER))
+    async with running_with(settings_for(own_url)) as service:
         yield service
 
 

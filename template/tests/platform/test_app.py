@@ -13,7 +13,7 @@ from tests.conftest import settings_for
 from tests.support.service import Service, running
 
 
-def test_a_server_finds_the_app_by_its_name(
+def test_app_is_created_on_first_access(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", settings.DATABASE_URL)
@@ -25,12 +25,12 @@ def test_a_server_finds_the_app_by_its_name(
     assert main.app is found
 
 
-def test_the_module_has_no_other_name() -> None:
+def test_main_has_no_other_attribute() -> None:
     with pytest.raises(AttributeError, match="no attribute 'application'"):
         _ = main.application
 
 
-def test_each_app_has_its_own_settings(shared_service: Service) -> None:
+def test_apps_have_separate_settings(shared_service: Service) -> None:
     one, settings = shared_service.app, shared_service.settings
     other = settings.model_copy(update={"PROJECT_NAME": "Another", "API_V1_PREFIX": "/v9"})
 
@@ -42,14 +42,12 @@ def test_each_app_has_its_own_settings(shared_service: Service) -> None:
     assert "/v9/users/me" not in one.openapi()["paths"]
 
 
-async def test_without_a_key_it_warns_that_a_restart_logs_everybody_out(
-    own_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_missing_key_logs_a_warning(own_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     async with running(create_app(load_settings(_env_file=None, DATABASE_URL=own_url))):
         assert "SECRET_KEY is not set" in capsys.readouterr().err
 
 
-async def test_a_server_starts_and_stops_it(own_url: str) -> None:
+async def test_lifespan_opens_and_closes_the_database(own_url: str) -> None:
     app = create_app(settings_for(own_url))
     commands = iter(["lifespan.startup", "lifespan.shutdown"])
     answers: list[str] = []
@@ -69,12 +67,12 @@ async def test_a_server_starts_and_stops_it(own_url: str) -> None:
     assert "Connections in pool: 0" in Service(app).database.engine.pool.status()
 
 
-async def test_the_document_of_the_api_is_under_the_prefix(client: AsyncClient) -> None:
+async def test_documentation_is_under_the_prefix(client: AsyncClient) -> None:
     for path in ("openapi.json", "docs", "redoc"):
         assert (await client.get(f"/api/v1/{path}")).status_code == 200
 
 
-def test_the_document_describes_the_project_as_it_describes_itself(
+def test_document_has_the_project_metadata(
     shared_service: Service,
 ) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -95,7 +93,7 @@ def test_the_document_describes_the_project_as_it_describes_itself(
         ("production", True, 200),
     ],
 )
-async def test_a_deployed_service_hides_its_documentation(
+async def test_documentation_is_hidden_when_deployed(
     settings: Settings, environment: str, docs_enabled: bool | None, status: int
 ) -> None:
     changes = {"ENVIRONMENT": environment, "DOCS_ENABLED": docs_enabled}
@@ -106,7 +104,7 @@ async def test_a_deployed_service_hides_its_documentation(
             assert (await client.get(f"/api/v1/{path}")).status_code == status
 
 
-def test_the_documentation_tells_how_to_log_in(shared_service: Service) -> None:
+def test_documentation_explains_how_to_log_in(shared_service: Service) -> None:
     document = shared_service.app.openapi()
 
     (scheme,) = document["components"]["securitySchemes"].values()

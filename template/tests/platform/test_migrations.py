@@ -20,7 +20,7 @@ from app.db.dialect import create_engine
 from tests.conftest import settings_for
 from tests.support.processes import Forked, run_command
 from tests.support.service import running_with
-from tests.support.waiting import patience
+from tests.support.waiting import PATIENCE, patience
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def config(empty_url: str) -> Config:
 
 
 async def look(settings: Settings, question: Callable[[Connection], T]) -> T:
-    engine = create_engine(settings)
+    engine = create_engine(settings, pool_timeout=PATIENCE)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(question)

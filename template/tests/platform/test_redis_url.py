@@ -24,7 +24,7 @@ def load(**settings: str) -> Settings:
         "unix:///run/redis/redis.sock?db=1",
     ],
 )
-def test_a_url_may_be_written_as(url: str) -> None:
+def test_url_is_accepted(url: str) -> None:
     assert url == load(REDIS_URL=url).REDIS_URL
 
 
@@ -53,11 +53,11 @@ def test_a_url_may_be_written_as(url: str) -> None:
         "unix:///run/redis.sock?db=hunter2",
     ],
 )
-def test_a_wrong_url_is_answered_with_an_example(url: str) -> None:
-    with pytest.raises(SettingsError) as refusal:
+def test_wrong_url_gets_an_example(url: str) -> None:
+    with pytest.raises(SettingsError) as error:
         load(REDIS_URL=url)
 
-    assert str(refusal.value) == (
+    assert str(error.value) == (
         "REDIS_URL: Write it as redis://:password@host:6379/0, or rediss:// for TLS."
     )
 
@@ -71,18 +71,16 @@ def test_a_wrong_url_is_answered_with_an_example(url: str) -> None:
         ("rediss://localhost/0?decode_responses=hunter2", "decode_responses"),
     ],
 )
-def test_an_unknown_option_is_named(url: str, option: str) -> None:
-    with pytest.raises(SettingsError) as refusal:
+def test_unknown_option_is_named(url: str, option: str) -> None:
+    with pytest.raises(SettingsError) as error:
         load(REDIS_URL=url)
 
     scheme = url.partition(":")[0]
-    assert str(refusal.value) == (
-        f"REDIS_URL: A {scheme}:// URL has no option {option}: remove it."
-    )
+    assert str(error.value) == f"REDIS_URL: A {scheme}:// URL has no option {option}: remove it."
 
 
 @pytest.mark.parametrize("given", [{}, {"REDIS_URL": ""}])
-def test_in_development_it_is_the_usual_port_of_this_machine(
+def test_development_uses_the_local_server(
     given: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REDIS_URL")
@@ -91,14 +89,12 @@ def test_in_development_it_is_the_usual_port_of_this_machine(
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-def test_a_deployed_service_does_not_start_without(
-    environment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_url_is_required_when_deployed(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL")
 
-    with pytest.raises(SettingsError, match="Set it to the URL") as refusal:
+    with pytest.raises(SettingsError, match="Set it to the URL") as error:
         load(ENVIRONMENT=environment)
 
-    assert str(refusal.value) == (
-        "REDIS_URL: Set it to the URL of Redis: redis://:password@host:6379/0."
+    assert str(error.value) == (
+        "REDIS_URL: Set it to the URL of your Redis: redis://:password@host:6379/0."
     )

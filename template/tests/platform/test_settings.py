@@ -1,20 +1,22 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from app.core.config import Settings, SettingsError, load_settings
+from app.core.paths import ROOT
 from app.db.dialect import EXAMPLE_URL
 
 KEY = "it-opens-nothing-but-these-tests-1"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty one, so that no `.env` but a test's own is read."""
+def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Read no `.env` but the test's own."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return tmp_path / ".env"
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
@@ -24,7 +26,7 @@ def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
     return load_settings()
 
 
-def test_the_defaults_are_the_documented_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch)
 
     assert settings.API_V1_PREFIX == "/api/v1"
@@ -37,6 +39,17 @@ def test_the_defaults_are_the_documented_ones(monkeypatch: pytest.MonkeyPatch) -
     assert settings.CORS_ORIGINS == ("http://localhost:3000",)
 
 
+def test_env_example_lists_every_setting_with_its_default(
+    monkeypatch: pytest.MonkeyPatch, env_file: Path
+) -> None:
+    usual = load(monkeypatch)
+    example = re.sub(r"^# (?=\w+=)", "", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
+    env_file.write_text(example)
+
+    assert load(monkeypatch) == usual
+    assert set(re.findall(r"^(\w+)=", example, re.MULTILINE)) == Settings.model_fields.keys()
+
+
 @pytest.mark.parametrize(
     "origins",
     [
@@ -45,33 +58,31 @@ def test_the_defaults_are_the_documented_ones(monkeypatch: pytest.MonkeyPatch) -
         '["http://a.example", "https://b.example:8443"]',
     ],
 )
-def test_a_list_is_written_with_commas_or_as_json(
-    monkeypatch: pytest.MonkeyPatch, origins: str
-) -> None:
+def test_list_is_comma_separated_or_json(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
     settings = load(monkeypatch, CORS_ORIGINS=origins)
 
     assert settings.CORS_ORIGINS == ("http://a.example", "https://b.example:8443")
 
 
-def test_settings_come_from_a_file_that_may_hold_others_too(
-    monkeypatch: pytest.MonkeyPatch, folder: Path
+def test_env_file_may_contain_unknown_names(
+    monkeypatch: pytest.MonkeyPatch, env_file: Path
 ) -> None:
-    folder.joinpath(".env").write_text("SOMEBODY_ELSES=1\nWORKERS=7\nworkers_of_others=8\n")
+    env_file.write_text("SOMEBODY_ELSES=1\nWORKERS=7\nworkers_of_others=8\n")
 
     assert load(monkeypatch).WORKERS == 7
 
 
-def test_a_variable_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    folder.joinpath(".env").write_text("WORKERS=7\n")
+def test_variable_wins_over_env_file(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
+    env_file.write_text("WORKERS=7\n")
 
     assert load(monkeypatch, WORKERS="8").WORKERS == 8
 
 
-def test_a_variable_may_be_written_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_ignore_case(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch, workers="9").WORKERS == 9
 
 
-def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch)
     name = "DEBUG"
 
@@ -79,7 +90,7 @@ def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
         setattr(settings, name, True)
 
 
-def test_the_driver_is_added_to_the_database_url(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_url_gets_the_asyncio_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     scheme, separator, rest = EXAMPLE_URL.partition(":")
 
     url = load(monkeypatch, DATABASE_URL=EXAMPLE_URL).DATABASE_URL
@@ -89,22 +100,22 @@ def test_the_driver_is_added_to_the_database_url(monkeypatch: pytest.MonkeyPatch
     assert url == load(monkeypatch, DATABASE_URL=url).DATABASE_URL
 
 
-def test_a_file_in_another_encoding_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, folder: Path
+def test_env_file_in_another_encoding_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, env_file: Path
 ) -> None:
-    folder.joinpath(".env").write_bytes(b"PROJECT_NAME=Caf\xe9\n")
+    env_file.write_bytes(b"PROJECT_NAME=Caf\xe9\n")
 
     with pytest.raises(SettingsError, match="UTF-8"):
         load(monkeypatch)
 
 
-def test_development_makes_a_key_for_the_day() -> None:
+def test_development_generates_a_key_at_each_start() -> None:
     keys = {load_settings(DATABASE_URL=EXAMPLE_URL).SECRET_KEY.get_secret_value() for _ in range(2)}
 
     assert len(keys) == 2
 
 
-def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, SECRET_KEY_FALLBACKS=KEY.swapcase(), SMTP_PASSWORD="hunter2")
 
     shown = f"{settings!r} {settings} {json.dumps(settings.model_dump(mode='json'))}"

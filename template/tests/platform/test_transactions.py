@@ -8,6 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.deps import DB
 from app.core.errors import Conflict
+from app.db import session as db_session
 from app.db.session import Database
 from app.models import User
 from tests.conftest import settings_for
@@ -27,11 +28,11 @@ async def count_users(database: Database) -> int:
 
 
 @pytest.fixture
-async def narrow_service(own_url: str) -> AsyncGenerator[Service]:
-    """With one connection, for which nobody waits long."""
+async def narrow_service(own_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Service]:
+    """Yield a service with one connection, for which no request waits long."""
     # Fires early without harm: a connection that is free is not waited for.
-    one = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": 0.2}
-    settings = settings_for(own_url, **one)
+    monkeypatch.setattr(db_session, "POOL_TIMEOUT_SECONDS", 0.2)
+    settings = settings_for(own_url, DATABASE_POOL_SIZE=1, DATABASE_MAX_OVERFLOW=0)
     async with running_with(settings) as service:
         yield service
 

@@ -8,7 +8,7 @@ import pytest
 from app.realtime import limits
 from tests.support.realtime import Clock
 from tests.support.websocket_room import Room
-from tests.support.websocket_server import OpenRoom
+from tests.support.websocket_server import OpenRoom, hub_of
 
 DEEP = "[" * 5000 + "]" * 5000
 SECRET = "hunter2"
@@ -58,7 +58,8 @@ BINARY = [b"\x00\xff", message(SECRET).encode()]
 async def test_invalid_event_is_an_error_for_its_sender_alone(
     own_room: OpenRoom, inputs: list[str | bytes], codes: set[str]
 ) -> None:
-    async with own_room(WEBSOCKET_MESSAGES="100/second") as room:
+    async with own_room() as room:
+        hub_of(room.service).message_limit = "100/second"
         bob = await room.add_member()
         async with room.join(room.owner) as sender, room.join(bob) as other:
             for each in inputs:
@@ -89,7 +90,8 @@ async def test_oversized_message_closes_only_its_own_connection(
 
 
 async def test_messages_above_the_rate_limit_are_dropped(own_room: OpenRoom) -> None:
-    async with own_room(RATE_LIMIT_ENABLED=True, WEBSOCKET_MESSAGES="6/day") as room:
+    async with own_room() as room:
+        hub_of(room.service).message_limit = "6/day"
         token = await room.token(room.owner)
         async with room.join(room.owner, token=token) as flood, room.join(room.owner) as other:
             await flood.connection.send("no JSON")
@@ -114,12 +116,11 @@ async def test_rate_limit_ends_with_its_window(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(limits, "monotonic", clock.monotonic)
-    async with (
-        own_room(RATE_LIMIT_ENABLED=True, WEBSOCKET_MESSAGES="1/second") as room,
-        room.join(room.owner) as client,
-    ):
-        await client.stays_open()
-        await client.post("dropped")
-        await client.gets_error("rate_limited")
-        clock.now += 1
-        await client.stays_open()
+    async with own_room() as room:
+        hub_of(room.service).message_limit = "1/second"
+        async with room.join(room.owner) as client:
+            await client.stays_open()
+            await client.post("dropped")
+            await client.gets_error("rate_limited")
+            clock.now += 1
+            await client.stays_open()

@@ -8,6 +8,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
+from app.db import session as db_session
 from tests.support.problems import assert_problem
 from tests.support.waiting import PAUSE, eventually
 from tests.support.websocket_room import Room
@@ -87,10 +88,12 @@ async def test_handshakes_count_towards_the_rate_limit(own_room: OpenRoom) -> No
     assert int(rejected.headers["Retry-After"]) > 0
 
 
-async def test_handshake_without_database_gets_503(own_room: OpenRoom) -> None:
+async def test_handshake_without_database_gets_503(
+    own_room: OpenRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Fires early without harm: only the rejected handshake waits for a connection.
-    pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": PAUSE}
-    async with own_room(**pool) as room:
+    monkeypatch.setattr(db_session, "POOL_TIMEOUT_SECONDS", PAUSE)
+    async with own_room(DATABASE_POOL_SIZE=1, DATABASE_MAX_OVERFLOW=0) as room:
         token = await room.token(room.owner)
         async with room.service.database.engine.connect():
             rejected = await room.rejection(token)

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from app.core.clock import utc_now
+from tests.conftest import settings_for
 from tests.support.realtime import join, next_event
 from tests.support.websocket_room import Room
-from tests.support.websocket_server import OpenRoom, hub_of
+from tests.support.websocket_server import hub_of, open_room
 
 
 async def test_members_see_who_joins_and_who_leaves(room: Room) -> None:
@@ -34,9 +35,9 @@ async def test_aborted_connection_leaves(room: Room) -> None:
     assert (left["type"], left["user_id"]) == ("presence.left", str(bob.id))
 
 
-async def test_client_that_answers_no_ping_leaves(own_room: OpenRoom) -> None:
+async def test_client_that_answers_no_ping_leaves(own_url: str) -> None:
     # Fires early without harm: the client that does not answer in time leaves.
-    async with own_room(WEBSOCKET_PING_SECONDS=1) as room:
+    async with open_room(settings_for(own_url), ping_seconds=1) as room:
         hub, bob = hub_of(room.service), await room.add_member()
         inside = await join(hub, room.project.id)  # without a connection that is pinged, too
         async with room.join(bob) as other:

@@ -19,14 +19,15 @@ from tests.support.factories import make_api_key
 from tests.support.logins import later
 from tests.support.waiting import PAUSE, eventually, patience
 from tests.support.websocket_room import Room, make_room
-from tests.support.websocket_server import OpenRoom
+from tests.support.websocket_server import OpenRoom, hub_of
 
 
 @pytest.fixture
 async def watchful(own_room: OpenRoom) -> AsyncGenerator[Room]:
     pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
-    # Fires early without harm: it is one more check.
-    async with own_room(WEBSOCKET_RECHECK_SECONDS=1, **pool) as room:
+    async with own_room(**pool) as room:
+        # Fires early without harm: it is one more check.
+        hub_of(room.service).recheck_seconds = 1
         yield room
 
 

@@ -158,8 +158,7 @@ async def test_revocation_during_an_outage_takes_effect_afterwards(
     committed_service: Service,
 ) -> None:
     with open_redis_server() as redis:
-        settings = {"REDIS_URL": redis.url, "WEBSOCKET_RECHECK_SECONDS": "3600"}
-        async with serve_twice(committed_service, run_unhurried, **settings) as pair:
+        async with serve_twice(committed_service, run_unhurried, REDIS_URL=redis.url) as pair:
             here, _ = await make_room_on_both(committed_service, *pair)
             token = await here.token(here.owner)
             async with here.join(here.owner, token=token) as client:

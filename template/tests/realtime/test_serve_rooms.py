@@ -4,6 +4,7 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
+from app.server.options import MAX_BYTES
 from tests.support.service import Service
 from tests.support.websocket_process import serve
 from tests.support.websocket_room import make_room
@@ -31,8 +32,7 @@ async def test_shutdown_closes_every_connection(committed_service: Service) -> N
 
 
 async def test_serve_limits_message_size_and_logs_no_secrets(committed_service: Service) -> None:
-    settings = {"LOG_LEVEL": "DEBUG", "WEBSOCKET_MAX_BYTES": "1024"}
-    async with serve(committed_service, **settings) as server:
+    async with serve(committed_service, LOG_LEVEL="DEBUG") as server:
         room = await make_room(committed_service, server.address)
         token, queried = await room.token(room.owner), await room.token(room.owner)
         await room.rejection(token, origin="https://evil.example")
@@ -40,7 +40,7 @@ async def test_serve_limits_message_size_and_logs_no_secrets(committed_service: 
         async with room.join(room.owner, token=token) as client:
             await client.post("the text of a message")
             await client.receives("the text of a message")
-            await client.post("x" * 1024)
+            await client.post("x" * MAX_BYTES)
             assert await client.close_code() == 1009
         server.process.send_signal(signal.SIGTERM)
         printed = await server.ended()

@@ -12,7 +12,7 @@ from app.models import User
 from tests.conftest import settings_for
 from tests.support.waiting import patience
 from tests.support.websocket_room import Room, RoomClient
-from tests.support.websocket_server import HOST, open_room
+from tests.support.websocket_server import HOST, hub_of, open_room
 
 CLIENTS = 200
 BATCH, BATCHES = 15, 10  # fewer than a queue holds; more than a queue and the kernel together
@@ -22,8 +22,9 @@ TEXT = "x" * 4000
 
 @pytest.fixture
 async def crowded(own_url: str) -> AsyncGenerator[Room]:
-    limits = {"WEBSOCKET_MAX_PER_USER": CLIENTS, "WEBSOCKET_MESSAGES": "10000/second"}
-    async with open_room(settings_for(own_url, **limits), SO_SNDBUF=BUFFER) as room:
+    settings = settings_for(own_url, WEBSOCKET_MAX_PER_USER=CLIENTS)
+    async with open_room(settings, SO_SNDBUF=BUFFER) as room:
+        hub_of(room.service).message_limit = "10000/second"
         yield room
 
 

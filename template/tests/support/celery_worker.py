@@ -25,11 +25,7 @@ from tests.support.waiting import PATIENCE
 
 def settings_of_its_own(database_url: str, **overrides: Any) -> Settings:
     """Return settings with a queue that nobody else uses, even on a server that all tests share."""
-    own = {
-        "JWT_ISSUER": f"test-{uuid4()}",
-        "TASK_REDELIVERY_SECONDS": 7200,
-        "TASK_TIME_LIMIT": 3600,
-    }
+    own = {"JWT_ISSUER": f"test-{uuid4()}", "TASK_TIME_LIMIT": 3600}
     return settings_for(database_url, **own | overrides)
 
 

@@ -11,7 +11,7 @@ from app.core import redis as client
 from app.core.config import Settings
 from app.core.redis import open_redis
 from app.db.changes import WatchedDatabase
-from app.realtime import redis, redis_channel
+from app.realtime import hub, redis, redis_channel
 from app.realtime.hub import Hub
 from app.realtime.redis import RedisBroker
 from app.realtime.start import start_hub
@@ -52,7 +52,7 @@ def run_unhurried(*arguments: str) -> None:
     """Run a command in a process of its own, which waits for Redis as long as it is slow."""
     client.TIMEOUT_SECONDS = client.WAIT_SECONDS = redis.WAIT_SECONDS = int(PATIENCE)
     redis_channel.PONG_SECONDS = int(PATIENCE)
-    redis.SYNC_SECONDS = redis.EXPIRY_SECONDS = int(NEVER)
+    hub.RECHECK_SECONDS = redis.SYNC_SECONDS = redis.EXPIRY_SECONDS = int(NEVER)
     websocket_process.run_unhurried(*arguments)
 
 

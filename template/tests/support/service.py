@@ -135,8 +135,8 @@ async def running(app: FastAPI) -> AsyncGenerator[Service]:
 def application(settings: Settings) -> Iterator[FastAPI]:
     """Yield an application that may have run before, because a new one takes longer to make.
 
-    It has these settings, but for those that `create_app` reads: hosts, origins, documentation
-    and sizes.
+    It has these settings, but for those that `create_app` reads: hosts, origins, documentation,
+    sizes and the password policy.
     """
     app = IDLE.pop() if IDLE else create_app(settings)
     app.state.settings = settings

@@ -55,11 +55,9 @@ async def serve(
     service: Service, run: Callable[..., None] = run_unhurried, /, **environment: str
 ) -> AsyncGenerator[Serving]:
     usual = {
-        "DATABASE_POOL_TIMEOUT": "60",
         "DATABASE_URL": service.settings.DATABASE_URL,
         "ENVIRONMENT": "development",
         "SECRET_KEY": KEY,
-        "WEBSOCKET_PING_SECONDS": "300",
     }
     async with serving(run, **usual | environment) as (process, client):
         yield Serving(process, client)

@@ -11,22 +11,21 @@ from fastapi import FastAPI
 from app.core.config import Settings
 from app.realtime import access, connection
 from app.realtime.hub import Hub
-from app.server.options import server_options
+from app.server import options
 from tests.support.service import Service, application
 from tests.support.waiting import NEVER, PATIENCE
 from tests.support.websocket_room import Room, make_room
 
 HOST = "127.0.0.1"
-UNHURRIED = {"DATABASE_POOL_TIMEOUT": PATIENCE, "WEBSOCKET_PING_SECONDS": NEVER}
-"""Unless a test chooses otherwise: no slow machine is taken for a client that has gone."""
 
 OpenRoom = Callable[..., AbstractAsyncContextManager[Room]]
 
 
 @contextmanager
-def unhurried() -> Generator[None]:
+def unhurried(ping_seconds: float = NEVER) -> Generator[None]:
     """Give checks, sends and close frames all the time that a slow machine needs."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(options, "PING_SECONDS", ping_seconds)
         patch.setattr(access, "CHECK_SECONDS", PATIENCE)
         patch.setattr(connection, "SEND_SECONDS", NEVER)
         patch.setattr(connection, "CLOSE_SECONDS", PATIENCE)
@@ -35,18 +34,15 @@ def unhurried() -> Generator[None]:
 
 @asynccontextmanager
 async def open_room(
-    settings: Settings, app: FastAPI | None = None, **options: int
+    settings: Settings, app: FastAPI | None = None, *, ping_seconds: float = NEVER, **of_socket: int
 ) -> AsyncGenerator[Room]:
-    """Start a server with a room for one project; `options` are those of its socket."""
-    chosen = settings.model_fields_set
-    usual = {name: value for name, value in UNHURRIED.items() if name not in chosen}
-    settings = settings.model_copy(update=usual)
+    """Start a server with a room for one project; `of_socket` are the options of its socket."""
     with (
-        unhurried(),
+        unhurried(ping_seconds),
         nullcontext(app) if app else application(settings) as app,
         socket.create_server((HOST, 0)) as listener,
     ):
-        for name, value in options.items():
+        for name, value in of_socket.items():
             listener.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
         async with serving(app, settings, listener):
             yield await make_room(Service(app), f"{HOST}:{listener.getsockname()[1]}")
@@ -57,8 +53,8 @@ async def serving(
     app: FastAPI, settings: Settings, listener: socket.socket
 ) -> AsyncGenerator[None]:
     """As `serve` does."""
-    options = server_options(settings, HOST, 0) | {"app": app, "factory": False}
-    config = uvicorn.Config(**options, lifespan="on", timeout_graceful_shutdown=int(PATIENCE))
+    chosen = options.server_options(settings, HOST, 0) | {"app": app, "factory": False}
+    config = uvicorn.Config(**chosen, lifespan="on", timeout_graceful_shutdown=int(PATIENCE))
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

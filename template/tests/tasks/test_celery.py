@@ -4,11 +4,9 @@ from uuid import uuid4
 import pytest
 
 from app import tasks
-from app.core.config import Settings, SettingsError
 from app.tasks.celery import open_tasks
 from app.tasks.celery_worker import import_tasks
 from app.tasks.queue import TASKS
-from tests.conftest import settings_for
 from tests.support import celery_tasks
 from tests.support.service import Service
 
@@ -38,10 +36,3 @@ async def test_task_outside_the_package_is_rejected(service: Service) -> None:
     async with open_tasks(service.settings, service.database) as runner:
         with pytest.raises(LookupError, match="No worker knows count_users"):
             await runner.start(celery_tasks.count_users, "1", [], {})
-
-
-def test_redelivery_before_the_end_of_a_task_is_rejected(settings: Settings) -> None:
-    wrong = {"TASK_TIME_LIMIT": 60, "TASK_REDELIVERY_SECONDS": 60}
-
-    with pytest.raises(SettingsError, match="TASK_REDELIVERY_SECONDS: Set it above TASK_TIME"):
-        settings_for(settings.DATABASE_URL, **wrong)

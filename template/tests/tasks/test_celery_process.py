@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from app.core.config import Settings
 from app.tasks import celery_process
-from app.tasks.celery import create_celery
-from app.tasks.celery_process import Message, Process, backoff, retry
+from app.tasks.celery import create_celery, redelivery_seconds
+from app.tasks.celery_process import BACKOFF, Message, Process, retry
 from app.tasks.queue import Task
 from tests.support import celery_tasks
 from tests.support.celery_worker import settings_of_its_own
@@ -86,16 +86,16 @@ async def test_slow_task_is_cancelled_and_published_again(
 
 
 def test_task_is_given_up_after_an_hour(own: Settings) -> None:
-    pauses = takewhile(bool, map(backoff(own).pause_after, count(1)))
+    pauses = takewhile(bool, map(BACKOFF.pause_after, count(1)))
     assert 0.75 * 3600 < sum(filter(None, pauses)) < 1.5 * 3600
 
     with capture_logs() as log:
-        retry(own, create_celery(own), message(celery_tasks.count_users, 9998), TimeLimitExceeded())
+        retry(create_celery(own), message(celery_tasks.count_users, 9998), TimeLimitExceeded())
 
     assert [(entry["event"], entry["tries"]) for entry in log] == [("task_failed", 9999)]
 
 
 def test_retry_ends_before_its_redelivery(settings: Settings) -> None:
-    pauses = [backoff(settings).pause_after(failures) or 0 for failures in range(1, 50)]
+    pauses = [BACKOFF.pause_after(failures) or 0 for failures in range(1, 50)]
 
-    assert max(pauses) + settings.TASK_TIME_LIMIT < settings.TASK_REDELIVERY_SECONDS
+    assert max(pauses) + settings.TASK_TIME_LIMIT < redelivery_seconds(settings)

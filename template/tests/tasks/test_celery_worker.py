@@ -8,7 +8,7 @@ from uuid import uuid4
 from celery import Celery
 
 from app.core.config import Settings
-from app.tasks.celery import create_celery
+from app.tasks.celery import create_celery, redelivery_seconds
 from tests.support import celery_tasks
 from tests.support.celery_mailbox import HoldingMailbox
 from tests.support.celery_mailbox import mailbox as mailbox
@@ -83,15 +83,14 @@ async def test_task_of_a_killed_process_runs_again(worker: Worker, mailbox: Hold
 async def test_task_of_a_killed_worker_is_redelivered(
     settings: Settings, mailbox: HoldingMailbox, tmp_path: Path
 ) -> None:
-    limits = {"TASK_TIME_LIMIT": 1200, "TASK_REDELIVERY_SECONDS": 1800}
-    own = settings_of_its_own(settings.DATABASE_URL, **mailbox.settings, **limits)
+    own = settings_of_its_own(settings.DATABASE_URL, **mailbox.settings)
     async with running_worker(own, tmp_path) as worker:
         mailbox.hold("lost@example.com")
         job = await worker.publish(celery_tasks.send_mail, to="lost@example.com")
         await mailbox.holding()
 
         await worker.kill()
-        await let_pass(own.TASK_REDELIVERY_SECONDS, own)
+        await let_pass(redelivery_seconds(own), own)
         await worker.start()
 
         await worker.printed(f"[{job}] succeeded")

@@ -29,7 +29,6 @@ router = Router(tags=["invitations"], responses=problems(401, 403))
 )
 async def create_invitation(
     db: DB,
-    resources: AppResources,
     access: AdminAccess,
     queue: Tasks,
     idempotency: Idempotency,
@@ -41,7 +40,7 @@ async def create_invitation(
     limiter = resources.limiter
     await limiter.count(Policy.INVITATION, str(access.organization_id))
     await limiter.count_mail("invite", body.email)
-    invitation = await invitations.create(db, resources.settings, access, body)
+    invitation = await invitations.create(db, access, body)
     queue.enqueue(send_invitation_email, str(invitation.id))
     return invitation
 

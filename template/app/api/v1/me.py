@@ -97,7 +97,7 @@ async def request_email_change(
     # One account must not write to many addresses, nor many accounts to one.
     await limiter.count(Policy.MAIL, f"change-by:{user.id}")
     await limiter.count_mail("change", body.email)
-    token_id = await email_addresses.request_change(db, resources.settings, user.id, body.email)
+    token_id = await email_addresses.request_change(db, user.id, body.email)
     queue.enqueue(send_email_change_token, str(token_id))
     queue.enqueue(send_email_change_notice, str(user.id))
     return Accepted()
