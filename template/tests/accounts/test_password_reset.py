@@ -10,6 +10,7 @@ from app.core.clock import utc_now
 from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
 from app.services.one_time_tokens import LIFETIMES
+from app.tasks.queue import TaskRunner
 from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_api_key, make_one_time_token, make_user
 from tests.support.limited import running_limited

@@ -21,6 +21,8 @@ async def running_limited(
     settings = settings_for(database_url, **{"RATE_LIMIT_ENABLED": True} | overrides)
     all_quotas = rate_limit.quotas(settings) | (quotas or {})
     async with running_with(settings) as service:
-        limiter = RateLimiter(settings, MemoryStorage(), service.database)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rate_limit, "quotas", lambda _: all_quotas)
+            limiter = RateLimiter(settings, MemoryStorage(), service.database)
         with service.replaced(limiter=limiter):
             yield service

@@ -29,6 +29,7 @@ router = Router(tags=["invitations"], responses=problems(401, 403))
 )
 async def create_invitation(
     db: DB,
+    resources: AppResources,
     access: AdminAccess,
     queue: Tasks,
     idempotency: Idempotency,
