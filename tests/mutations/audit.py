@@ -26,7 +26,7 @@ AUDIT = [
         ALL,
     ),
     Mutation(
-        "all events can be deleted at once in PostgreSQL",
+        "events can be truncated in PostgreSQL",
         "app/db/postgres.py",
         """BEFORE UPDATE OR DELETE OR TRUNCATE""",
         """BEFORE UPDATE OR DELETE""",
@@ -42,14 +42,14 @@ AUDIT = [
         also=(("import AdminAccess", "import ViewerAccess"),),
     ),
     Mutation(
-        "an organization reads the log of all",
+        "an organization reads the events of others",
         "app/api/v1/audit.py",
         """        organization_id=access.organization_id,\n""",
         "",
         "test_audit",
     ),
     Mutation(
-        "the log notes what must be erased one day",
+        "the audit log records personal data",
         "app/services/audit.py",
         """ if name in VALUES else None""",
         "",

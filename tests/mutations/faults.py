@@ -4,7 +4,7 @@ from tests.mutations.mutation import ALL, Mutation
 
 FAULTS = [
     Mutation(
-        "writers begin as readers",
+        "write transactions begin as read transactions",
         "app/db/sqlite.py",
         """{"sqlite_begin": "IMMEDIATE"}""",
         """{"sqlite_begin": "DEFERRED"}""",
@@ -19,7 +19,7 @@ FAULTS = [
         ALL,
     ),
     Mutation(
-        "nothing is limited while Redis is away",
+        "there are no rate limits while Redis is down",
         "app/api/redis_limits.py",
         """return await self._fallback.acquire_sliding_window_entry(key, limit, expiry, amount)""",
         """return True""",
@@ -43,28 +43,28 @@ FAULTS = [
         ALL,
     ),
     Mutation(
-        "a service is ready before its migrations",
+        "a service is ready before it is migrated",
         "app/db/migrations.py",
         """    return applied <= known and applied != newest""",
         """    return not applied""",
         "test_health",
     ),
     Mutation(
-        "a service stops while the next release migrates",
+        "a service is not ready after a newer migration",
         "app/db/migrations.py",
         """    return applied <= known and applied != newest""",
         """    return applied != newest""",
         "test_health",
     ),
     Mutation(
-        "a server keeps its port while it ends",
+        "a server accepts connections while it shuts down",
         "app/server/supervisor.py",
         """            listener.close()""",
         """            pass""",
         "test_serve_processes",
     ),
     Mutation(
-        "a pooled connection that hangs is a defect",
+        "a hanging pooled connection is reported as a defect",
         "app/db/postgres.py",
         """    _translate_pings(engine.sync_engine.dialect)""",
         """    pass""",
@@ -72,7 +72,7 @@ FAULTS = [
         ALL,
     ),
     Mutation(
-        "a service is ready without its broker",
+        "a service is ready without its task broker",
         "app/tasks/celery.py",
         """() if broker == settings.REDIS_URL else (redis.check,)""",
         """()""",
@@ -88,7 +88,7 @@ FAULTS = [
         ALL,
     ),
     Mutation(
-        "processes that cannot start end as if all were well",
+        "processes that cannot start exit with 0",
         "app/server/supervisor.py",
         """            sys.exit(STARTUP_FAILURE)""",
         """            pass""",

@@ -4,21 +4,21 @@ from tests.mutations.mutation import Mutation
 
 IDEMPOTENCY = [
     Mutation(
-        "another request gets the answer of the first one",
+        "a different request gets the first response",
         "app/services/idempotency.py",
         """    raise KeyReused\n""",
         """    return stored\n""",
         "test_idempotency",
     ),
     Mutation(
-        "a user gets the answer that another one got",
+        "a user gets another user's response",
         "app/services/idempotency.py",
         """and_(IdempotencyKey.caller == request.caller, IdempotencyKey.key == request.key)""",
         """and_(IdempotencyKey.key == request.key)""",
         "test_idempotency",
     ),
     Mutation(
-        "a stored request lets a reader of the table guess passwords",
+        "a stored request can be used to guess passwords",
         "app/services/idempotency.py",
         """hmac.digest(secret.get_secret_value().encode(), content, "sha256")""",
         """hmac.digest(b"", content, "sha256")""",

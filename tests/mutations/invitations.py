@@ -26,7 +26,7 @@ INVITATIONS = [
         "test_invitation_acceptance",
     ),
     Mutation(
-        "an invitation is good although its inviter may no longer invite",
+        "an invitation outlives its inviter's right to invite",
         "app/services/invitations.py",
         """ or not await _inviter_may(session, invitation):""",
         """:""",
@@ -40,7 +40,7 @@ INVITATIONS = [
         "test_invitations",
     ),
     Mutation(
-        "an invitation into a deleted organization is good",
+        "an invitation to a deleted organization is accepted",
         "app/services/locking.py",
         """Organization.id == organization_id, Organization.alive""",
         """Organization.id == organization_id""",
@@ -77,14 +77,14 @@ INVITATIONS = [
         ),
     ),
     Mutation(
-        "an organization invites as many as it likes",
+        "an organization has no limit on invitations",
         "app/services/invitations.py",
         """>= MAX_OPEN:""",
         """< 0:""",
         "test_invitations",
     ),
     Mutation(
-        "an acceptance and a removal wait for each other",
+        "accepting and removing deadlock",
         "app/services/invitations.py",
         """    try:
         await lock_organization(session, organization_id)
@@ -96,7 +96,7 @@ INVITATIONS = [
         ALL,
     ),
     Mutation(
-        "an organization writes to any number of strangers",
+        "an organization can mail any number of strangers",
         "app/api/v1/invitations.py",
         """    await limiter.count(Policy.INVITATION, str(access.organization_id))\n""",
         "",

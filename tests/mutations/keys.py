@@ -4,28 +4,28 @@ from tests.mutations.mutation import Mutation
 
 KEYS = [
     Mutation(
-        "a key is stored as it is",
+        "an API key is stored in plain text",
         "app/services/api_keys.py",
         """        key_hash=hash_token(secret),""",
         """        key_hash=secret,""",
         "test_api_keys",
     ),
     Mutation(
-        "a key that expired goes on",
+        "an expired key still works",
         "app/db/base.py",
         """in_time = self.expires_at is None or self.expires_at > utc_now()""",
         """in_time = True""",
         "test_api_keys",
     ),
     Mutation(
-        "a key to read also writes",
+        "a read-only key can write",
         "app/api/callers.py",
         """caller.require(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)""",
         """pass""",
         "test_api_key_scopes",
     ),
     Mutation(
-        "every key of an administrator is one",
+        "every key of an administrator has admin rights",
         "app/api/callers.py",
         """    caller.require(Scope.ADMIN)\n""",
         "",
@@ -39,7 +39,7 @@ KEYS = [
         "test_api_key_scopes",
     ),
     Mutation(
-        "a key makes other keys",
+        "a key creates other keys",
         "app/api/callers.py",
         """    if caller.key is not None:
         raise Forbidden(NEEDS_LOGIN)""",
@@ -55,14 +55,14 @@ KEYS = [
         "test_access",
     ),
     Mutation(
-        "a key of an organization opens the account of its maker",
+        "a key of an organization reads its user's account",
         "app/api/callers.py",
         """    if caller.key is not None and caller.key.organization_id is not None:""",
         """    if False:""",
         "test_access",
     ),
     Mutation(
-        "anybody revokes a key",
+        "anyone can revoke a key",
         "app/services/api_keys.py",
         """_revoke(session, whose, ApiKey.id == key_id)""",
         """_revoke(session, ApiKey.id == key_id)""",
@@ -76,7 +76,7 @@ KEYS = [
         "test_access",
     ),
     Mutation(
-        "a key of an organization comes back with its user",
+        "a key of an organization works again when its user rejoins",
         "app/services/memberships.py",
         """api_keys.revoke_all(session, member.user_id, organization_id=member.organization_id)""",
         """session.flush()""",

@@ -4,7 +4,7 @@ from tests.mutations.mutation import Mutation
 
 LOGINS = [
     Mutation(
-        "an unknown e-mail is answered without hashing",
+        "an unknown email is rejected without hashing",
         "app/core/passwords.py",
         """
         return await self._in_thread(lambda: self._verify(password, hashed or self._dummy))""",
@@ -15,35 +15,35 @@ LOGINS = [
         "test_passwords",
     ),
     Mutation(
-        "an unknown e-mail is answered sooner, for its hash was made with other parameters",
+        "an unknown email is rejected sooner because its hash has other parameters",
         "app/core/passwords.py",
         """self._dummy = self._argon2.hash(""",
         """self._dummy = PasswordHash((Argon2Hasher(),)).hash(""",
         "test_passwords",
     ),
     Mutation(
-        "the hashes of a deployed service are as cheap as those of its tests",
+        "a deployed service hashes as cheaply as its tests",
         "app/core/passwords.py",
         """Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)""",
         """Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)""",
         "test_passwords",
     ),
     Mutation(
-        "failures are counted after the password is known to be wrong",
+        "login failures are counted after the password check",
         "app/api/v1/auth.py",
         """    await limiter.count(Policy.LOGIN_FAILURES, account)\n""",
         "",
         "test_login_failures",
     ),
     Mutation(
-        "each spelling of an e-mail has failures of its own",
+        "each spelling of an email has its own failure count",
         "app/api/v1/auth.py",
         """account = normalize_email(body.email)""",
         """account = body.email""",
         "test_login_failures",
     ),
     Mutation(
-        "a guess is told that the account is inactive",
+        "a wrong password reveals that the account is inactive",
         "app/services/auth.py",
         """    if user is None:
         raise Unauthorized""",
@@ -55,28 +55,28 @@ LOGINS = [
         "test_auth",
     ),
     Mutation(
-        "a caller has no general quota",
+        "a caller has no overall quota",
         "app/api/v1/__init__.py.jinja",
         """            dependencies=[Depends(limit_caller)],\n""",
         "",
         "test_rate_limit",
     ),
     Mutation(
-        "an address has no quota of logins",
+        "an address has no login quota",
         "app/api/v1/auth.py",
         """dependencies=[Depends(limit_address(Policy.LOGIN))]""",
         """dependencies=[]""",
         "test_rate_limit",
     ),
     Mutation(
-        "each address of an IPv6 network has a quota",
+        "each address of an IPv6 network has its own quota",
         "app/api/address.py",
         """IPv6Address(int(address) >> 64 << 64)""",
         """address""",
         "test_rate_limit",
     ),
     Mutation(
-        "any client that sets X-Forwarded-For has a new address",
+        "any client can choose its address by X-Forwarded-For",
         "app/server/options.py.jinja",
         """        "proxy_headers": bool(settings.FORWARDED_ALLOW_IPS),""",
         """        "proxy_headers": True,""",
@@ -89,14 +89,14 @@ LOGINS = [
         ),
     ),
     Mutation(
-        "a common password will do",
+        "a common password is accepted",
         "app/core/passwords.py",
         """if few or common:""",
         """if few:""",
         "test_passwords",
     ),
     Mutation(
-        "hashing takes as many threads as there are logins",
+        "hashing uses one thread per login",
         "app/core/passwords.py",
         """if self._waiting >= MAX_WAITING:""",
         """if False:""",

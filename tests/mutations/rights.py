@@ -4,7 +4,7 @@ from tests.mutations.mutation import ALL, Mutation
 
 RIGHTS = [
     Mutation(
-        "everybody is an administrator",
+        "everyone is an administrator",
         "app/api/callers.py",
         """    if user.role is not UserRole.ADMIN:\n        raise Forbidden\n""",
         "",
@@ -18,7 +18,7 @@ RIGHTS = [
         "test_access",
     ),
     Mutation(
-        "a stranger learns that an organization exists",
+        "a non-member learns that an organization exists",
         "app/services/organizations.py",
         """    if membership is None:
         raise NotFound("Organization not found")""",
@@ -28,7 +28,7 @@ RIGHTS = [
         "test_access",
     ),
     Mutation(
-        "every user is a member",
+        "every user counts as a member",
         "app/services/organizations.py",
         """Organization.alive, Membership.user_id == user_id)
     )
@@ -67,14 +67,14 @@ RIGHTS = [
         "test_member_ranks",
     ),
     Mutation(
-        "a role is given without asking for the giver's",
+        "a role is granted without checking the caller's own role",
         "app/services/memberships.py",
         """    if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):""",
         """    if not may_manage(actor.role, member.role):""",
         "test_member_ranks",
     ),
     Mutation(
-        "a right is read before the organization is locked",
+        "rights are read before the organization is locked",
         "app/services/memberships.py",
         """        .execution_options(populate_existing=True)\n""",
         "",
@@ -98,7 +98,7 @@ RIGHTS = [
         "test_ownership",
     ),
     Mutation(
-        "the last administrator goes",
+        "the last administrator deletes their account",
         "app/services/users.py",
         """    if admins and not any(""",
         """    if False and not any(""",
@@ -120,14 +120,14 @@ RIGHTS = [
         "test_administrators",
     ),
     Mutation(
-        "an organization belongs to somebody who cannot log in",
+        "an inactive user becomes the owner",
         "app/services/memberships.py",
         """    if not member.user.is_active:""",
         """    if False:""",
         "test_ownership",
     ),
     Mutation(
-        "an organization belongs to a user who is deleted at the same moment",
+        "a user deleted at the same moment becomes the owner",
         "app/services/organizations.py",
         """    await lock_user(session, user.id)\n""",
         "",

@@ -4,7 +4,7 @@ from tests.mutations.mutation import ALL, Mutation
 
 ROOMS = [
     Mutation(
-        "a page of any origin opens sockets",
+        "pages of any origin open WebSockets",
         "app/api/v1/websocket.py",
         """dependencies=[Depends(check_origin)]""",
         """dependencies=[]""",
@@ -12,7 +12,7 @@ ROOMS = [
         ALL,
     ),
     Mutation(
-        "every user may enter every room",
+        "every user may join every room",
         "app/realtime/access.py",
         """    if row.role is None or not caller.may_enter(row.organization_id):
         raise NotAMember("Project not found")
@@ -22,7 +22,7 @@ ROOMS = [
         ALL,
     ),
     Mutation(
-        "who is in a room stays, whatever changes in the database",
+        "a connection outlives the right to the room",
         "app/realtime/connection.py",
         """            await self._check_access()""",
         """            pass""",
@@ -30,7 +30,7 @@ ROOMS = [
         ALL,
     ),
     Mutation(
-        "a viewer speaks",
+        "a viewer sends messages",
         "app/realtime/access.py",
         """can_write=role.rank >= MemberRole.MEMBER.rank and caller.has(Scope.WRITE),""",
         """can_write=caller.has(Scope.WRITE),""",
@@ -38,7 +38,7 @@ ROOMS = [
         ALL,
     ),
     Mutation(
-        "a flood is passed on",
+        "a flood of messages is broadcast",
         "app/realtime/limits.py",
         """        if full and now - self._hits[0] < self._seconds:""",
         """        if False:""",
@@ -46,7 +46,7 @@ ROOMS = [
         ALL,
     ),
     Mutation(
-        "a client that takes nothing keeps its place",
+        "a client that reads nothing stays connected",
         "app/realtime/connection.py",
         """            if self._subscriber.too_slow or stuck:""",
         """            if self._subscriber.too_slow:""",
@@ -54,7 +54,7 @@ ROOMS = [
         ALL,
     ),
     Mutation(
-        "a room waits as long as its database hangs",
+        "a hanging database blocks a room",
         "app/realtime/access.py",
         """                asyncio.timeout(CHECK_SECONDS),""",
         """                asyncio.timeout(None),""",

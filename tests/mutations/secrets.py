@@ -11,7 +11,7 @@ SECRETS = [
         "test_wrong_settings",
     ),
     Mutation(
-        "a deployed service makes a key for the day",
+        "a deployed service generates a temporary secret key",
         "app/core/config.py.jinja",
         """    if not _development(info):
             raise ValueError("Set it to a random key of 32 bytes or more")""",
@@ -20,21 +20,21 @@ SECRETS = [
         "test_wrong_settings",
     ),
     Mutation(
-        "a wrong setting is told with its value",
+        "the error for a wrong setting shows its value",
         "app/core/config.py.jinja",
         """        hide_input_in_errors=True,""",
         """        hide_input_in_errors=False,""",
         "test_wrong_settings",
     ),
     Mutation(
-        "errors of the database show the row",
+        "database errors show the row",
         "app/db/sqlite.py",
         """        hide_parameters=True,""",
         """        hide_parameters=False,""",
         "test_conflicts test_problems",
     ),
     Mutation(
-        "errors of PostgreSQL show the row",
+        "PostgreSQL errors show the row",
         "app/db/postgres.py",
         """        error.__cause__.detail = None""",
         """        pass""",
@@ -49,21 +49,21 @@ SECRETS = [
         "test_logging",
     ),
     Mutation(
-        "a row prints all it holds",
+        "the repr of a row shows all its values",
         "app/db/base.py",
         """        return f"<{type(self).__name__} {key}>\"""",
         """        return f"<{type(self).__name__} {key} {vars(self)}>\"""",
         "test_database",
     ),
     Mutation(
-        "a refresh token is stored as it is",
+        "a refresh token is stored in plain text",
         "app/services/refresh_tokens.py",
         """            token_hash=hash_token(refresh_token),""",
         """            token_hash=refresh_token,""",
         "test_sessions",
     ),
     Mutation(
-        "the name of an organization adds headers to a mail",
+        "the name of an organization adds email headers",
         "app/core/mail.py",
         """subject.replace(ENCODED_WORD, "= ?")""",
         """subject""",

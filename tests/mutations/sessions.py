@@ -4,14 +4,14 @@ from tests.mutations.mutation import ALL, Mutation
 
 SESSIONS = [
     Mutation(
-        "a revoked session goes on",
+        "a revoked session still works",
         "app/db/base.py",
         """return in_time and self.revoked_at is None""",
         """return in_time""",
         "test_sessions",
     ),
     Mutation(
-        "an inactive user goes on",
+        "an inactive user keeps access",
         "app/services/auth.py",
         """if credential is not None and not credential.user.is_active:""",
         """if credential is not None and False:""",
@@ -25,7 +25,7 @@ SESSIONS = [
         "test_token_reuse",
     ),
     Mutation(
-        "a lost answer can be asked for again at any time",
+        "a lost refresh response can be repeated at any time",
         "app/services/refresh_tokens.py",
         """token.used_at + GRACE <= utc_now()""",
         """False""",
@@ -39,7 +39,7 @@ SESSIONS = [
         "test_token_reuse",
     ),
     Mutation(
-        "the end of a stolen session is rolled back with the error",
+        "revoking a stolen session is rolled back with the error",
         "app/services/logins.py",
         """        await session.commit()\n        raise InvalidToken""",
         """        raise InvalidToken""",
@@ -53,7 +53,7 @@ SESSIONS = [
         "test_sessions",
     ),
     Mutation(
-        "a change of rights leaves the sessions open",
+        "a change of rights does not end the sessions",
         "app/services/users.py",
         """    if session.is_modified(user):
         await logins.revoke_all(session, user.id)

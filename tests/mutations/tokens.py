@@ -46,14 +46,14 @@ TOKENS = [
         "test_tokens",
     ),
     Mutation(
-        "a token needs none of its claims",
+        "a token may lack claims",
         "app/core/tokens.py",
         """        options={"require": CLAIMS},\n""",
         "",
         "test_tokens",
     ),
     Mutation(
-        "the session of a token may be another user's",
+        "a token may name another user's session",
         "app/services/auth.py",
         """Login.id == claims.session_id, User.id == claims.user_id)""",
         """Login.id == claims.session_id)""",
