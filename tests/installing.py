@@ -123,7 +123,7 @@ def run(project: Path, environment: dict[str, str]) -> Run:
 
 @pytest.fixture
 def suite(run: Run, project: Path, environment: dict[str, str], tmp_path: Path) -> Suite:
-    """Run the project's tests with these pytest options, `under` a module such as SlipCover."""
+    """Run the project's tests with these pytest options; `under` is a module that wraps pytest."""
 
     def suite(
         *options: str, under: tuple[str, ...] = (), packages: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE, eventually
 LOGIN = {"email": "ada@example.com", "password": "Correct-Horse-7!"}
 USER = {**LOGIN, "name": "Ada"}
 
-# The generated tests have the helper that reserves a port.
+# The helper of the generated tests, so that only one place knows how to reserve a port.
 PORTS = Path(__file__).parent.parent / "template/tests/support/ports.py"
 reserved_port: Callable[[], AbstractContextManager[int]] = runpy.run_path(str(PORTS))[
     "reserved_port"

@@ -183,7 +183,7 @@ def _name(node: ast.expr) -> str:
 
 
 def _intervals(node: ast.AST) -> Iterator[tuple[int, str, ast.expr]]:
-    """Yield the first line, name and value of whatever is named `..._SECONDS` or `..._TIMEOUT`."""
+    """Yield the first line, the name and the value of each `..._SECONDS` or `..._TIMEOUT`."""
     named: list[tuple[ast.expr | str | None, ast.expr]] = []
     match node:
         case ast.Call(func=function, args=arguments, keywords=keywords):

@@ -24,7 +24,7 @@ class Row:
 
 
 class Table:
-    """Report the tests of each combination, and those of its own that `test_projects.py` ran.
+    """Report each combination: its tests, and its own suite as run by `test_projects.py`.
 
     `seconds` covers all tests, including the installation; the suite's time has its own columns.
     """

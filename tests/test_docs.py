@@ -34,7 +34,7 @@ def test_page_of_promises_is_up_to_date() -> None:
 
 
 def test_every_threat_names_existing_test_files() -> None:
-    """Those for the service are in `template/tests/`, those for the template in `tests/`."""
+    """Look for tests of the service in `template/tests/`, and of the template in `tests/`."""
     text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
     of_the_service, _, of_the_template = text.partition("\n## The template\n")
     for part, folder in (

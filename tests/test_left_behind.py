@@ -39,7 +39,7 @@ def test_hangs():
     Path("begun").write_text(tempfile.gettempdir())
     threading.Event().wait()
 """
-# A process started in the background may inherit that it ignores SIGINT.
+# A background process may inherit an ignored SIGINT.
 PYTEST = """
 import signal, sys, pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -80,7 +80,7 @@ def test_own_tests_pass_unskipped_and_meet_the_coverage_gate(
     if not failures and not chosen:
         covered = json.loads(coverage.read_text())["summary"]["percent_covered"]
         if covered < gate:
-            why = f"{covered:.2f} % of the lines and branches, below the gate of {gate} %"
+            why = f"{covered:.2f} % of lines and branches covered, below the required {gate} %"
             failures, output = [Failure("coverage", why)], ""
     record_property("tests", outcome.tests)
     record_property("suite seconds", outcome.seconds)

@@ -111,7 +111,7 @@ def test_rendered_workflow_runs_every_supported_python(rendering: Path) -> None:
 
 
 def test_gitignore_excludes_no_rendered_file(rendering: Path, tmp_path: Path) -> None:
-    """Otherwise the file would be missing from the first clone."""
+    """Make sure that no file is missing from the first clone."""
     project = shutil.copytree(rendering, tmp_path / "myapp")
     git(project, "init", "--quiet")
     commit(project)
@@ -144,7 +144,7 @@ def test_every_setting_is_used_and_explained(rendering: Path) -> None:
 
 
 def test_readme_lists_about_a_dozen_settings(rendering: Path) -> None:
-    """Each has the default from `.env.example`, or a description if that is empty."""
+    """Compare each default with `.env.example`; an empty one is described in words."""
     example = (rendering / ".env.example").read_text()
     defaults = dict(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=(.*)$", example, re.MULTILINE))
     readme = (rendering / "README.md").read_text()
@@ -191,6 +191,6 @@ def test_nesting_of_jinja_is_counted_correctly(text: str, depth: int) -> None:
 
 
 def test_python_files_without_the_jinja_suffix_have_no_tags() -> None:
-    """Copier copies such files verbatim."""
+    """Look for tags in the files that Copier copies verbatim."""
     for path in TEMPLATE.rglob("*.py"):
         assert "{%" not in path.read_text(encoding="utf-8"), path.name

@@ -160,7 +160,7 @@ def test_switching_a_part_off_deletes_even_its_edited_files(
 def test_update_to_incompatible_answers_is_rejected(
     template: Path, render: Render, tmp_path: Path, before: list[str], wrong: str, right: str
 ) -> None:
-    """Otherwise Copier would silently drop the answer that no longer fits, and its part's files."""
+    """Without validators, Copier silently drops the answer that no longer fits and its files."""
     project = start(render(tmp_path / "myapp", template, **dict.fromkeys(before, True)))
     command = [sys.executable, "-m", "copier", "update", "--defaults", "--vcs-ref=:current:"]
 
