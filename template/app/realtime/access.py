@@ -70,7 +70,7 @@ class Authorizer:
                 caller.require(Scope.READ)
                 organization_id, role = await _find_membership(session, caller, project_id)
         except TimeoutError as error:
-            raise Unavailable("The database does not answer; try again shortly") from error
+            raise Unavailable("The database is not responding; try again shortly") from error
         return Access(
             user_id=caller.user.id,
             credential_id=caller.credential.id,
