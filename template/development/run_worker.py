@@ -1,6 +1,6 @@
-"""A script: run a worker in the project's folder, and restart it after each change of the code.
+"""Script: run a worker in the project's folder, and restart it after each code change.
 
-It ends when the process that started it is gone, even if killed.
+It ends when its parent process ends, even if killed.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from watchfiles import PythonFilter, watch
 
-STOP_SECONDS = 5  # for a task in progress; it is delivered again
+STOP_SECONDS = 5  # for a task in progress, which is then redelivered
 
 orphaned = Event()
 

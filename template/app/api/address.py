@@ -13,7 +13,7 @@ def client_host(connection: HTTPConnection) -> str:
 
 
 def client_network(connection: HTTPConnection) -> str:
-    """The /64 of an IPv6 address: a subscriber gets at least this block to choose from."""
+    """Count an IPv6 address as its /64, the smallest block a subscriber has to choose from."""
     host = client_host(connection)
     try:
         address = ip_address(host)

@@ -14,7 +14,7 @@ from app.core.errors import Conflict
 
 class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler runs inside the transaction, which commits when the dependencies exit."""
+        """Run the handler inside the transaction, which commits when the dependencies exit."""
         handle = super().get_route_handler()
 
         async def handle_once(request: Request) -> Response:
