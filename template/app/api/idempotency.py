@@ -82,7 +82,7 @@ async def get_caller_id(caller: Caller) -> str:
     return str(caller.user.id)
 
 
-async def get_nobody() -> str:
+async def get_no_caller() -> str:
     return ""
 
 
@@ -112,7 +112,7 @@ def look_up(get_caller: Callable[..., Awaitable[str]]) -> Callable[..., Awaitabl
 
 
 Idempotency = Annotated[None, Depends(look_up(get_caller_id))]
-PublicIdempotency = Annotated[None, Depends(look_up(get_nobody))]
+PublicIdempotency = Annotated[None, Depends(look_up(get_no_caller))]
 """For routes without a token: all clients share one set of keys, which are random."""
 
 

@@ -56,20 +56,20 @@ class LastResort:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send)
+        tracked = _TrackedSend(send)
         try:
-            await self.app(scope, receive, answer.send)
+            await self.app(scope, receive, tracked.send)
         except Exception as error:
-            if error is answer.disconnect:
+            if error is tracked.disconnect:
                 raise  # the server's own error, which it expects back
             logger.exception("unhandled_error", **_named(scope))
-            if answer.started:
+            if tracked.started:
                 raise
             response = problem_response(scope, 500, "Something went wrong on our side")
             await response(scope, receive, send)
 
 
-class _Answer:
+class _TrackedSend:
     def __init__(self, send: Send) -> None:
         self.started = False
         self.disconnect: OSError | None = None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Also reject lone surrogates: bytes that are not UTF-8, which no database stores."""
+    """Reject control characters, and the lone surrogates that bytes outside UTF-8 become."""
     if not text.isprintable():
         raise typer.BadParameter("Use UTF-8 without control characters.")
     return text

@@ -27,7 +27,7 @@ from app.schemas.event import RoomEvent
 MESSAGE_LIMIT = "20/second"
 """Per connection: more than anyone types."""
 RECHECK_SECONDS = 30
-"""How often a connection's access is checked, in addition to the check after each change."""
+"""Between the checks of a connection's access, which is also checked after each change."""
 
 Exchange = Callable[[UUID, Presence], Awaitable[Presence]]
 """Report the users of a room in this process; return those in other processes."""

@@ -77,9 +77,7 @@ async def change_password(
     queue.enqueue(send_password_changed_email, str(claims.user_id))
 
 
-@router.post(
-    "/email", summary="Change my email address", tags=["email addresses"], status_code=202
-)
+@router.post("/email", summary="Change my email address", tags=["email addresses"], status_code=202)
 async def request_email_change(
     db: DB,
     confirm: ConfirmPassword,
