@@ -1,4 +1,4 @@
-"""The PostgreSQL binaries and the account to run them, because PostgreSQL rejects root."""
+"""The PostgreSQL binaries and the account that runs them: PostgreSQL refuses to run as root."""
 
 import hashlib
 import importlib.util
@@ -28,7 +28,7 @@ class Account(NamedTuple):
             os.chown(path, self.uid, self.gid)
 
     def run(self, *command: str | Path, cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
-        """Run it outside our terminal and locale, so that Ctrl-C reaches only this process."""
+        """Run detached from our terminal and locale, so that Ctrl-C reaches only this process."""
         drop = os.geteuid() != self.uid
         return subprocess.run(
             command,

@@ -23,7 +23,7 @@ def private_redis(port: int | None = None) -> Generator[str]:
     for attempt in range(1, ATTEMPTS + 1):
         with subprocess.Popen(
             (sys.executable, "-I", RUNNER, str(port or free_port())),
-            stdin=subprocess.PIPE,  # closes however we end, which stops the server
+            stdin=subprocess.PIPE,  # closes when we end, even if killed: this stops it
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if attempt < ATTEMPTS else None,
             text=True,

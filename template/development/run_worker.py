@@ -15,7 +15,7 @@ STOP_SECONDS = 5  # for a task in progress, which is then redelivered
 orphaned = Event()
 
 
-def wait_for_the_end() -> None:
+def wait_for_parent() -> None:
     sys.stdin.read()
     orphaned.set()
 
@@ -32,7 +32,7 @@ def stop(worker: subprocess.Popen[bytes]) -> None:
     worker.wait()
 
 
-Thread(target=wait_for_the_end, daemon=True).start()
+Thread(target=wait_for_parent, daemon=True).start()
 worker = start()
 for _ in watch("app", watch_filter=PythonFilter(), stop_event=orphaned):
     stop(worker)

@@ -14,7 +14,7 @@ def reloading_worker(project: Path) -> Generator[None]:
     with subprocess.Popen(
         (sys.executable, "-I", RUNNER),
         cwd=project,
-        stdin=subprocess.PIPE,  # closes however we end, which stops the worker
+        stdin=subprocess.PIPE,  # closes when we end, even if killed: this stops it
         start_new_session=True,  # so that Ctrl-C stops the server first
     ):
         yield

@@ -1,4 +1,4 @@
-"""`create-admin`: create the first administrator, which HTTP allows only administrators."""
+"""`create-admin`: create the first administrator; over HTTP, only an administrator can."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Reject control characters, and the lone surrogates that bytes outside UTF-8 become."""
+    """Reject control characters, and bytes that are not UTF-8, which arrive as lone surrogates."""
     if not text.isprintable():
         raise typer.BadParameter("Use UTF-8 without control characters.")
     return text

@@ -126,7 +126,7 @@ class Connection:
             self._sending_since = math.inf
 
     async def _watch(self) -> None:
-        """Check the access when a check is due, when it expires, and every few seconds."""
+        """Check the access when a check is due, when it expires, and at regular intervals."""
         while True:
             left = self._subscriber.access.seconds_left
             with suppress(TimeoutError):

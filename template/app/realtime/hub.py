@@ -27,7 +27,7 @@ from app.schemas.event import RoomEvent
 MESSAGE_LIMIT = "20/second"
 """Per connection: more than anyone types."""
 RECHECK_SECONDS = 30
-"""Between the checks of a connection's access, which is also checked after each change."""
+"""Between two checks of a connection's access, which is also checked after each change."""
 
 Exchange = Callable[[UUID, Presence], Awaitable[Presence]]
 """Report the users of a room in this process; return those in other processes."""

@@ -53,5 +53,5 @@ class SessionResponse(Schema):
     last_used_at: datetime = Field(description="When its tokens were last refreshed")
     expires_at: datetime
     address: str = Field(examples=["192.0.2.7"])
-    user_agent: str = Field(description="The client's own name", examples=["Mozilla/5.0"])
+    user_agent: str = Field(description="The client's User-Agent", examples=["Mozilla/5.0"])
     current: bool = Field(default=False, description="Whether this request uses the session")

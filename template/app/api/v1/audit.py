@@ -28,7 +28,7 @@ async def read_audit_log(
     action: OfAction = None,
     actor_id: OfActor = None,
 ) -> CursorPage[AuditEventResponse]:
-    """Every recorded change on the platform, newest first. Administrators only."""
+    """Changes on the whole platform and who made them, newest first. Administrators only."""
     return await audit.list_events(db, after=after, limit=limit, action=action, actor_id=actor_id)
 
 
@@ -45,7 +45,7 @@ async def read_organization_audit_log(
     action: OfAction = None,
     actor_id: OfActor = None,
 ) -> CursorPage[AuditEventResponse]:
-    """Every recorded change in the organization, newest first. Admins and owners only."""
+    """Changes in the organization and who made them, newest first. Admins and owners only."""
     return await audit.list_events(
         db,
         after=after,
