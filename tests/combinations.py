@@ -1,4 +1,4 @@
-"""Every combination that the template promises, as data: pytest runs them, CI reads them too."""
+"""The supported combinations of answers, as data for pytest and the CI workflow."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from itertools import product
 
 Answer = str | bool
 
-# The answers of each optional part. The last one changes fastest: neighbours share most packages.
+# The answers to each question. The last varies fastest, so that neighbours share most packages.
 QUESTIONS: dict[str, tuple[Answer, ...]] = {
     "database": ("sqlite", "postgres"),
     "use_redis": (False, True),
@@ -15,10 +15,10 @@ QUESTIONS: dict[str, tuple[Answer, ...]] = {
     "use_websockets": (False, True),
 }
 
-# Answers that do not go together, each as the part of a combination that is refused.
+# Incompatible answers: every combination that contains one of these is rejected.
 REFUSED: tuple[dict[str, Answer], ...] = ({"use_redis": False, "use_celery": True},)
 
-# Words that must not appear anywhere in a project that answered otherwise.
+# Words that must not appear in a project unless it gave this answer.
 WORDS: dict[tuple[str, Answer], tuple[str, ...]] = {
     ("database", "sqlite"): ("sqlite",),
     ("database", "postgres"): ("postgres", "psycopg", "asyncpg"),
@@ -29,7 +29,7 @@ WORDS: dict[tuple[str, Answer], tuple[str, ...]] = {
 
 PYTHONS = ("3.11", "3.13")
 OPTIONAL_PYTHONS = ("3.14",)
-"""The workflows run on these too, and may fail there until the tests have been seen to pass."""
+"""The workflows may fail on these. Move a version to `PYTHONS` once the tests have passed on it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Combination:
 
     @property
     def id(self) -> str:
-        """`postgres`, or `postgres-redis-celery`: the choices, and the switches that are on."""
+        """The chosen values and the enabled parts, such as `postgres-redis-celery`."""
         words = (name if answer is True else answer for name, answer in self.answers.items())
         return "-".join(word.removeprefix("use_") for word in words if word)
 
@@ -58,14 +58,14 @@ _EVERY = [
 ]
 VALID = [combination for combination in _EVERY if not combination.refused]
 HEAVIEST_FIRST = sorted(VALID, key=lambda each: -len(each.id))
-"""Run in this order, no worker is left alone with a long suite at the end."""
+"""The order to run them in, so that no worker ends with a long suite."""
 INVALID = [combination for combination in _EVERY if combination.refused]
 
 
 def jobs(event: str) -> list[dict[str, str]]:
-    """For a pull request each combination on one Python; for all else on every one.
+    """Return one job per combination for a pull request, and otherwise one per Python as well.
 
-    Neighbours, which differ in one answer, get different ones: so each part meets them all.
+    Neighbours, one answer apart, get different Pythons, so that each answer runs on all of them.
     """
     return [
         {"combination": each.id, "python": python}
@@ -76,7 +76,7 @@ def jobs(event: str) -> list[dict[str, str]]:
 
 
 def _distance(combination: Combination) -> int:
-    """From the defaults."""
+    """Count how many steps the answers are from the defaults."""
     return sum(QUESTIONS[name].index(answer) for name, answer in combination.answers.items())
 
 

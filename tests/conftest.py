@@ -1,4 +1,4 @@
-"""The template as it lies on disk, and each combination rendered from it, once a session."""
+"""Fixtures that render the working tree's template, each combination once per session."""
 
 import fcntl
 import os
@@ -25,25 +25,27 @@ Rendered = Callable[[Combination], Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--combination", action="append", help="only this one; may be repeated")
-    parser.addoption("--update-trees", action="store_true", help="write tests/trees/ anew")
-    parser.addoption("--fuzz", action="store_true", help="fuzz four combinations, nothing else")
-    parser.addoption("--mutations", action="store_true", help="try the mutations, nothing else")
-    parser.addoption("--stress", action="store_true", help="run the suites under load, only that")
-    parser.addoption("--times", type=int, default=1, help="how often, with --stress")
-    parser.addoption("--seed", type=int, help="the order of the tests to repeat, with --stress")
     parser.addoption(
-        "--suite", action="append", help="argument for a project's own pytest; may be repeated"
+        "--combination", action="append", help="test only this combination; repeatable"
     )
-    parser.addoption("--workflows", action="store_true", help="run the workflows, only that")
-    parser.addoption("--record", action="store_true", help="write what these found into docs/")
+    parser.addoption("--update-trees", action="store_true", help="rewrite tests/trees/")
+    parser.addoption("--fuzz", action="store_true", help="only fuzz four combinations")
+    parser.addoption("--mutations", action="store_true", help="only test the mutations")
+    parser.addoption("--stress", action="store_true", help="only run the suites under load")
+    parser.addoption("--times", type=int, default=1, help="with --stress: number of runs")
+    parser.addoption("--seed", type=int, help="with --stress: test order to repeat")
+    parser.addoption(
+        "--suite", action="append", help="argument for the projects' own pytest; repeatable"
+    )
+    parser.addoption("--workflows", action="store_true", help="only run the workflows")
+    parser.addoption("--record", action="store_true", help="write the results into docs/")
 
 
 SWEEPER = pytest.StashKey[object]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # a worker belongs to the run that started it
+    if not hasattr(config, "workerinput"):  # the controller sweeps for its workers
         sweeping = runpy.run_path(str(ROOT / "template/tests/support/sweeping.py"))
         config.stash[SWEEPER] = sweeping["sweep_afterwards"]()
     config.pluginmanager.register(Table())
@@ -55,20 +57,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Take one more than processors, as a suite often waits for servers; none with `--stress`.
+    """Use one worker more than there are processors, because suites often wait for servers.
 
-    Under stress, the suites run one after the other.
+    Use none with `--stress`, where the suites run one after the other.
     """
     return 0 if config.getoption("--stress") else 1 + (os.cpu_count() or 1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever asks for a combination runs with each, or with the `COMBINATIONS` of its file."""
+    """Run tests that take a `combination` with each one, or with their module's `COMBINATIONS`."""
     if "combination" not in metafunc.fixturenames or "mutation" in metafunc.fixturenames:
-        return  # a mutation brings its own
+        return  # the mutation determines it
     wanted = metafunc.config.getoption("--combination") or [each.id for each in VALID]
     if unknown := set(wanted) - {each.id for each in VALID}:
-        raise pytest.UsageError(f"There is no combination {', '.join(sorted(unknown))}.")
+        raise pytest.UsageError(f"Unknown combination: {', '.join(sorted(unknown))}")
     offered = getattr(metafunc.module, "COMBINATIONS", HEAVIEST_FIRST)
     metafunc.parametrize(
         "combination",
@@ -79,7 +81,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
-    """No DATABASE_URL or SECRET_KEY of whoever runs the tests reaches a project under test."""
+    """Hide the developer's DATABASE_URL, SECRET_KEY and so on from the projects under test."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             kept = name in KEPT or name.startswith(KEPT_GROUPS) or installing.is_proxy(name)
@@ -90,14 +92,14 @@ def clean_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once() -> Iterator[None]:
-    """Copier has Jinja compile each part of each path anew, which is half of what a copy costs."""
-    compile_anew = SandboxedEnvironment.compile
+    """Cache what Jinja compiles. Recompiling each part of each path is half of a copy's cost."""
+    compile_uncached = SandboxedEnvironment.compile
     compiled: dict[tuple[object, ...], object] = {}
 
     def compile_once(self: SandboxedEnvironment, *source: Any, **options: Any) -> object:
         key = (*source, *options.items())
         if key not in compiled:
-            compiled[key] = compile_anew(self, *source, **options)
+            compiled[key] = compile_uncached(self, *source, **options)
         return compiled[key]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -107,13 +109,13 @@ def compiled_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def copier_template_paths() -> list[str]:
-    """What pytest-copier copies into the repository that it makes of the working tree."""
+    """The paths that pytest-copier copies from the working tree into its repository."""
     return ["copier.yml", "extensions", "template"]
 
 
 @pytest.fixture(scope="session")
 def render(copier_template: Path) -> Render:
-    """Renders as a stranger does: without `--trust`, every question answered by its default."""
+    """Render like a new user: without `--trust`, with the default for every other answer."""
 
     def render(destination: Path, template: Path = copier_template, **answers: Any) -> Path:
         copier.run_copy(
@@ -126,7 +128,7 @@ def render(copier_template: Path) -> Render:
 
 @pytest.fixture(scope="session")
 def rendered(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
-    """A combination as rendered, once for all workers; for looking at only."""
+    """Render a combination once for all workers. Tests must not change the result."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -151,7 +153,7 @@ def rendering(combination: Combination, rendered: Rendered) -> Path:
 
 @pytest.fixture(scope="session")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template without its files: it only asks, and writes the answers down."""
+    """The template without its files: it only asks the questions and records the answers."""
     path = tmp_path_factory.mktemp("questions")
     shutil.copy(ROOT / "copier.yml", path)
     shutil.copytree(ROOT / "extensions", path / "extensions")

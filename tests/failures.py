@@ -13,7 +13,7 @@ Recorded = list[str]
 def recorded(
     failures: list[Failure], where: str, command: str, *, alone: bool = False
 ) -> list[Recorded]:
-    """Return the property `failures` of a test that ran the tests of a project.
+    """Return the `failures` property of a test that ran a project's tests.
 
     With `alone`, the command repeats just the test that failed, if it has a node ID.
     """
@@ -28,7 +28,7 @@ def recorded(
 
 
 def repeating(command: str, arguments: list[str]) -> str:
-    """Append arguments for the project's own pytest."""
+    """Append arguments for the project's own pytest to the command."""
     return " ".join([command, *(f"--suite={shlex.quote(each)}" for each in arguments)])
 
 
@@ -40,7 +40,7 @@ def report_of(failures: list[Failure], output: str) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print them below the tables. With xdist this runs in the controller."""
+    """Print the failures below the tables. With xdist this runs in the controller."""
     reports = [
         report
         for outcome in ("error", "failed")
@@ -72,7 +72,7 @@ def _failures_of(report: pytest.TestReport) -> list[Recorded]:
 
 
 def _reason(report: pytest.TestReport) -> str:
-    """A tool sums up at the end of its output, an assertion says first what is wrong."""
+    """Return the last lines of a tool's output, but the first ones of an assertion."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message.removeprefix("Failed: ") if crash else report.longreprtext
     if text.startswith("$ "):

@@ -1,4 +1,4 @@
-"""What a rendered project offers, read from its files: nothing needs to be installed."""
+"""The features of a rendered project, parsed from its files without installing it."""
 
 import ast
 import re
@@ -9,13 +9,13 @@ from pathlib import Path
 import yaml
 
 Features = dict[str, str]
-"""What there is, and what the project itself says about it."""
+"""The name of each feature, and how the project describes it."""
 
 METHODS = {"get", "post", "put", "patch", "delete", "websocket"}
 
 
 def settings_of(project: Path) -> Features:
-    """Each with its default; text without its quotes."""
+    """Return each setting with its default; strings lose their quotes."""
     assigned = [
         (node.target.id, node.value)
         for node in ast.walk(_parsed(project / "app/core/config.py"))
@@ -25,7 +25,7 @@ def settings_of(project: Path) -> Features:
 
 
 def explained_settings_of(project: Path) -> Features:
-    """The names in `.env.example`, each with the comment above it."""
+    """Return the names in `.env.example`, each with the comment above it."""
     explained, comment = {}, ""
     for line in (project / ".env.example").read_text(encoding="utf-8").splitlines():
         if match := re.match(r"(?:# ?)?([A-Z][A-Z0-9_]+)=", line):
@@ -37,7 +37,7 @@ def explained_settings_of(project: Path) -> Features:
 
 
 def dependencies_of(project: Path) -> Features:
-    """The distributions, by name; `for development` where they are not installed in production."""
+    """Return the distributions; `for development` marks those not installed in production."""
     metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = dict.fromkeys(metadata["dependency-groups"]["dev"], "for development")
     wanted |= dict.fromkeys(metadata["project"]["dependencies"], "")
@@ -45,14 +45,14 @@ def dependencies_of(project: Path) -> Features:
 
 
 def services_of(project: Path) -> Features:
-    """The services of the compose file, with the image of each that is not the project's own."""
+    """Return the services of the compose file, with the image unless the project builds it."""
     compose = yaml.safe_load((project / "compose.yaml").read_text(encoding="utf-8"))
     services: dict[str, dict[str, object]] = compose["services"]
     return {name: str(service.get("image", "")) for name, service in services.items()}
 
 
 def commands_of(project: Path) -> Features:
-    """Those of the command line, as they are typed; each with the first line of its help."""
+    """Return the commands as they are typed, each with the first paragraph of its help."""
     commands = {}
     tree = _parsed(project / "app/cli/__init__.py")
     modules = {
@@ -74,7 +74,7 @@ def commands_of(project: Path) -> Features:
 
 
 def endpoints_of(project: Path) -> Features:
-    """`GET /api/v1/users/me` and the like; each with the first line of its description."""
+    """Return endpoints such as `GET /api/v1/users/me`, each with the start of its description."""
     endpoints = {}
     for path in sorted((project / "app/api").rglob("*.py")):
         routers = [call for call in _calls(_parsed(path)) if ast.unparse(call.func) == "APIRouter"]
@@ -94,7 +94,7 @@ def endpoints_of(project: Path) -> Features:
 
 
 def modules_of(project: Path) -> Features:
-    """The Python files below `app/` and `development/`, with the first sentence of each."""
+    """Return the modules in `app/` and `development/`, each with the start of its docstring."""
     return {
         path.relative_to(project).as_posix(): _sentence(ast.get_docstring(_parsed(path)))
         for folder in ("app", "development")
@@ -130,7 +130,7 @@ def _functions(path: Path) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def _default(value: ast.expr) -> str:
-    """That of the assignment, or the first argument of its `Field(...)`."""
+    """Return the assigned value, or the first argument of its `Field(...)`."""
     if isinstance(value, ast.Call) and value.args:
         return _default(value.args[0])
     return str(value.value) if isinstance(value, ast.Constant) else ast.unparse(value)
@@ -145,5 +145,5 @@ def _summary(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
 
 
 def _sentence(docstring: str | None) -> str:
-    """The first paragraph, on one line."""
+    """Return the first paragraph on one line."""
     return " ".join((docstring or "").partition("\n\n")[0].split())

@@ -1,11 +1,11 @@
-"""Reading what was rendered, and git in it."""
+"""Helpers to read a rendered project and to run git in it."""
 
 import subprocess
 from pathlib import Path
 
 
 def files_of(project: Path) -> list[Path]:
-    """Every file but git's own, sorted by path."""
+    """Return every file except git's own, sorted by path."""
     return sorted(
         path
         for path in project.rglob("*")

@@ -1,4 +1,4 @@
-"""Schemathesis: it reads the OpenAPI document of a running service and tries to prove it wrong.
+"""Run Schemathesis, which tries to refute the OpenAPI document of a running service.
 
 It sends valid and invalid requests, chains them, and compares each response with the document.
 """
@@ -19,7 +19,7 @@ CALLERS = ("administrator", "anonymous")
 EXAMPLES = 30  # for each operation and phase
 SEED = 1
 
-# With no optional part and with all of them: the switches have one answer, beside the database.
+# No optional part, or all of them: one answer for the database, and one for all the switches.
 CORNERS = [each for each in VALID if len(set(each.answers.values())) == 2]
 
 SETTINGS = {"LOG_LEVEL": "WARNING", "RATE_LIMIT_ENABLED": "false"}
@@ -36,7 +36,7 @@ class Findings:
 def fuzz(
     port: int, caller: str, project: Path, environment: Mapping[str, str], folder: Path
 ) -> Findings:
-    """`folder` is for what Schemathesis writes; `environment` that of the project."""
+    """Fuzz the service of the project in its `environment`; Schemathesis writes into `folder`."""
     report = folder / "report.json"
     done = subprocess.run(
         (

@@ -1,4 +1,4 @@
-"""Loaded by Schemathesis, in its own process: who calls, and how valid text of some kinds looks."""
+"""Hooks for the process of Schemathesis: authentication, and valid emails and passwords."""
 
 import os
 import subprocess
@@ -16,9 +16,9 @@ LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=8, max_size=40)
 
 
 class Administrator:
-    """Also an owner. Requests may end the session or take away a right: then another one comes.
+    """An administrator who owns an organization; replaced when a request took one of these rights.
 
-    The organization is the one that schemathesis.toml asks for, where nobody else has it.
+    The organization is the one named in schemathesis.toml, or another if that one is taken.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class Administrator:
         self._slug = ""
 
     def get(self, *_: Any) -> str:
-        if not self._is_whole() and not (self._email and self._log_in() and self._is_whole()):
-            self._come()
+        if not self._has_rights() and not (self._email and self._log_in() and self._has_rights()):
+            self._create()
         return self._token
 
     def set(self, case: Any, token: str, *_: Any) -> None:
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
 
-    def _is_whole(self) -> bool:
+    def _has_rights(self) -> bool:
         status, me = call(PORT, f"{API}/users/me", token=self._token)
         if status != 200 or me["role"] != "admin":
             return False
@@ -48,7 +48,7 @@ class Administrator:
         self._token = tokens["access_token"] if status == 200 else ""
         return status == 200
 
-    def _come(self) -> None:
+    def _create(self) -> None:
         for number in self._numbers:
             self._email = f"fuzz-{number}@example.com"
             subprocess.run(
@@ -59,10 +59,10 @@ class Administrator:
                 check=True,
             )
             assert self._log_in()
-            if self._found("acme") or self._found(f"fuzz-{number}"):
+            if self._create_organization("acme") or self._create_organization(f"fuzz-{number}"):
                 return
 
-    def _found(self, slug: str) -> bool:
+    def _create_organization(self, slug: str) -> bool:
         self._slug = slug
         organization = {"name": "Acme", "slug": slug}
         status, _ = call(PORT, f"{API}/organizations", organization, self._token)

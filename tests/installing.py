@@ -1,4 +1,4 @@
-"""A combination as its user has it: installed, in a folder where its commands can be run.
+"""Fixtures that install a combination and run its commands, like a user.
 
 The tests of one combination share an installation and run on one worker.
 """
@@ -26,13 +26,13 @@ Suite = Callable[..., Outcome]
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Path]:
-    """A folder for each worker, where one project after the other is installed at the same path.
+    """A folder for each worker, in which one project after another is installed at the same path.
 
-    `uv sync` brings the environment to exactly what the next project asks for. What is compiled and
-    what mypy has read stay: both notice a file that has changed.
+    `uv sync` makes the environment match the next project exactly. Bytecode and mypy's cache
+    remain: both are invalidated when a file changes.
     """
     with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # a database server may run as another account
+        Path(folder).chmod(0o711)  # a database server may run as another user
         yield Path(folder)
 
 
@@ -42,9 +42,9 @@ def environment(workshop: Path) -> dict[str, str]:
 
 
 def environment_of(workshop: Path) -> dict[str, str]:
-    """Return the environment in which the commands of a project run.
+    """Return the environment for the commands of a project.
 
-    It names no proxy: the clients of its tests call servers of this machine.
+    It names no proxy, because the project's tests call servers on this machine.
     """
     # PYTEST_ variables describe this run's own pytest and xdist, not the project's.
     own = {
@@ -68,7 +68,8 @@ def is_proxy(name: str) -> bool:
 def environment_of_uv(environment: Mapping[str, str]) -> dict[str, str]:
     """Add the proxies, which uv may need to download packages.
 
-    What uv runs reaches this machine without them. As curl and urllib do, `no_proxy` comes first.
+    Programs run by uv reach this machine directly. As in curl and urllib, `no_proxy` takes
+    precedence over `NO_PROXY`.
     """
     proxies = {name: value for name, value in os.environ.items() if is_proxy(name)}
     direct = ",".join(filter(None, (_no_proxy(), *LOCAL)))
@@ -81,7 +82,7 @@ def _no_proxy() -> str:
 
 @pytest.fixture(scope="session")
 def project(rendering: Path, workshop: Path) -> Path:
-    """A copy of the rendering: what its tools write does not reach the tests that look at it."""
+    """A copy of the rendering, so that tests that read the rendering don't see what tools write."""
     project = workshop / "myapp"
     shutil.copytree(rendering, project, copy_function=_copy_if_changed, dirs_exist_ok=True)
     for path in sorted(project.rglob("*"), reverse=True):
@@ -91,7 +92,7 @@ def project(rendering: Path, workshop: Path) -> Path:
 
 
 def _copy_if_changed(source: str, target: str) -> str:
-    """Unchanged, what is compiled stays valid."""
+    """Skip unchanged files, so that their bytecode stays valid."""
     if not Path(target).exists() or not filecmp.cmp(source, target, shallow=False):
         shutil.copy(source, target)
     return target
@@ -99,7 +100,7 @@ def _copy_if_changed(source: str, target: str) -> str:
 
 @pytest.fixture(scope="session")
 def run(project: Path, environment: dict[str, str]) -> Run:
-    """Run a command in the project, and show its whole output if it fails."""
+    """Run a command in the project, and show its entire output if it fails."""
 
     def run(*command: str) -> str:
         done = subprocess.run(
@@ -122,7 +123,7 @@ def run(project: Path, environment: dict[str, str]) -> Run:
 
 @pytest.fixture
 def suite(run: Run, project: Path, environment: dict[str, str], tmp_path: Path) -> Suite:
-    """Run the tests of the project with these options of pytest, as a module run by `under`."""
+    """Run the project's tests with these pytest options; `under` is a module that wraps pytest."""
 
     def suite(
         *options: str, under: tuple[str, ...] = (), packages: tuple[str, ...] = ()
@@ -137,7 +138,7 @@ def suite(run: Run, project: Path, environment: dict[str, str], tmp_path: Path) 
 
 
 def share_of_processors() -> int:
-    """How many workers a suite may have while others run beside it; 0 where it gets none."""
-    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    share = (os.cpu_count() or 1) // beside
+    """Return how many workers each of the concurrent suites may use; 0 means none."""
+    suites = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = (os.cpu_count() or 1) // suites
     return share if share > 1 else 0

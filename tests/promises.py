@@ -1,6 +1,6 @@
-"""docs/promises.md: `python -m tests.promises` writes it from the names of the tests.
+"""docs/promises.md: `python -m tests.promises` generates it from the names of the tests.
 
-A test's name is the sentence that it proves, so a promise cannot outlive its test.
+A test's name states what the test proves, so a promise cannot outlive its test.
 """
 
 import ast
@@ -23,9 +23,8 @@ LABELS = {
 HEAD = """\
 # Promises
 
-What a generated service promises, and the file whose tests prove it. Written by
-`uv run python -m tests.promises` from the names of the tests: edit those.
-`uv run pytest` runs the same files in every project.
+What a generated service promises, by the test file that proves it. `uv run poe docs` generates this
+page from the names of the tests. `uv run pytest` runs the same files in every project.
 """
 
 
@@ -62,7 +61,7 @@ def _promises(nodes: list[ast.stmt]) -> Iterator[str]:
 
 
 def _condition(name: str) -> str:
-    """Which answers a project needs to have the file, by the lists of its files."""
+    """Return the answers that the file depends on, according to `tests/trees/`."""
     holders = {each.id for each in VALID if name in _listed(each.id)}
     if len(holders) == len(VALID):
         return ""

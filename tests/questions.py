@@ -1,4 +1,4 @@
-"""The page docs/questions.md, made from the questions: `python -m tests.questions` writes it."""
+"""docs/questions.md: `python -m tests.questions` generates it from the questions."""
 
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,16 @@ PAGE = ROOT / "docs" / "questions.md"
 INTRODUCTION = """\
 # Questions
 
-Made from `copier.yml` and `extensions/` by `python -m tests.questions`; edit those.
+`uv run poe docs` generates this page from `copier.yml` and `extensions/`.
 
-A wrong answer is refused with one sentence and nothing is written. When it was given as
-`-d name=value`, Copier prints that sentence as the last line of a traceback. An answer whose name
-is mistyped is ignored by Copier: look at `.copier-answers.yml` after the copy.
+Copier rejects an invalid answer with one sentence and writes nothing. If the answer was given as
+`-d name=value`, that sentence is the last line of a traceback. Copier ignores an answer whose name
+is misspelled: check `.copier-answers.yml` after the copy.
 """
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the documents that `!include` names."""
+    """A loader that reads the files named by `!include`."""
 
 
 def _include(_: yaml.SafeLoader, node: yaml.ScalarNode) -> dict[str, Any]:
@@ -61,8 +61,8 @@ def _choices(asked: dict[str, Any]) -> list[tuple[str, str]]:
 def _default(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if "_folder_name" in text:
-        return "the name of the folder that it is copied to"
-    return "derived from the answers before it" if "{%" in text else f"`{text}`"
+        return "the name of the destination folder"
+    return "derived from earlier answers" if "{%" in text else f"`{text}`"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A project's `dev`, as a developer starts it, calls it and ends it with Ctrl-C."""
+"""Run `dev` of a project like a developer: start it, call the service, stop it with Ctrl-C."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE, eventually
 LOGIN = {"email": "ada@example.com", "password": "Correct-Horse-7!"}
 USER = {**LOGIN, "name": "Ada"}
 
-# The helper of the generated tests: one place knows how to keep a port free.
+# The helper of the generated tests, so that only one place knows how to reserve a port.
 PORTS = Path(__file__).parent.parent / "template/tests/support/ports.py"
 reserved_port: Callable[[], AbstractContextManager[int]] = runpy.run_path(str(PORTS))[
     "reserved_port"
@@ -24,7 +24,7 @@ reserved_port: Callable[[], AbstractContextManager[int]] = runpy.run_path(str(PO
 
 
 class Server:
-    """What `dev` printed is in `log`."""
+    """A running `dev`, which writes its output to `log`."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process = process
@@ -36,27 +36,27 @@ class Server:
 
     def is_ready(self) -> bool:
         ended = self.process.poll()
-        assert ended is None, f"It ended with {ended}.\n{self.log.read_text()}"
+        assert ended is None, f"dev exited with {ended}.\n{self.log.read_text()}"
         try:
             return self.call("/health/ready")[0] == 200
         except (OSError, HTTPException):
             return False
 
     def press_ctrl_c(self) -> int:
-        """The whole group gets the signal, as from a terminal; what the process then returns."""
+        """Send SIGINT to the process group, like a terminal; return the exit code of `dev`."""
         os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(PATIENCE)
 
 
 def call(port: int, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
-    """GET, or POST where there is a body; the status and what the JSON says."""
+    """Send a GET, or a POST if there is a body; return the status and the parsed JSON."""
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         connection.request("POST" if body else "GET", path, json.dumps(body), headers)
-        answer = connection.getresponse()
-        return answer.status, json.load(answer)
+        response = connection.getresponse()
+        return response.status, json.load(response)
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def dev(project: Path, environment: Mapping[str, str], log: Path) -> Generator[S
 
 
 def processes_of(folder: Path) -> list[str]:
-    """The command lines with a path in that folder; none where there is no /proc to read."""
+    """Return the command lines that name the folder; none if there is no /proc."""
     lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

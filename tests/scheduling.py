@@ -1,6 +1,6 @@
-"""Which tests a worker of pytest-xdist takes together.
+"""Group the tests of a combination on one worker of pytest-xdist.
 
-Not by `--dist=loadgroup`: since pytest 9.2 it groups nothing, silently (pytest-xdist issue 1386).
+Since pytest 9.2, `--dist=loadgroup` silently groups nothing (pytest-xdist issue 1386).
 """
 
 import pytest
@@ -14,9 +14,9 @@ LONG = ("tests/test_update.py", "tests/test_workflows.py::test_own")
 
 
 class Scheduling(LoadScopeScheduling):
-    """The tests of a combination go to one worker in one go, the large groups first.
+    """Assign all tests of a combination to one worker, the largest groups first.
 
-    The single tests come last and fill what is left of a worker's time, the long ones first.
+    Single tests fill the remaining time of the workers, the long ones first.
     """
 
     def _split_scope(self, nodeid: str) -> str:

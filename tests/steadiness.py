@@ -1,7 +1,7 @@
-"""A lint of tests: no outcome depends on how fast the machine is.
+"""A lint for tests whose outcome depends on the speed of the machine.
 
-It finds pauses in which something is expected to happen, deadlines that a slow machine misses, and
-intervals of the service that are so short that they may pass before the test is done.
+It reports pauses in which something is expected to happen, deadlines that a slow machine misses,
+and intervals of the service that may elapse before the test is done.
 """
 
 import ast
@@ -15,15 +15,15 @@ from pathlib import Path
 
 HELPER = "waiting.py"
 EXEMPT = {
-    "tests/support/sweeping.py",  # works when the tests are over
+    "tests/support/sweeping.py",  # runs after the tests
     "tests/support/waiting.py",
     "tests/waiting.py",
 }
 SHORTEST_DEADLINE = 60  # seconds
-NEVER = 86_400  # a pause of a day is one that does not end
+NEVER = 86_400  # a pause of a day counts as endless
 REASON = re.compile(r"# Fires early without harm: \S")
-"""A comment that permits a short interval: the test passes whenever it fires."""
-EXPLAIN = "lengthen it, or say `# Fires early without harm: ...`"
+"""A comment that permits a short interval: the test passes no matter when it fires."""
+EXPLAIN = "lengthen it, or add `# Fires early without harm: ...`"
 
 DEADLINES = {"timeout": 0, "wait_for": 1}
 METHODS_WITH_DEADLINE = {"wait", "join"}
@@ -37,7 +37,7 @@ OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
 
 
 def findings(root: Path) -> list[str]:
-    """Return what the tests in `root` do wrong, each with its file and line."""
+    """Return the violations in the tests of `root`, each with its file and line."""
     code = Code(root, {})
     paths = sorted(path.relative_to(root) for path in (root / "tests").rglob("*.py"))
     return [
@@ -50,7 +50,7 @@ def findings(root: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Code:
-    """The modules of a project, read when a constant is imported from them."""
+    """The modules of a project, parsed when a constant is imported from them."""
 
     root: Path
     read: dict[str, "Module | None"]
@@ -73,7 +73,7 @@ class Module:
 
     @cached_property
     def constants(self) -> dict[str, ast.expr]:
-        """What is assigned to a name at the level of the module."""
+        """The module-level names and the values assigned to them."""
         found: dict[str, ast.expr] = {}
         for node in self.tree.body:
             match node:
@@ -85,7 +85,7 @@ class Module:
 
     @cached_property
     def imports(self) -> dict[str, tuple[str, str]]:
-        """Where a name comes from: a module, and the name in it, or none for a module itself."""
+        """The imported names, each with its module and its name there, empty for a module."""
         found: dict[str, tuple[str, str]] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.ImportFrom) and node.module:
@@ -95,7 +95,7 @@ class Module:
         return found
 
     def value(self, node: ast.expr | None) -> float | None:
-        """Return the number that an expression of literals and constants has, if it has one."""
+        """Return the number that an expression of literals and constants evaluates to, if any."""
         match node:
             case ast.Constant(value=bool()):
                 return None
@@ -156,14 +156,14 @@ class Module:
         if position is not None:
             values += call.args[position : position + 1]
         for value in filter(self._is_short, values):
-            yield value.lineno, f"{name}() within {ast.unparse(value)} s: too short, see {HELPER}"
+            yield value.lineno, f"{name}() within {ast.unparse(value)} s is too short, see {HELPER}"
 
     def _is_short(self, node: ast.expr) -> bool:
         seconds = self.value(node)
         return seconds is not None and 0 < seconds < SHORTEST_DEADLINE
 
     def _has_reason(self, *lines: int) -> bool:
-        """Whether one of the lines, or the comment above it, says why the interval is harmless."""
+        """Whether one of the lines or the comment above it says why the interval is harmless."""
         return any(REASON.search(text) for line in lines for text in self._comments(line))
 
     def _comments(self, line: int) -> Iterator[str]:
@@ -175,7 +175,7 @@ class Module:
 
 
 def _name(node: ast.expr) -> str:
-    """`sleep`, of `sleep` and of `asyncio.sleep`."""
+    """Return the last part of a name, such as `sleep` of `asyncio.sleep`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
@@ -183,7 +183,7 @@ def _name(node: ast.expr) -> str:
 
 
 def _intervals(node: ast.AST) -> Iterator[tuple[int, str, ast.expr]]:
-    """Yield what is named `..._SECONDS` or `..._TIMEOUT` and its value, after the first line."""
+    """Yield the first line, the name and the value of each `..._SECONDS` or `..._TIMEOUT`."""
     named: list[tuple[ast.expr | str | None, ast.expr]] = []
     match node:
         case ast.Call(func=function, args=arguments, keywords=keywords):

@@ -1,4 +1,4 @@
-"""`--stress`: processes that take the processors away from a suite, and the table of its runs."""
+"""`--stress`: processes that compete with a suite for the processors, and the table of its runs."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 RANDOM_ORDER = "pytest-randomly==5.1.0"
 LOOPS_PER_PROCESSOR = 4
-# It reads a pipe of which this run has the other end: however the run ends, the loop does too.
+# Its stdin is a pipe from this run: however the run ends, the pipe closes and so ends the loop.
 LOOP = """\
 import select, sys
 while not select.select([sys.stdin], [], [], 0)[0]:
@@ -22,7 +22,7 @@ HEADING = ["combination", "seed", "tests", "failures", "seconds", "CPU seconds"]
 
 @contextmanager
 def busy_processors() -> Generator[list[int]]:
-    """Keep every processor busy; yield the IDs of the processes that do so."""
+    """Keep every processor busy; yield the IDs of the processes that do it."""
     with ExitStack() as stack:
         loops = [
             stack.enter_context(

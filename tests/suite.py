@@ -1,4 +1,4 @@
-"""A run of the tests of a rendered project, and what its JUnit report says about it."""
+"""Run the tests of a rendered project and read their JUnit report."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-LINES = 6  # of the message of a failure
+LINES = 6  # of a failure's message
 WIDTH = 300
 SAYS = {"error": "", "failure": "", "skipped": "skipped: "}
 
@@ -17,7 +17,7 @@ SAYS = {"error": "", "failure": "", "skipped": "skipped: "}
 @dataclass(frozen=True)
 class Failure:
     test: str
-    """Its node ID; the command, if a check failed that is not a test."""
+    """Its node ID, or the name of a check that is not a test, such as `coverage`."""
     message: str
 
 
@@ -29,13 +29,13 @@ class Outcome:
     """The part of the output that explains the failures."""
     seconds: float
     cpu_seconds: float
-    """User and system time of all its processes that were waited for."""
+    """User and system time of all its child processes that were waited for."""
 
 
 def run_suite(
     command: tuple[str, ...], project: Path, environment: Mapping[str, str], report: Path
 ) -> Outcome:
-    """Run pytest in the project. A test that skips because a server is missing has not passed."""
+    """Run pytest in the project. A skip counts as a failure, as it may hide a missing server."""
     report.unlink(missing_ok=True)
     began, used = time.monotonic(), _cpu_seconds()
     done = subprocess.run(
@@ -52,13 +52,13 @@ def run_suite(
     tests, failures = read_report(report)
     output = explanation(done.stdout)
     if not failures and (done.returncode or not tests):
-        why = last_lines(output) or f"pytest ended with {done.returncode}"
+        why = last_lines(output) or f"pytest exited with {done.returncode}"
         failures.append(Failure("the whole suite", why))
     return Outcome(tests, failures, output, seconds, cpu_seconds)
 
 
 def read_report(report: Path) -> tuple[int, list[Failure]]:
-    """Return how many tests the report knows, and those that failed or were skipped."""
+    """Return the number of tests in the report, and those that failed or were skipped."""
     if not report.exists():
         return 0, []
     cases = list(ElementTree.parse(report).iter("testcase"))
@@ -72,7 +72,7 @@ def read_report(report: Path) -> tuple[int, list[Failure]]:
 
 
 def _node_id(case: ElementTree.Element) -> str:
-    """A file that cannot be collected is a case without a class."""
+    """Return the node ID of a test, or the path of a file that cannot be collected."""
     file, scope, name = (case.get(key, "") for key in ("file", "classname", "name"))
     if not scope:
         return file or name
@@ -81,7 +81,7 @@ def _node_id(case: ElementTree.Element) -> str:
 
 
 def explanation(output: str) -> str:
-    """Return what pytest prints from the first failure on; the last lines if there is none."""
+    """Return the output from the first failure on, or the last lines if there is none."""
     found = re.search(r"^=+ (ERRORS|FAILURES) =+$", output, re.MULTILINE)
     return output[found.start() :] if found else last_lines(output, 40)
 

@@ -1,4 +1,4 @@
-"""The table at the end of a run: what each combination holds, how long it took and how it ended."""
+"""The table at the end of a run: size, duration and result of each combination."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ class Row:
 
     @property
     def result(self) -> str:
-        """Without a test of its own it has not passed, whatever else was looked at."""
+        """The result; without any of the project's own tests it is `not run`, not `passed`."""
         return "failed" if self.failures else "passed" if self.tests else "not run"
 
 
 class Table:
-    """Count every test of a combination, and the tests inside it that `test_projects.py` ran.
+    """Report each combination: its tests, and its own suite as run by `test_projects.py`.
 
-    The seconds are those of all its tests, with the installation; the suite has columns of its own.
+    `seconds` covers all tests, including the installation; the suite's time has its own columns.
     """
 
     @pytest.hookimpl
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Known before any fixture runs, so that one that fails is counted too."""
+        """Record the combination before any fixture runs, so that a failing one is counted too."""
         if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             combination = item.callspec.params.get("combination")
             if isinstance(combination, Combination):
@@ -39,7 +39,7 @@ class Table:
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """With xdist this runs in the controller, where the reports of all workers arrive."""
+        """Print the table. With xdist this runs in the controller, which gets all reports."""
         rows: dict[str, Row] = defaultdict(Row)
         installed = False
         for outcome, reports in terminalreporter.stats.items():

@@ -1,4 +1,4 @@
-"""The answers: what is taken when none is given, what is written down, what is said at the end."""
+"""The default answers, the recorded answers, and the message after a copy."""
 
 import re
 import shlex
@@ -34,14 +34,14 @@ def answers_of(project: Path) -> dict[str, object]:
         ("a" * 41, "My Service", "my-service"),
     ],
 )
-def test_the_names_come_from_the_folder(
+def test_names_default_to_the_folder(
     questions: Path, render: Render, tmp_path: Path, folder: str, name: str, slug: str
 ) -> None:
     answers = answers_of(render(tmp_path / folder, questions))
     assert (answers["project_name"], answers["project_slug"]) == (name, slug)
 
 
-def test_the_name_comes_from_the_folder_one_stands_in(
+def test_name_defaults_to_the_current_folder(
     questions: Path, render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "shop"
@@ -50,9 +50,7 @@ def test_the_name_comes_from_the_folder_one_stands_in(
     assert answers_of(render(Path(), questions))["project_name"] == "shop"
 
 
-def test_an_answer_is_written_down_as_given(
-    questions: Path, render: Render, tmp_path: Path
-) -> None:
+def test_answers_are_recorded_verbatim(questions: Path, render: Render, tmp_path: Path) -> None:
     given = {
         "project_name": "Größe 𠮷 & Co.",
         "project_slug": "groesse-2",
@@ -66,10 +64,10 @@ def test_an_answer_is_written_down_as_given(
 
 
 @pytest.mark.parametrize("destination", ["myapp", "my app", "deep/er/myapp", "."])
-def test_the_message_after_the_copy_says_what_works(
+def test_message_after_a_copy_shows_valid_commands(
     copier_template: Path, tmp_path: Path, destination: str
 ) -> None:
-    """The literal command of a user, without `--trust` and without a terminal."""
+    """Run the literal command of a user, without `--trust` and without a terminal."""
     done = subprocess.run(
         [sys.executable, "-m", "copier", "copy", "--defaults", str(copier_template), destination],
         cwd=tmp_path,
@@ -98,7 +96,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("answers", LONG.values(), ids=LONG)
-def test_code_stays_clean_however_long_and_foreign_an_answer_is(
+def test_code_stays_clean_with_long_and_foreign_answers(
     render: Render, tmp_path: Path, answers: tuple[str, str, str]
 ) -> None:
     name, description, author = answers

@@ -1,4 +1,4 @@
-"""The environment in which a project is run: a proxy of the developer's network changes nothing."""
+"""The environment of a project, which a proxy on the developer's network must not affect."""
 
 import subprocess
 import sys
@@ -28,7 +28,9 @@ def asks_a_proxy(environment: dict[str, str]) -> bool:
     return done.stdout == "True\n"
 
 
-def test_project_knows_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_of_a_project_names_no_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NO_PROXY", "example.com")
     environment = environment_of(tmp_path)
     assert not [name for name in environment if "proxy" in name.casefold()]

@@ -1,6 +1,6 @@
-"""`--fuzz`: no request makes the service fail, or answer in a way that its document denies.
+"""`--fuzz`: no request makes the service fail or contradict its OpenAPI document.
 
-Each combination is started with `dev`, and so with every server that it needs.
+Each combination is started with `dev`, which also starts the servers that it needs.
 """
 
 from collections.abc import Callable
@@ -40,9 +40,9 @@ def fuzz_as(
     return fuzz_as
 
 
-def test_an_administrator_finds_nothing_wrong(fuzz_as: Try) -> None:
+def test_fuzzing_as_administrator_finds_nothing(fuzz_as: Try) -> None:
     fuzz_as("administrator")
 
 
-def test_nobody_finds_anything_wrong_without_a_login(fuzz_as: Try) -> None:
+def test_fuzzing_without_login_finds_nothing(fuzz_as: Try) -> None:
     fuzz_as("anonymous")

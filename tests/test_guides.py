@@ -29,7 +29,7 @@ def commands_of(guide: Path) -> list[list[str]]:
 
 @pytest.fixture
 def undone(project: Path) -> Iterator[None]:
-    """Remove the database of the commands: another test starts where nothing is set up."""
+    """Remove the database that the commands create, as another test needs a fresh project."""
     yield
     shutil.rmtree(project / ".dev", ignore_errors=True)
     for path in project.glob("app.db*"):
@@ -41,7 +41,7 @@ def test_rendered_guide_is_short(rendering: Path) -> None:
 
 
 @pytest.mark.usefixtures("undone")
-def test_commands_of_the_rendered_guide_work(
+def test_commands_in_the_rendered_guide_work(
     rendering: Path, run: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
     monkeypatch.setitem(environment, "PYTEST_ADDOPTS", COLLECT["PYTEST_ADDOPTS"])
@@ -51,7 +51,7 @@ def test_commands_of_the_rendered_guide_work(
         run(*command)
 
 
-def test_commands_of_this_repository_work(workshop: Path, tmp_path: Path) -> None:
+def test_commands_in_our_own_guide_work(workshop: Path, tmp_path: Path) -> None:
     guide = ROOT / "AGENTS.md"
     assert len(guide.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
     clone = committed(copy_of_this_repository(tmp_path / "clone"))

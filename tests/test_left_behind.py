@@ -1,4 +1,4 @@
-"""What a run of a project's tests leaves behind, whichever signal ends it: nothing."""
+"""A run of a project's tests leaves nothing behind, whichever signal ends it."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ def test_hangs():
     Path("begun").write_text(tempfile.gettempdir())
     threading.Event().wait()
 """
-# What is started in the background may have been told to ignore Ctrl-C.
+# A background process may inherit an ignored SIGINT.
 PYTEST = """
 import signal, sys, pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -68,7 +68,7 @@ async def test_hangs(committed_service: Service, worker: Worker) -> None:
 
 
 def end(process: subprocess.Popen[bytes], sent: signal.Signals, folder: Path) -> None:
-    """Send it to the run once its test hangs, and see that everything vanishes."""
+    """Send the signal once the test hangs, and wait until everything is cleaned up."""
     begun = folder / "begun"
     assert eventually(lambda: begun.exists() and begun.read_text() != "")
     temporary = Path(begun.read_text())
@@ -81,7 +81,7 @@ def end(process: subprocess.Popen[bytes], sent: signal.Signals, folder: Path) ->
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_process_and_no_folder_outlives_an_interrupted_run(
+def test_no_process_or_folder_outlives_an_interrupted_run(
     sent: signal.Signals, tmp_path: Path
 ) -> None:
     shutil.copy(ROOT / "template/tests/support/sweeping.py", tmp_path)
@@ -93,7 +93,7 @@ def test_no_process_and_no_folder_outlives_an_interrupted_run(
         end(process, sent, tmp_path)
 
 
-def test_servers_and_workers_end_with_a_killed_run(
+def test_servers_and_workers_end_when_a_run_is_killed(
     run: Run, project: Path, environment: dict[str, str], workshop: Path
 ) -> None:
     hanging = project / "tests/test_hangs.py"

@@ -25,7 +25,7 @@ def is_running(process: int) -> bool:
     return True
 
 
-def test_every_processor_is_busy_for_a_while() -> None:
+def test_loops_keep_every_processor_busy_and_then_end() -> None:
     with busy_processors() as loops:
         assert len(loops) == LOOPS_PER_PROCESSOR * (os.cpu_count() or 1)
         assert all(map(is_running, loops))
@@ -33,7 +33,7 @@ def test_every_processor_is_busy_for_a_while() -> None:
 
 
 def test_loops_end_when_the_run_is_killed() -> None:
-    """They inherit its standard output, which therefore ends with the last of them."""
+    """Read to the end of the standard output that the loops inherit: they have all ended."""
     with subprocess.Popen(
         (sys.executable, "-c", PARENT),
         cwd=ROOT,

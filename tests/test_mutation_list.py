@@ -1,4 +1,4 @@
-"""The list of mutations keeps up with the code, and its table with the list."""
+"""The list of mutations matches the code, and the generated page matches the list."""
 
 from tests.combinations import VALID
 from tests.conftest import ROOT
@@ -8,7 +8,7 @@ from tests.mutations.page import PAGE, page
 TEMPLATE = ROOT / "template"
 
 
-def test_what_a_mutation_changes_is_there_exactly_once() -> None:
+def test_mutated_text_occurs_exactly_once() -> None:
     texts = {each.file: (TEMPLATE / each.file).read_text(encoding="utf-8") for each in MUTATIONS}
     for each in MUTATIONS:
         for old, new in each.changes:
@@ -16,7 +16,7 @@ def test_what_a_mutation_changes_is_there_exactly_once() -> None:
             assert old != new, each.name
 
 
-def test_what_a_mutation_names_exists() -> None:
+def test_every_named_test_file_and_combination_exists() -> None:
     lacking = [each.name for each in MUTATIONS if len(each.test_files) != len(each.tests.split())]
     assert lacking == []
     assert {each.combination for each in MUTATIONS} <= {each.id for each in VALID}

@@ -1,4 +1,4 @@
-"""`--mutations`: whatever rule of security is taken away, a test of the service fails."""
+"""`--mutations`: whichever security rule is broken, a test of the service fails."""
 
 import re
 import subprocess
@@ -12,9 +12,9 @@ from tests.mutations import MUTATIONS, Mutation
 
 SECONDS = 1800  # a mutation may make a test hang
 BY_ID = {each.id: each for each in VALID}
-# Celery would not start for root with pickle; here it is a test that should say no.
+# Celery doesn't start as root with pickle; here a test should reject pickle instead.
 FORCED = {"C_FORCE_ROOT": "true"}
-IMPATIENT = {"TEST_PATIENCE": "30"}  # a test that waits for what the mutation prevents
+IMPATIENT = {"TEST_PATIENCE": "30"}  # a test may wait for what the mutation prevents
 PYTEST = ("python", "-m", "pytest", "-x", "-q", "-n0", "--no-header", "-p", "no:cacheprovider")
 
 
@@ -31,11 +31,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def passing() -> set[str]:
-    """The test files that have passed unchanged, with the combination."""
+    """The combinations and test files that have passed without a mutation."""
     return set()
 
 
-def test_a_rule_that_is_taken_away_is_missed(
+def test_broken_rule_fails_a_test(
     combination: Combination,
     mutation: Mutation,
     project: Path,
@@ -68,4 +68,4 @@ def test_a_rule_that_is_taken_away_is_missed(
     finally:
         file.write_text(original, encoding="utf-8")
     failed = re.search(r"^FAILED tests/[\w/]+\.py::\w+", done.stdout, re.MULTILINE)
-    assert failed, f"{mutation.name}: it survived\n{done.stdout}{done.stderr}"
+    assert failed, f"{mutation.name}: survived\n{done.stdout}{done.stderr}"

@@ -1,4 +1,4 @@
-"""Whatever is answered: it is refused in one sentence, or every file says it, unharmed."""
+"""Any answer is either rejected in one sentence or written into the files without harm."""
 
 import ast
 import json
@@ -41,7 +41,7 @@ QUICK = settings(
 
 
 def words(characters: str) -> st.SearchStrategy[str]:
-    """Text that begins and ends with a letter, and so is not refused for its blanks."""
+    """Generate text that starts and ends with a letter: outer blanks would be rejected."""
     return st.text(st.sampled_from(characters), max_size=38).map(lambda text: f"A{text}z")
 
 
@@ -63,7 +63,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 
 
 def keys_of(value: object, slug: str) -> object:
-    """The keys without the values; the slug is itself a key where it names the command."""
+    """Return the keys without their values, and the slug as `slug` where it is a key."""
     match value:
         case dict():
             return {"slug" if k == slug else k: keys_of(v, slug) for k, v in value.items()}
@@ -74,7 +74,7 @@ def keys_of(value: object, slug: str) -> object:
 
 
 def shapes_of(project: Path) -> dict[str, object]:
-    """What a program finds in each file, by its path: keys in data, statements in code."""
+    """Return the structure of each file, by its path: keys of data, syntax nodes of code."""
     slug = yaml.safe_load((project / ".copier-answers.yml").read_text())["project_slug"]
     shapes: dict[str, object] = {}
     for name, content in contents_of(project).items():
@@ -88,7 +88,7 @@ def shapes_of(project: Path) -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def spoken(questions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template with only the files that an answer is written into: quick to render."""
+    """The template with only those files that contain answers, so that it renders quickly."""
     path = tmp_path_factory.mktemp("spoken")
     shutil.copytree(questions, path, dirs_exist_ok=True)
     for source in (ROOT / "template").rglob("*.jinja"):
@@ -117,7 +117,7 @@ def assert_unharmed(project: Path, plain: Path, answers: dict[str, str]) -> None
 
 @settings(max_examples=60, parent=QUICK)
 @given(answers=WELL_MEANT)
-def test_a_well_meant_answer_is_written_as_it_is(
+def test_harmless_answers_are_written_verbatim(
     spoken: Path, plain: Path, render: Render, answers: dict[str, str]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +126,7 @@ def test_a_well_meant_answer_is_written_as_it_is(
 
 @settings(max_examples=100, parent=QUICK)
 @given(nasty=NASTY)
-def test_a_nasty_answer_is_refused_or_harms_nothing(
+def test_nasty_answer_is_rejected_or_does_no_harm(
     spoken: Path, plain: Path, render: Render, nasty: tuple[str, str]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:

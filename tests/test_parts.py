@@ -1,4 +1,4 @@
-"""The optional parts against each other: what a part brings comes with it and goes with it."""
+"""The optional parts, which add and remove their features independently of each other."""
 
 import ast
 import re
@@ -12,21 +12,19 @@ from tests.conftest import Rendered
 from tests.features import KINDS, Features
 from tests.parts import PAGES, on_page
 
-# What a project starts with, from outside of its own imports.
+# The entry points of a project, which no module needs to import.
 ENTRIES = {"app.__main__", "app.cli", "app.main"}
 
 
 @pytest.fixture(scope="session")
 def everything(rendered: Rendered) -> dict[str, Path]:
-    """Each combination, by its name."""
+    """Each combination's rendering, by its ID."""
     return {each.id: rendered(each) for each in VALID}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_whatever_a_project_offers_hangs_on_one_answer(
-    everything: dict[str, Path], kind: str
-) -> None:
-    """Parsed, not searched for: no setting or service stays behind, none needs two answers."""
+def test_each_feature_depends_on_at_most_one_answer(everything: dict[str, Path], kind: str) -> None:
+    """Parse the files: no setting or service outlives its part, and none needs two answers."""
     found: dict[str, Features] = {name: KINDS[kind](path) for name, path in everything.items()}
     expected = {frozenset(found), *map(_having, WORDS)}
     for name in {name for features in found.values() for name in features}:
@@ -45,7 +43,7 @@ def test_every_answer_has_words_that_vanish_with_it() -> None:
 
 
 def test_no_module_is_an_orphan(rendering: Path) -> None:
-    """What nothing imports and nothing starts by its name was forgotten when a part went."""
+    """A module that is neither imported nor named was forgotten when its part was removed."""
     modules = {
         _dotted(path.relative_to(rendering)): path
         for folder in ("app", "development")
@@ -60,7 +58,7 @@ def test_no_module_is_an_orphan(rendering: Path) -> None:
     assert sorted(modules.keys() - reached) == []
 
 
-def test_no_module_of_the_tests_is_an_orphan(rendering: Path) -> None:
+def test_no_test_helper_is_an_orphan(rendering: Path) -> None:
     modules = {
         _dotted(path.relative_to(rendering)): path for path in rendering.rglob("tests/**/*.py")
     }
@@ -76,7 +74,7 @@ def _dotted(path: Path) -> str:
 
 @cache
 def _mentioned(path: Path) -> frozenset[str]:
-    """The modules that a file imports, or names as `app.module` or as a `file.py` in its folder."""
+    """Return modules that a file imports, or names as `app.module` or a `file.py` in its folder."""
     names = set[str]()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
@@ -95,6 +93,6 @@ def _mentioned(path: Path) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_page_of_a_part_is_up_to_date(everything: dict[str, Path], page: Path) -> None:
+def test_page_of_a_part_is_up_to_date(everything: dict[str, Path], page: Path) -> None:
     actual = page.read_text(encoding="utf-8")
-    assert actual == on_page(page, everything), "run `uv run python -m tests.parts`"
+    assert actual == on_page(page, everything), "run `uv run poe docs`"

@@ -1,6 +1,6 @@
-"""Each combination as its user has it: installed, checked by its own tools and its own tests.
+"""Install each combination, check it with its own tools, run its own tests, and start it.
 
-They run in this order.
+The tests run in this order.
 """
 
 import json
@@ -19,10 +19,10 @@ from tests.running import LOGIN, USER, dev, processes_of
 from tests.suite import Failure
 from tests.waiting import eventually
 
-# Measures the same lines and branches as the project's own `--cov`, at a tenth of its cost: what
-# Coverage.py adds to code that switches greenlets would double a suite before Python 3.14.
+# Measures the same lines and branches as the project's own `--cov`, at a tenth of its cost: before
+# Python 3.14, Coverage.py more than doubles the time of code that switches greenlets.
 SLIPCOVER = f"slipcover=={version('slipcover')}"
-# It also instruments tests, and says so where this pytest does not let it.
+# SlipCover also instruments tests, and warns if this pytest does not allow it.
 QUIET = (
     "-Wignore:Unable to activate pytest branch coverage:RuntimeWarning",
     "-Wignore:Module already imported so cannot be rewritten",
@@ -30,31 +30,31 @@ QUIET = (
 AGAIN = "uv run pytest tests/test_projects.py -k own_tests --combination"
 
 
-def test_its_code_is_clean(run: Run) -> None:
+def test_linter_finds_nothing(run: Run) -> None:
     run("ruff", "check")
 
 
-def test_its_code_is_formatted(run: Run) -> None:
+def test_code_is_formatted(run: Run) -> None:
     run("ruff", "format", "--check")
 
 
-def test_its_types_hold(run: Run) -> None:
+def test_type_checker_finds_nothing(run: Run) -> None:
     run("mypy")
 
 
-def test_its_layers_hold(run: Run) -> None:
+def test_import_rules_hold(run: Run) -> None:
     run("lint-imports")
 
 
-def test_all_of_it_compiles(run: Run) -> None:
+def test_every_module_compiles_without_warnings(run: Run) -> None:
     run("python", "-W", "error", "-m", "compileall", "-q", "-x", r"\.venv", ".")
 
 
-def test_its_command_answers(run: Run) -> None:
+def test_command_prints_its_help(run: Run) -> None:
     assert "dev" in run("myapp", "--help")
 
 
-def test_its_own_tests_pass_cover_it_and_none_is_skipped(
+def test_own_tests_pass_unskipped_and_meet_the_coverage_gate(
     suite: Suite,
     combination: Combination,
     rendering: Path,
@@ -62,7 +62,7 @@ def test_its_own_tests_pass_cover_it_and_none_is_skipped(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """With `--suite` only those that it names run, and no coverage is asked for."""
+    """With `--suite`, run only the tests that it names, and don't measure coverage."""
     chosen: list[str] = pytestconfig.getoption("--suite") or []
     tools = tomllib.loads((rendering / "pyproject.toml").read_text())["tool"]
     gate: float = tools["coverage"]["report"]["fail_under"]
@@ -80,7 +80,7 @@ def test_its_own_tests_pass_cover_it_and_none_is_skipped(
     if not failures and not chosen:
         covered = json.loads(coverage.read_text())["summary"]["percent_covered"]
         if covered < gate:
-            why = f"{covered:.2f} % of the lines and branches, below the gate of {gate} %"
+            why = f"{covered:.2f} % of lines and branches covered, below the required {gate} %"
             failures, output = [Failure("coverage", why)], ""
     record_property("tests", outcome.tests)
     record_property("suite seconds", outcome.seconds)
@@ -91,10 +91,10 @@ def test_its_own_tests_pass_cover_it_and_none_is_skipped(
         pytest.fail(report_of(failures, output), pytrace=False)
 
 
-def test_one_command_brings_it_up_and_ctrl_c_takes_all_of_it_down(
+def test_dev_starts_everything_and_ctrl_c_stops_all_of_it(
     run: Run, project: Path, environment: dict[str, str], workshop: Path, tmp_path: Path
 ) -> None:
-    """Migrated, with every server that it needs, from a folder in which nothing has been set up."""
+    """Start in a fresh folder: `dev` migrates the database and starts the servers it needs."""
     with dev(project, environment, tmp_path / "log") as server:
         assert server.call("/api/v1/auth/register", USER)[0] == 201
         status, tokens = server.call("/api/v1/auth/login", LOGIN)

@@ -1,4 +1,4 @@
-"""What is no answer: refused in one sentence, with nothing written."""
+"""Invalid answers are rejected in one sentence, and nothing is written."""
 
 import json
 import keyword
@@ -91,7 +91,7 @@ BAD_ANSWERS = [
 
 
 @pytest.mark.parametrize(("question", "answer"), BAD_ANSWERS)
-def test_a_bad_answer_is_refused_in_one_sentence_and_nothing_is_written(
+def test_invalid_answer_gets_one_sentence_and_writes_nothing(
     questions: Path, render: Render, tmp_path: Path, question: str, answer: str
 ) -> None:
     with pytest.raises(ValueError, match=SENTENCE):
@@ -99,14 +99,14 @@ def test_a_bad_answer_is_refused_in_one_sentence_and_nothing_is_written(
     assert not (tmp_path / "myapp").exists()
 
 
-def test_an_unknown_database_is_refused(questions: Path, render: Render, tmp_path: Path) -> None:
+def test_unknown_database_is_rejected(questions: Path, render: Render, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'mysql' is not in"):
         render(tmp_path / "myapp", questions, database="mysql")
     assert not (tmp_path / "myapp").exists()
 
 
 @pytest.mark.parametrize("refused", INVALID, ids=lambda refused: refused.id)
-def test_answers_that_do_not_go_together_are_refused(
+def test_incompatible_answers_are_rejected(
     questions: Path, render: Render, tmp_path: Path, refused: Combination
 ) -> None:
     with pytest.raises(ValueError, match=SENTENCE):
@@ -115,10 +115,10 @@ def test_answers_that_do_not_go_together_are_refused(
 
 
 @pytest.mark.parametrize("refused", INVALID, ids=lambda refused: refused.id)
-def test_the_command_refuses_them_and_says_why_in_its_last_line(
+def test_command_explains_incompatible_answers_in_its_last_line(
     questions: Path, tmp_path: Path, refused: Combination
 ) -> None:
-    """Only what differs from the defaults is given, as a user does it."""
+    """Pass only what differs from the defaults, like a user."""
     given = [f"-d{name}={answer}".lower() for name, answer in refused.answers.items() if answer]
     done = subprocess.run(
         [sys.executable, "-m", "copier", "copy", "--defaults", *given, str(questions), "myapp"],
@@ -141,23 +141,21 @@ def reserved(questions: Path, render: Render, tmp_path: Path, name: str) -> set[
     return set(json.loads((render(tmp_path / "out", probe) / "names.json").read_text()))
 
 
-def test_no_command_is_called_like_a_word_of_python(
-    questions: Path, render: Render, tmp_path: Path
-) -> None:
+def test_slug_cannot_be_a_python_keyword(questions: Path, render: Render, tmp_path: Path) -> None:
     words = {*keyword.kwlist, *keyword.softkwlist}
     assert {word for word in words if re.fullmatch("[a-z]+", word)} <= reserved(
         questions, render, tmp_path, "keywords"
     )
 
 
-def test_no_command_is_called_like_a_module_of_python(
+def test_slug_cannot_be_a_standard_library_module(
     questions: Path, render: Render, tmp_path: Path
 ) -> None:
     modules = {name for name in sys.stdlib_module_names if re.fullmatch("[a-z][a-z0-9]*", name)}
     assert modules <= reserved(questions, render, tmp_path, "standard_library")
 
 
-def test_no_command_is_called_like_a_package_of_the_project(
+def test_slug_cannot_be_a_dependency_of_the_project(
     questions: Path, render: Render, tmp_path: Path, rendering: Path
 ) -> None:
     project = tomllib.loads((rendering / "pyproject.toml").read_text())

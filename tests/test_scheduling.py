@@ -1,4 +1,4 @@
-"""The workers of pytest-xdist: without groups each would install every project."""
+"""The groups for pytest-xdist, without which each worker would install every project."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import sys
 from tests.conftest import ROOT
 
 
-def test_the_tests_of_a_combination_stay_on_one_worker() -> None:
+def test_tests_of_a_combination_stay_on_one_worker() -> None:
     command = (
         *(sys.executable, "-m", "pytest", "-v", "-n2", "-k", "folder or trace or parses"),
         *("--combination", "sqlite", "--combination", "postgres", "tests/test_style.py"),

@@ -1,4 +1,4 @@
-"""No test of a rendering, and none of these, has an outcome that depends on the machine's speed."""
+"""Neither the rendered tests nor these depend on the speed of the machine."""
 
 from pathlib import Path
 
@@ -90,14 +90,14 @@ def found_in(project: Path, snippet: str) -> list[str]:
 
 
 @pytest.mark.parametrize("snippet", BAD)
-def test_outcome_that_depends_on_speed_is_found(tmp_path: Path, snippet: str) -> None:
+def test_code_that_depends_on_speed_is_reported(tmp_path: Path, snippet: str) -> None:
     (finding,) = found_in(tmp_path, snippet)
     line = len(f"{HEAD}{snippet}".splitlines())
     assert finding.startswith(f"tests/test_it.py:{line}: ")
 
 
 @pytest.mark.parametrize("snippet", GOOD)
-def test_outcome_that_is_certain_is_not_found(tmp_path: Path, snippet: str) -> None:
+def test_code_that_does_not_depend_on_speed_is_not_reported(tmp_path: Path, snippet: str) -> None:
     assert found_in(tmp_path, snippet) == []
 
 

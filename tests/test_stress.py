@@ -1,6 +1,6 @@
-"""`--stress`: the tests of each project pass in any order, on a machine that is busy elsewhere.
+"""`--stress`: the tests of each project pass in random order on a busy machine.
 
-No test may depend on its predecessors, nor on how fast the machine is.
+No test may depend on the tests before it or on the speed of the machine.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What every rendering looks like: as if written by hand, for this project, today."""
+"""Every rendering looks as if it had been written by hand for this project."""
 
 import ast
 import json
@@ -29,17 +29,17 @@ def texts_of(project: Path) -> dict[str, str]:
 
 
 def test_no_trace_of_templating_is_left(rendering: Path) -> None:
-    """Apart from the mails, which are templates of the service itself."""
+    """Skip the emails, which are templates of the service itself."""
     tags = re.compile(r"{%|{#|{{-? *(_copier|project_|author_|database|use_)")
     for name, text in texts_of(rendering).items():
         assert ".jinja" not in name
         assert name.startswith("app/templates/") or not tags.search(text), name
 
 
-def test_text_ends_in_one_line_break_and_has_no_loose_blanks(rendering: Path) -> None:
+def test_files_end_in_one_newline_without_trailing_whitespace(rendering: Path) -> None:
     for name, text in texts_of(rendering).items():
-        assert re.search(r"\S\n\Z", text), f"{name}: one line break at the end, and not empty"
-        assert not re.search(r"[ \t\r]+$", text, re.MULTILINE), f"{name}: blanks at a line's end"
+        assert re.search(r"\S\n\Z", text), f"{name}: empty, or not one newline at the end"
+        assert not re.search(r"[ \t\r]+$", text, re.MULTILINE), f"{name}: trailing whitespace"
         assert "\n\n\n\n" not in text, f"{name}: three blank lines"
 
 
@@ -47,7 +47,7 @@ def test_no_folder_is_empty(rendering: Path) -> None:
     assert not [path for path in rendering.rglob("*") if path.is_dir() and not any(path.iterdir())]
 
 
-def test_every_file_of_data_and_code_parses(rendering: Path) -> None:
+def test_every_data_and_code_file_parses(rendering: Path) -> None:
     parsers: dict[str, Callable[[str], object]] = {
         ".toml": tomllib.loads,
         ".json": json.loads,
@@ -59,8 +59,8 @@ def test_every_file_of_data_and_code_parses(rendering: Path) -> None:
         parsers.get(Path(name).suffix, str)(text)
 
 
-def test_a_part_that_is_off_is_not_mentioned(combination: Combination, rendering: Path) -> None:
-    """Apart from the answer that it is off."""
+def test_disabled_part_is_not_mentioned(combination: Combination, rendering: Path) -> None:
+    """Only the recorded answers may say that it is off."""
     answers = {f"{name}: false" for name, answer in combination.answers.items() if not answer}
     found = [
         f"{name}:{number}: {line.strip()}"
@@ -72,8 +72,8 @@ def test_a_part_that_is_off_is_not_mentioned(combination: Combination, rendering
     assert not found, "\n".join(found)
 
 
-def test_there_is_no_secret_and_no_path_of_a_machine(rendering: Path) -> None:
-    """Long random-looking words are refused, but for the commits that actions are pinned to."""
+def test_no_secret_and_no_local_path_is_rendered(rendering: Path) -> None:
+    """Reject long random-looking words, except after `@` and `sha256:`, which pin versions."""
     for name, text in texts_of(rendering).items():
         if name == ANSWERS:
             continue
@@ -84,23 +84,23 @@ def test_there_is_no_secret_and_no_path_of_a_machine(rendering: Path) -> None:
         assert str(ROOT) not in text
 
 
-def test_a_second_copy_is_the_same_to_the_byte(
+def test_rendering_is_reproducible_to_the_byte(
     combination: Combination, render: Render, tmp_path: Path
 ) -> None:
-    """Both made here: another worker's copy of the template lies in another folder."""
+    """Render both here, as another worker's copy of the template has another path."""
     one, other = (
         render(tmp_path / name / "myapp", **combination.answers) for name in ("one", "other")
     )
     assert contents_of(one) == contents_of(other)
 
 
-def test_nothing_is_kept_from_linters_and_coverage(rendering: Path) -> None:
+def test_no_code_is_exempt_from_linters_and_coverage(rendering: Path) -> None:
     exemption = re.compile(r"#.*(noqa|type: ignore|pragma: no (cover|branch)|ruff: |mypy: )")
     code = {name: text for name, text in texts_of(rendering).items() if name.endswith(".py")}
     assert not [name for name, text in code.items() if exemption.search(text)]
 
 
-def test_its_workflow_runs_the_oldest_and_the_newest_python(rendering: Path) -> None:
+def test_rendered_workflow_runs_every_supported_python(rendering: Path) -> None:
     workflow = yaml.safe_load((rendering / ".github/workflows/ci.yml").read_text())
     jobs = workflow["jobs"].values()
     (pythons,) = [job["strategy"]["matrix"]["python"] for job in jobs if "strategy" in job]
@@ -110,8 +110,8 @@ def test_its_workflow_runs_the_oldest_and_the_newest_python(rendering: Path) -> 
         assert project["requires-python"] == f">={PYTHONS[0]}"
 
 
-def test_git_takes_every_file(rendering: Path, tmp_path: Path) -> None:
-    """A `.gitignore` that catches a file of the project would lose it on the first clone."""
+def test_gitignore_excludes_no_rendered_file(rendering: Path, tmp_path: Path) -> None:
+    """Make sure that no file is missing from the first clone."""
     project = shutil.copytree(rendering, tmp_path / "myapp")
     git(project, "init", "--quiet")
     commit(project)
@@ -119,7 +119,7 @@ def test_git_takes_every_file(rendering: Path, tmp_path: Path) -> None:
     assert sorted(filter(None, kept)) == sorted(contents_of(project))
 
 
-def test_git_takes_no_secret_and_no_data(rendering: Path, tmp_path: Path) -> None:
+def test_gitignore_excludes_secrets_and_data(rendering: Path, tmp_path: Path) -> None:
     project = shutil.copytree(rendering, tmp_path / "myapp")
     git(project, "init", "--quiet")
     written_later = [".env", ".env.production", ".dev/server/password", "myapp.db", "myapp.db-wal"]
@@ -127,7 +127,7 @@ def test_git_takes_no_secret_and_no_data(rendering: Path, tmp_path: Path) -> Non
     assert ignored.splitlines() == written_later
 
 
-def test_git_takes_every_file_of_the_template() -> None:
+def test_gitignore_excludes_no_template_file() -> None:
     ignored = git(ROOT, "ls-files", "--others", "--ignored", "--exclude-standard", "template")
     lost = [name for name in ignored.splitlines() if name.endswith(".jinja")]
     assert not lost
@@ -143,8 +143,8 @@ def test_every_setting_is_used_and_explained(rendering: Path) -> None:
     assert all(explained.values())
 
 
-def test_readme_has_the_dozen_settings_that_matter(rendering: Path) -> None:
-    """Each with the default in `.env.example`, or with words where that is empty."""
+def test_readme_lists_about_a_dozen_settings(rendering: Path) -> None:
+    """Compare each default with `.env.example`; an empty one is described in words."""
     example = (rendering / ".env.example").read_text()
     defaults = dict(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=(.*)$", example, re.MULTILINE))
     readme = (rendering / "README.md").read_text()
@@ -156,7 +156,7 @@ def test_readme_has_the_dozen_settings_that_matter(rendering: Path) -> None:
 
 
 def test_jinja_in_python_stays_rare() -> None:
-    """At most ten files, nine lines each, and never a block in a block."""
+    """Allow at most ten files with nine lines each, and no nested blocks."""
     files = sorted(TEMPLATE.rglob("*.py.jinja"))
     assert len(files) <= 10
     jinja = Environment(trim_blocks=True, lstrip_blocks=True, autoescape=True)
@@ -168,7 +168,7 @@ def test_jinja_in_python_stays_rare() -> None:
 
 
 def nesting(node: nodes.Node) -> int:
-    """How many blocks stand in each other at most; `elif` is a branch, not a block in a block."""
+    """Return the depth of nested blocks; `elif` is a branch, not a nested block."""
     if isinstance(node, nodes.If):
         branches = [*node.body, *node.else_, *(part for each in node.elif_ for part in each.body)]
         return 1 + max(map(nesting, branches), default=0)
@@ -186,11 +186,11 @@ def nesting(node: nodes.Node) -> int:
         ("{% if a %}\nx\n{% else %}\n{% for b in c %}\nx\n{% endfor %}\n{% endif %}", 2),
     ],
 )
-def test_the_nesting_of_jinja_is_counted_right(text: str, depth: int) -> None:
+def test_nesting_of_jinja_is_counted_correctly(text: str, depth: int) -> None:
     assert nesting(Environment(autoescape=True).parse(text)) == depth
 
 
-def test_jinja_is_only_in_files_that_say_so() -> None:
-    """A tag in a file without the suffix would be rendered as it stands."""
+def test_python_files_without_the_jinja_suffix_have_no_tags() -> None:
+    """Look for tags in the files that Copier copies verbatim."""
     for path in TEMPLATE.rglob("*.py"):
         assert "{%" not in path.read_text(encoding="utf-8"), path.name

@@ -1,4 +1,4 @@
-"""What a run reports of a project's own tests, tried on a project with one file of tests."""
+"""The report of a project's own tests, tried on a project with one test file."""
 
 import os
 import subprocess
@@ -73,7 +73,7 @@ def test_suite_without_tests_is_a_failure(tmp_path: Path) -> None:
     assert [each.test for each in outcome_of(tmp_path, "").failures] == ["the whole suite"]
 
 
-def test_long_messages_are_cut(tmp_path: Path) -> None:
+def test_long_messages_are_truncated(tmp_path: Path) -> None:
     source = "def test_one():\n    raise ValueError('x' * 9999 + '\\n' * 50 + 'y')\n"
     (failure,) = outcome_of(tmp_path, source).failures
     assert len(failure.message) < 500
@@ -86,7 +86,7 @@ def test_command_repeats_one_test() -> None:
     assert gate == ["sqlite: coverage", "no", "uv run pytest"]
 
 
-def test_order_of_all_tests_is_repeated() -> None:
+def test_command_repeats_all_tests_by_default() -> None:
     (one,) = recorded([Failure("tests/test_it.py::test_one", "no")], "sqlite, seed 1", "pytest")
     assert one == ["sqlite, seed 1: tests/test_it.py::test_one", "no", "pytest"]
 

@@ -1,4 +1,4 @@
-"""Nobody needs `--trust`: nothing in the template may run code of its own on a user's machine."""
+"""The template needs no `--trust`: it never runs its own code on a user's machine."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ DECLARATIONS = [ROOT / "copier.yml", *sorted((ROOT / "extensions").glob("*.yml")
 
 
 class Declaration(yaml.SafeLoader):
-    """Reads `!include` as the name of the file."""
+    """A loader that reads `!include` as the name of the file."""
 
 
 Declaration.add_constructor("!include", lambda loader, node: {"include": node.value})
@@ -25,13 +25,13 @@ def settings_of(path: Path) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("path", DECLARATIONS, ids=lambda path: path.name)
-def test_nothing_asks_for_trust(path: Path) -> None:
+def test_template_needs_no_trust(path: Path) -> None:
     assert not UNSAFE & settings_of(path).keys()
 
 
 @pytest.mark.parametrize("path", DECLARATIONS, ids=lambda path: path.name)
-def test_a_file_left_out_is_decided_even_without_the_answer(path: Path) -> None:
-    """An update reads the new `_exclude` with the old answers: a new question is undefined."""
+def test_exclusions_work_without_the_answer(path: Path) -> None:
+    """An update evaluates the new `_exclude` with the old answers: a new question is undefined."""
     lines = settings_of(path).get("_exclude", [])
     assert isinstance(lines, list)
     for line in lines:
@@ -41,13 +41,13 @@ def test_a_file_left_out_is_decided_even_without_the_answer(path: Path) -> None:
 
 
 def test_each_part_is_included_by_name() -> None:
-    """A glob reads in the order of the file system, which would shuffle the questions."""
+    """A glob would leave the order of the questions to the file system."""
     text = (ROOT / "copier.yml").read_text(encoding="utf-8")
     included = re.findall(r"^!include extensions/(.+)$", text, re.MULTILINE)
     assert sorted(included) == [path.name for path in DECLARATIONS[1:]]
 
 
-def test_the_lock_names_only_the_public_registry() -> None:
+def test_lock_file_names_only_the_public_registry() -> None:
     lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
     assert set(re.findall(r'registry = "(.+?)"', lock)) == {"https://pypi.org/simple"}
     assert set(re.findall(r"https?://[^/]+/", lock)) == {

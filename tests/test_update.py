@@ -1,4 +1,4 @@
-"""`copier update`: what the template changes arrives, what the user changed stays."""
+"""`copier update` applies the template's changes and keeps the user's."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ SEAM = re.compile(r"^( *)(\S+) (Your own [^\n]* below this line\.)(.*)$", re.MUL
 
 @pytest.fixture
 def template(copier_template: Path, tmp_path: Path) -> Path:
-    """The template as a repository of its own, released as 1.0.0."""
+    """The template in a repository of its own, released as 1.0.0."""
     clone = tmp_path / "template"
     git(tmp_path, "clone", "--quiet", str(copier_template), str(clone))
     git(clone, "tag", "--delete", "99.99.99")
@@ -42,7 +42,7 @@ def start(project: Path) -> Path:
 
 
 def write_at_the_seams(project: Path) -> int:
-    """A line below each «Your own ... below this line.»; how many there are."""
+    """Add a line below each "Your own ... below this line."; return how many there are."""
     seams = 0
     for path in files_of(project):
         text, found = SEAM.subn(r"\g<0>\n\1\2 The user's.\4", path.read_text())
@@ -59,7 +59,7 @@ def release(template: Path, version: str) -> None:
 
 
 def update(project: Path, **answers: Answer) -> None:
-    """Without answers to the newest release; with them, within the same one."""
+    """Update to the newest release; with answers, apply them within the current one."""
     copier.run_update(
         project,
         data=answers,
@@ -71,12 +71,12 @@ def update(project: Path, **answers: Answer) -> None:
     )
 
 
-def test_an_update_to_the_same_version_changes_nothing(project: Path) -> None:
+def test_update_to_the_same_version_changes_nothing(project: Path) -> None:
     update(project)
     assert git(project, "status", "--porcelain") == ""
 
 
-def test_a_database_can_be_changed_and_changed_back(project: Path) -> None:
+def test_database_can_be_changed_and_changed_back(project: Path) -> None:
     sqlite = contents_of(project)
     update(project, database="postgres")
     assert "app/db/postgres.py" in contents_of(project)
@@ -90,12 +90,12 @@ def test_a_database_can_be_changed_and_changed_back(project: Path) -> None:
     ("database", "steps"),
     [
         ("sqlite", [*({name: True} for name in SWITCHES), ALL_OFF]),
-        # By name: Celery goes before the Redis that it needs, and rooms are left alone at last.
+        # Sorted by name: Celery goes before Redis, which it needs, and WebSockets go last.
         ("postgres", [ALL_ON, *({name: False} for name in sorted(SWITCHES))]),
     ],
     ids=["one by one on", "one by one off"],
 )
-def test_what_is_switched_on_and_off_again_leaves_no_trace(
+def test_part_switched_on_and_off_leaves_no_trace(
     template: Path,
     render: Render,
     rendered: Rendered,
@@ -103,7 +103,7 @@ def test_what_is_switched_on_and_off_again_leaves_no_trace(
     database: str,
     steps: list[dict[str, Answer]],
 ) -> None:
-    """To the byte, and what is switched on is what a copy with these answers has."""
+    """Compare each step with a copy that has the same answers, to the byte."""
     answers: dict[str, Answer] = {"database": database, **ALL_OFF}
     project = start(render(tmp_path / "myapp", template, **answers))
     off = contents_of(project)
@@ -117,7 +117,7 @@ def test_what_is_switched_on_and_off_again_leaves_no_trace(
 
 
 def apart_from_its_source(project: Path) -> dict[str, bytes]:
-    """The contents, without the two answers that tell where the template came from."""
+    """Return the contents, without the two answers that name the template's source."""
     contents = contents_of(project)
     answers = contents[".copier-answers.yml"].splitlines()
     source = (b"_commit:", b"_src_path:")
@@ -125,9 +125,7 @@ def apart_from_its_source(project: Path) -> dict[str, bytes]:
     return contents | {".copier-answers.yml": b"\n".join(kept)}
 
 
-def test_what_the_user_wrote_at_the_seams_survives_a_part_switched_on_and_off(
-    project: Path,
-) -> None:
+def test_lines_at_the_seams_survive_parts_switched_on_and_off(project: Path) -> None:
     seams = write_at_the_seams(project)
     edited = contents_of(project)
     update(project, **ALL_ON)
@@ -139,10 +137,10 @@ def test_what_the_user_wrote_at_the_seams_survives_a_part_switched_on_and_off(
     assert contents_of(project) == edited
 
 
-def test_a_part_switched_off_takes_its_files_along_even_edited_ones(
+def test_switching_a_part_off_deletes_even_its_edited_files(
     template: Path, render: Render, tmp_path: Path
 ) -> None:
-    """Copier deletes them without a word: docs/updating.md says so."""
+    """Copier deletes them silently, as docs/updating.md says."""
     project = start(render(tmp_path / "myapp", template, use_redis=True))
     edited = project / "app/core/redis.py"
     edited.write_text(f"{edited.read_text()}\nMINE = 1\n")
@@ -159,10 +157,10 @@ def test_a_part_switched_off_takes_its_files_along_even_edited_ones(
         pytest.param([], "use_celery=true", "use_redis=true", id="on"),
     ],
 )
-def test_no_update_leads_to_answers_that_do_not_go_together(
+def test_update_to_incompatible_answers_is_rejected(
     template: Path, render: Render, tmp_path: Path, before: list[str], wrong: str, right: str
 ) -> None:
-    """Copier would drop the answer that no longer fits, and the files of its part, silently."""
+    """Without validators, Copier silently drops the answer that no longer fits and its files."""
     project = start(render(tmp_path / "myapp", template, **dict.fromkeys(before, True)))
     command = [sys.executable, "-m", "copier", "update", "--defaults", "--vcs-ref=:current:"]
 
@@ -182,10 +180,8 @@ def test_no_update_leads_to_answers_that_do_not_go_together(
     assert ("use_redis: true" in answers) is ("use_celery: true" in answers) is (not before)
 
 
-def test_what_the_user_wrote_at_the_seams_survives_a_new_version(
-    template: Path, project: Path
-) -> None:
-    """At each «Your own ... below this line.» the template adds above it and the user below."""
+def test_lines_at_the_seams_survive_a_new_version(template: Path, project: Path) -> None:
+    """The template adds a line above each "Your own ... below this line.", the user one below."""
     seams = write_at_the_seams(project)
     for path in files_of(template / "template"):
         path.write_text(SEAM.sub(r"\1\2 The template's.\4\n\g<0>", path.read_text()))
@@ -201,7 +197,7 @@ def test_what_the_user_wrote_at_the_seams_survives_a_new_version(
     assert sum(text.count("The template's.") for text in texts) == seams
 
 
-def test_a_file_of_the_user_is_never_touched(template: Path, project: Path) -> None:
+def test_update_leaves_files_of_the_user_unchanged(template: Path, project: Path) -> None:
     own = project / "app/services/invoice.py"
     own.parent.mkdir(parents=True, exist_ok=True)
     own.write_text("NUMBER = 1\n")
@@ -215,10 +211,8 @@ def test_a_file_of_the_user_is_never_touched(template: Path, project: Path) -> N
     assert (project / "app/new.py").exists()
 
 
-def test_a_new_question_does_not_stop_the_update_of_an_old_project(
-    template: Path, project: Path
-) -> None:
-    """The next part arrives as a manifest; a project of today has never answered its question."""
+def test_old_project_can_be_updated_despite_a_new_question(template: Path, project: Path) -> None:
+    """Add a part's manifest, whose question the existing project has never answered."""
     (template / "extensions/part.yml").write_text(
         "use_part:\n  type: bool\n  default: false\n"
         '_exclude:\n  - "{% if not use_part | default(false) %}/app/part.py{% endif %}"\n'
@@ -235,7 +229,7 @@ def test_a_new_question_does_not_stop_the_update_of_an_old_project(
     assert (project / "app/part.py").exists()
 
 
-def test_a_work_tree_with_changes_is_refused(project: Path) -> None:
+def test_work_tree_with_changes_is_rejected(project: Path) -> None:
     (project / "app/main.py").write_text("")
     with pytest.raises(copier.errors.UserMessageError, match="dirty"):
         update(project)

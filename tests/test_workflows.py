@@ -1,7 +1,7 @@
 """Every step of both workflows passes in a fresh clone.
 
-PYTEST_ADDOPTS makes pytest do little there, as other tests run the suites in full. `--workflows`
-runs them as the workflows do.
+PYTEST_ADDOPTS limits what pytest does there, because other tests run the suites in full.
+`--workflows` runs them as the workflows do.
 """
 
 import shutil
@@ -38,7 +38,7 @@ def scripts_of(repository: Path) -> set[str]:
 
 
 def test_own_workflow_passes(workshop: Path, tmp_path: Path) -> None:
-    """Run it as scheduled, which is when every job is due."""
+    """Run it for the event `schedule`, when every job is due."""
     origin = committed(copy_of_this_repository(tmp_path / "origin"))
     environment = COLLECT | {"UV_PROJECT_ENVIRONMENT": str(workshop / "own-venv")}
     choose = one_for_all("combination", "python")
@@ -115,7 +115,9 @@ def test_values_reach_later_steps_and_jobs(run_small: Callable[[str], list[str]]
 
 
 @pytest.mark.parametrize("script", ["exit 1", "false; true", "false | true"])
-def test_failing_step_is_noticed(run_small: Callable[[str], list[str]], script: str) -> None:
+def test_failing_step_fails_the_workflow(
+    run_small: Callable[[str], list[str]], script: str
+) -> None:
     with pytest.raises(pytest.fail.Exception, match="second: Listen"):
         run_small(SMALL.removesuffix('test "$WORD" = hello\n') + script)
 
@@ -132,7 +134,7 @@ def test_failing_step_is_noticed(run_small: Callable[[str], list[str]], script: 
         ("word: $", "other: $"),
     ],
 )
-def test_what_is_not_supported_is_an_error(
+def test_unsupported_workflow_is_an_error(
     run_small: Callable[[str], list[str]], known: str, unknown: str
 ) -> None:
     with pytest.raises(UnsupportedError):
@@ -162,7 +164,7 @@ CONTEXTS: dict[str, Any] = {
         ("${{ always() }}", True),
     ],
 )
-def test_expression_has_the_value_that_github_gives_it(text: str, value: object) -> None:
+def test_expression_has_the_same_value_as_on_github(text: str, value: object) -> None:
     assert evaluate(text, CONTEXTS) == value
 
 

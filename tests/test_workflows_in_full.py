@@ -1,6 +1,6 @@
-"""`--workflows`: both workflows pass with every suite in full, the rendered one per combination.
+"""`--workflows`: both workflows pass with full suites, the rendered one in each combination.
 
-They run on the Python that runs pytest: `uv run --python 3.13 pytest --workflows` tries another.
+They run on the Python that runs pytest: `uv run --python 3.13 pytest --workflows` uses another.
 """
 
 import shutil

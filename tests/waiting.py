@@ -1,4 +1,4 @@
-"""Waiting for events. No test's outcome depends on how fast the machine is."""
+"""Wait for events, so that no test's outcome depends on the speed of the machine."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ PAUSE = 0.05
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    """Call `condition` until it holds; return whether it did before `PATIENCE` was exhausted."""
+    """Call `condition` until it holds; return whether it did within `PATIENCE`."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:

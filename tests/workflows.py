@@ -129,7 +129,7 @@ class Workflow:
     def _run(
         self, title: str, script: str, environment: dict[str, str]
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Return the step's outputs, and what it changes in the environment of later steps."""
+        """Return the step's outputs, and its changes to the environment of later steps."""
         if "${{" in script:
             raise UnsupportedError(f"{title}: an expression in a script; pass it through env:")
         files = {name: self.scratch / name for name in FILES}
@@ -156,7 +156,7 @@ class Workflow:
 
 
 def committed(origin: Path) -> Path:
-    """Make the folder a repository with one commit of all that it holds."""
+    """Turn the folder into a repository with everything in one commit."""
     git(origin, "init", "--quiet")
     files.commit(origin)
     return origin
@@ -173,7 +173,7 @@ def copy_of_this_repository(origin: Path) -> Path:
 
 
 def one_for_all(*keys: str) -> Choose:
-    """Keep the first of the instances that differ in nothing but these keys."""
+    """Keep the first of the instances that differ only in these keys."""
 
     def choose(instances: list[Values]) -> list[Values]:
         kept = {
@@ -206,7 +206,7 @@ def _needs(job: Values) -> list[str]:
 
 
 def _is_due(job: Values, contexts: Values) -> bool:
-    """Without `always()`, a job is skipped when one that it needs did not succeed."""
+    """Skip a job if one that it needs did not succeed, unless it says `always()`."""
     succeeded = all(need["result"] == "success" for need in contexts["needs"].values())
     condition = job.get("if")
     if condition is None:
@@ -223,7 +223,7 @@ def _instances(job: Values, contexts: Values) -> list[Values]:
     if set(matrix) == {"include"}:
         return list(matrix["include"])
     if {"include", "exclude"} & set(matrix):
-        raise UnsupportedError("include or exclude beside other keys of a matrix")
+        raise UnsupportedError("include or exclude among other keys of a matrix")
     return [dict(zip(matrix, values, strict=True)) for values in product(*matrix.values())]
 
 
@@ -253,7 +253,7 @@ def _text(value: Any) -> str:
 
 
 class Each(list[Any]):
-    """The result of `.*`: a property of it is the list of that property of each value."""
+    """The result of `.*`, whose property is the list of that property of each value."""
 
 
 class Expression:

@@ -1,1 +1,1 @@
-"""Private servers for development and tests. Neither imports the other: this and production."""
+"""Private servers for development and tests, independent of the code in `app/`."""

@@ -1,6 +1,6 @@
-"""A private PostgreSQL for development and tests, from a wheel: no docker, no server to install.
+"""A private PostgreSQL for development and tests, from a wheel: no Docker, no server to install.
 
-Every process that works in one directory shares one server: the first starts it, the last stops it.
+All processes that use one directory share a server: the first starts it, the last stops it.
 """
 
 import fcntl
@@ -33,7 +33,7 @@ NOT_DURABLE = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off"
 
 @contextmanager
 def private_postgres(directory: Path, *, durable: bool = True) -> Generator[str]:
-    """Yield the URL of a running server whose data live in `directory`, and stay if `durable`."""
+    """Yield the URL of a running server with its data in `directory`, kept if `durable`."""
     account = server_account()
     home = reachable_home(directory.absolute(), account)
     server = Server(home, find_binaries(home, account), account)
@@ -51,7 +51,7 @@ def private_postgres(directory: Path, *, durable: bool = True) -> Generator[str]
 
 @contextmanager
 def temporary_postgres() -> Generator[str]:
-    """Yield the URL of an empty server that vanishes afterwards, for a run of the tests."""
+    """Yield the URL of an empty server, deleted afterwards, for a test run."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
         Path(directory).chmod(0o711)  # the server may run as another account
         with private_postgres(Path(directory) / "server", durable=False) as url:
@@ -60,7 +60,7 @@ def temporary_postgres() -> Generator[str]:
 
 @contextmanager
 def postgres_in_environment(directory: Path) -> Generator[None]:
-    """Run a private server, which this process and its children find as DATABASE_URL."""
+    """Run a private server as DATABASE_URL of this process and its children."""
     with private_postgres(directory) as url:
         os.environ["DATABASE_URL"] = url
         try:
@@ -92,7 +92,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Line 4 of `postmaster.pid`, which the running server wrote."""
+        """Line 4 of `postmaster.pid`, written by the running server."""
         return int((self.data / "postmaster.pid").read_text().splitlines()[3])
 
     @property
@@ -122,7 +122,7 @@ class Server:
         return True
 
     def _initialise(self) -> None:
-        """Create the data under a temporary name, so that a half-made cluster is never started."""
+        """Create the data under a temporary name, so that an incomplete one is never started."""
         password, partial = self.home / "password", self.home / "data.partial"
         shutil.rmtree(partial, ignore_errors=True)
         password.touch(mode=0o600)
@@ -153,7 +153,7 @@ class Server:
             if self._pg_ctl("start", f"--log={log}", f"--options={options}").returncode == 0:
                 return self._stop_when_unused()
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.exists() else ""
-        raise PostgresError(f"PostgreSQL did not start; the end of {log} says:\n{tail}")
+        raise PostgresError(f"PostgreSQL did not start; {log} ends with:\n{tail}")
 
     def _stop_when_unused(self) -> None:
         stop = (self.binaries / "pg_ctl", "stop", "-D", self.data, "--mode=fast", "--silent")

@@ -1,4 +1,4 @@
-"""Which PostgreSQL binaries to run, and as which account: PostgreSQL refuses to run as root."""
+"""The PostgreSQL binaries and the account that runs them: PostgreSQL refuses to run as root."""
 
 import hashlib
 import importlib.util
@@ -28,7 +28,7 @@ class Account(NamedTuple):
             os.chown(path, self.uid, self.gid)
 
     def run(self, *command: str | Path, cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
-        """Run apart from our terminal and locale, so that Ctrl-C reaches only this process."""
+        """Run detached from our terminal and locale, so that Ctrl-C reaches only this process."""
         drop = os.geteuid() != self.uid
         return subprocess.run(
             command,
@@ -45,7 +45,7 @@ class Account(NamedTuple):
         )
 
     def may(self, test: str, path: Path) -> bool:
-        """Ask test(1), with its flag `test`, as the account: ACLs have a say too."""
+        """Run test(1) with the flag `test` as the account, because ACLs count too."""
         return self.run("test", test, path).returncode == 0
 
 
@@ -59,7 +59,7 @@ def server_account() -> Account:
     except KeyError:
         raise PostgresError(
             "PostgreSQL refuses to run as root and this machine has no account `nobody`; "
-            "run this as another user, or set DATABASE_URL to a server of your own."
+            "run this as another user, or set DATABASE_URL to your own server."
         ) from None
     return Account(nobody.pw_uid, nobody.pw_gid)
 
@@ -80,13 +80,11 @@ def reachable_home(directory: Path, account: Account) -> Path:
 
 
 def find_binaries(home: Path, account: Account) -> Path:
-    """Return the wheel's, or a copy in `home` if the account may not enter the wheel's folder."""
-    # Located, not imported: importing it creates folders and warns.
+    """Return the wheel's, or a copy in `home` if the account cannot access the wheel's."""
+    # Locate it without an import, which would create folders and warn.
     spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None:
-        raise PostgresError(
-            f"There is no database: set DATABASE_URL, or install {WHEEL} (uv sync)."
-        )
+        raise PostgresError(f"No database found: set DATABASE_URL, or install {WHEEL} (uv sync).")
     package = Path(spec.origin).parent
     if not account.may("-x", package / "pginstall/bin/postgres"):
         package = _copy(package, home / f"binaries-{version(WHEEL)}")

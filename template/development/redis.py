@@ -1,4 +1,4 @@
-"""A private Redis server (Valkey), from a wheel: nothing to install. It keeps nothing on disk."""
+"""A private Redis server (Valkey), from a wheel: nothing to install. It stores nothing on disk."""
 
 import os
 import subprocess
@@ -19,26 +19,26 @@ ATTEMPTS = 3  # another process may take the free port before the server does
 def private_redis(port: int | None = None) -> Generator[str]:
     """Yield the URL of a running, empty server; on any free port, unless one is given."""
     if not find_spec(WHEEL):
-        raise SystemExit(f"{WHEEL} is not installed: set REDIS_URL to a server of your own.")
+        raise SystemExit(f"{WHEEL} is not installed: set REDIS_URL to your own server.")
     for attempt in range(1, ATTEMPTS + 1):
         with subprocess.Popen(
             (sys.executable, "-I", RUNNER, str(port or free_port())),
-            stdin=subprocess.PIPE,  # closed however we end, and then the server stops
+            stdin=subprocess.PIPE,  # closes when we end, even if killed: this stops it
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if attempt < ATTEMPTS else None,
             text=True,
-            start_new_session=True,  # Ctrl-C ends what uses the server first
+            start_new_session=True,  # Ctrl-C must stop its clients first
         ) as runner:
             url = runner.stdout.readline().strip() if runner.stdout else ""
             if url:
                 yield url
                 return
-    raise SystemExit("The private Redis did not start: set REDIS_URL to a server of your own.")
+    raise SystemExit("The private Redis did not start: set REDIS_URL to your own server.")
 
 
 @contextmanager
 def redis_in_environment() -> Generator[None]:
-    """Run a private server, which this process and its children find as REDIS_URL."""
+    """Run a private server as REDIS_URL of this process and its children."""
     with private_redis() as url:
         os.environ["REDIS_URL"] = url
         try:

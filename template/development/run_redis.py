@@ -1,6 +1,6 @@
-"""A script: run a private Redis server until the process that started it is gone, even if killed.
+"""Script: run a private Redis server until its parent process ends, even if killed.
 
-Its argument is the port. Prints the server's URL once it answers.
+The argument is the port. Prints the server's URL once it is ready.
 """
 
 import sys

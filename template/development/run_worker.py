@@ -1,6 +1,6 @@
-"""A script: run a worker in the project's folder, and restart it after each change of the code.
+"""Script: run a worker in the project's folder, and restart it after each code change.
 
-It ends when the process that started it is gone, even if killed.
+It ends when its parent process ends, even if killed.
 """
 
 import subprocess
@@ -10,12 +10,12 @@ from threading import Event, Thread
 
 from watchfiles import PythonFilter, watch
 
-STOP_SECONDS = 5  # for a task in progress; it is delivered again
+STOP_SECONDS = 5  # for a task in progress, which is then redelivered
 
 orphaned = Event()
 
 
-def wait_for_the_end() -> None:
+def wait_for_parent() -> None:
     sys.stdin.read()
     orphaned.set()
 
@@ -32,7 +32,7 @@ def stop(worker: subprocess.Popen[bytes]) -> None:
     worker.wait()
 
 
-Thread(target=wait_for_the_end, daemon=True).start()
+Thread(target=wait_for_parent, daemon=True).start()
 worker = start()
 for _ in watch("app", watch_filter=PythonFilter(), stop_event=orphaned):
     stop(worker)

@@ -1,6 +1,6 @@
-"""A script: stop the private PostgreSQL when its last user is gone, even if killed.
+"""Script: stop the private PostgreSQL when its last user ends, even if killed.
 
-Each user holds a shared lock on the lease. The script returns at once; its child waits.
+Each user holds a shared lock on the lease. The script returns immediately; its child waits.
 Arguments: the lease, the server's uid and gid, and the command that stops it.
 """
 

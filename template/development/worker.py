@@ -1,4 +1,4 @@
-"""A worker for development, which restarts after each change of the code."""
+"""A worker for development, which restarts after each code change."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ def reloading_worker(project: Path) -> Generator[None]:
     with subprocess.Popen(
         (sys.executable, "-I", RUNNER),
         cwd=project,
-        stdin=subprocess.PIPE,  # closed however we end, and then the worker stops
+        stdin=subprocess.PIPE,  # closes when we end, even if killed: this stops it
         start_new_session=True,  # so that Ctrl-C stops the server first
     ):
         yield

@@ -7,7 +7,9 @@ HTTP = [
         "every origin may send credentials",
         "app/core/setting_types.py",
         """    if value == "*":\n        raise ValueError("'*' is not allowed""",
-        """    if value == "*":\n        return value\n        raise ValueError("'*' is not allowed""",
+        """    if value == "*":
+        return value
+        raise ValueError("'*' is not allowed""",
         "test_wrong_settings",
     ),
     Mutation(

@@ -48,8 +48,8 @@ INPUT = [
     Mutation(
         "a page offset can exceed 64 bits",
         "app/api/paging.py",
-        """Query(ge=1, le=10_000, description="Page number, from 1")""",
-        """Query(ge=1, description="Page number, from 1")""",
+        """Query(ge=1, le=10_000, description="Page number, starting at 1")""",
+        """Query(ge=1, description="Page number, starting at 1")""",
         "test_users",
     ),
     Mutation(
@@ -62,7 +62,7 @@ INPUT = [
     Mutation(
         "a hundred thousand wrong fields are all reported",
         "app/api/errors.py",
-        """error.errors()[:TOLD_ERRORS]""",
+        """error.errors()[:MAX_REPORTED_ERRORS]""",
         """error.errors()""",
         "test_problems",
     ),

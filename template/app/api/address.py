@@ -1,4 +1,4 @@
-"""Who a client says it is: its address, by way of trusted proxies only, and its name."""
+"""A client's address, from trusted proxies only, and its user agent."""
 
 from ipaddress import IPv6Address, ip_address
 from typing import Annotated
@@ -8,12 +8,12 @@ from starlette.requests import HTTPConnection
 
 
 def client_host(connection: HTTPConnection) -> str:
-    """Empty for a Unix socket; cut to the length of an address, should a proxy pass on more."""
+    """Empty for a Unix socket; cut to the length of an address in case a proxy forwards more."""
     return connection.client.host[:45] if connection.client else ""
 
 
 def client_network(connection: HTTPConnection) -> str:
-    """IPv6 by its /64, the smallest block a subscriber gets and can choose addresses from."""
+    """Count an IPv6 address as its /64, the smallest block a subscriber has to choose from."""
     host = client_host(connection)
     try:
         address = ip_address(host)
@@ -29,7 +29,7 @@ async def get_address(request: Request) -> str:
 
 
 async def get_user_agent(request: Request) -> str:
-    """What the client calls itself, as far as it can be shown and stored."""
+    """The printable part of the header, cut to a length that can be stored."""
     return "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:200]
 
 

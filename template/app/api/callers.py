@@ -1,4 +1,4 @@
-"""Who calls a route and what they may do: its signature names the least that it needs."""
+"""The caller of a route: its signature declares the least privilege that it requires."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -17,7 +17,7 @@ from app.core.tokens import AccessClaims, KeyClaims, read_bearer
 from app.models import ApiKey, Membership, User
 from app.services import api_keys, audit, auth, organizations
 
-NEEDS_LOGIN = "An API key is not enough for this: log in"
+NEEDS_LOGIN = "API keys are not accepted here: log in"
 
 bearer = HTTPBearer(
     description="Log in with `POST /auth/login`, then paste the `access_token` of the response; "
@@ -41,7 +41,7 @@ async def get_access_claims(claims: BearerClaims) -> AccessClaims:
 
 
 Claims = Annotated[AccessClaims, Depends(get_access_claims)]
-"""The claims of a valid token; its session may have ended since."""
+"""The claims of a valid token, whose session may have been revoked since."""
 
 
 async def get_caller(
@@ -51,7 +51,7 @@ async def get_caller(
     claims: BearerClaims,
     resources: AppResources,
 ) -> auth.Caller:
-    """Raises InvalidToken once the session or the key has ended, Forbidden beyond its scopes."""
+    """Raise InvalidToken if the session or key has ended, Forbidden beyond the key's scopes."""
     caller = await auth.get_caller(db, claims)
     audit.set_origin(db, actor_id=caller.user.id, api_key_id=caller.key and caller.key.id)
     if caller.key is not None:
@@ -62,12 +62,12 @@ async def get_caller(
 
 
 async def _count_key(resources: Resources, key: ApiKey) -> None:
-    """`limit_caller` has counted the address, as it could not know the user of the key."""
+    """Count the user: `limit_caller` counted only the address, not knowing whose key it is."""
     await resources.limiter.count(Policy.CALLER, str(key.user_id))
 
 
 def _note_use(resources: Resources, background: BackgroundTasks, key: ApiKey) -> None:
-    """After the response, which does not wait for it."""
+    """Record the use after the response, which must not wait for it."""
     if not api_keys.is_use_noted(key):
         background.add_task(resources.key_uses.note, key.id)
 
@@ -81,7 +81,7 @@ Caller = Annotated[auth.Caller, Depends(get_caller)]
 
 async def get_current_user(caller: Caller) -> User:
     if caller.key is not None and caller.key.organization_id is not None:
-        raise Forbidden("This API key is for its organization only")
+        raise Forbidden("This API key is valid only for its organization")
     return caller.user
 
 
@@ -95,7 +95,7 @@ async def get_session_user(caller: Caller) -> User:
 
 
 SessionUser = Annotated[User, Depends(get_session_user)]
-"""For what concerns the account itself: a program that acts for the user may not do it."""
+"""For changes to the account itself, which API keys must not make."""
 
 
 async def get_admin(caller: Caller, user: CurrentUser) -> User:
@@ -113,7 +113,7 @@ OrganizationSlug = Annotated[
 
 
 async def get_membership(db: DB, caller: Caller, slug: OrganizationSlug) -> Membership:
-    """The caller's, with its organization. Raises NotFound for anyone who is not a member."""
+    """Return the caller's membership, with its organization. Raise NotFound for non-members."""
     membership = await organizations.get_membership(db, slug, caller.user.id)
     if not caller.may_enter(membership.organization_id):
         raise NotFound("Organization not found")
@@ -142,7 +142,7 @@ PasswordCheck = Callable[[SecretStr], Awaitable[User]]
 async def get_password_check(
     db: DB, resources: AppResources, user: SessionUser, caller: Caller
 ) -> PasswordCheck:
-    """Ask for the password again, before what a stolen token must not do."""
+    """Require the password again for operations that a stolen token must not allow."""
     limiter, passwords = resources.limiter, resources.passwords
 
     async def check(password: SecretStr) -> User:
@@ -156,4 +156,4 @@ async def get_password_check(
 
 
 ConfirmPassword = Annotated[PasswordCheck, Depends(get_password_check)]
-"""Takes the password and returns the user. Raises Forbidden, or TooManyRequests after too many."""
+"""Return the user, or raise Forbidden; after too many attempts, raise TooManyRequests."""

@@ -1,6 +1,6 @@
-"""What a route can ask for in its signature; who calls it is in `callers.py`.
+"""Dependencies of routes; those for the caller are in `callers.py`.
 
-Every dependency is `async`: FastAPI would send a plain function to a thread.
+Every dependency is `async`: FastAPI would run a plain function in a thread.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -51,9 +51,9 @@ def limit_address(policy: Policy) -> Callable[..., Awaitable[None]]:
 
 
 async def limit_caller(connection: HTTPConnection, resources: AppResources) -> None:
-    """Counts by user, from any address; without a valid token, by address.
+    """Count by user, from any address; without a valid access token, by address.
 
-    An API key counts for both: whose it is turns out later, in the database.
+    A request with an API key counts for both: only the database knows whose key it is.
     """
     _, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
     limiter = resources.limiter

@@ -23,8 +23,8 @@ logger = structlog.stdlib.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"
-TOLD_ERRORS = 20
-TOLD_NAME = 100
+MAX_REPORTED_ERRORS = 20
+MAX_NAME_LENGTH = 100
 HANDLED = (
     AppError,
     DBAPIError,
@@ -57,7 +57,7 @@ def problem_response(
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route that may return these; `api/openapi.py` adds their content."""
+    """The `responses=` of a route with these errors; `api/openapi.py` adds their content."""
     return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
@@ -67,7 +67,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    """Anything else is a defect: it goes on to `RequestContext`, which answers 500."""
+    """Re-raise anything else: it is a bug, for which `LastResort` returns 500."""
     scope = request.scope
     match error:
         case Invalid():
@@ -87,7 +87,7 @@ async def _handle(request: Request, error: Exception) -> Response:
             return problem_response(scope, HTTPStatus.CONFLICT, conflict_sentence(error))
         case _ if is_outage(error):
             logger.error("database_unavailable", error=type(error).__name__)
-            detail = "The database does not answer; try again shortly"
+            detail = "The database is not responding; try again shortly"
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
             return problem_response(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
     raise error
@@ -106,7 +106,7 @@ def _headers(error: AppError) -> dict[str, str]:
 
 
 def _spent(error: TooManyRequests) -> dict[str, str]:
-    """In the form of draft-ietf-httpapi-ratelimit-headers-11."""
+    """Headers in the format of draft-ietf-httpapi-ratelimit-headers-11."""
     return {
         "RateLimit": f'"{error.policy}";r=0;t={error.retry_after}',
         "RateLimit-Policy": f'"{error.policy}";q={error.quota};w={error.window}',
@@ -115,16 +115,16 @@ def _spent(error: TooManyRequests) -> dict[str, str]:
 
 
 def _invalid_request(scope: Scope, error: RequestValidationError) -> Response:
-    """Says what is wrong and where, but never echoes the input, which may hold a password.
+    """Report what is wrong and where, but never echo the input, which may hold a password.
 
-    A body may be wrong in a hundred thousand places, and name a field as it likes.
+    Cut the list and the names: a body may have a hundred thousand errors and any field names.
     """
     errors = [
         FieldProblem(
-            field=".".join(str(part)[:TOLD_NAME] for part in problem["loc"]),
+            field=".".join(str(part)[:MAX_NAME_LENGTH] for part in problem["loc"]),
             detail=problem["msg"].removeprefix("Value error, "),
         )
-        for problem in error.errors()[:TOLD_ERRORS]
+        for problem in error.errors()[:MAX_REPORTED_ERRORS]
     ]
     detail = "; ".join(f"{problem.field}: {problem.detail}" for problem in errors[:3])
     return problem_response(scope, 422, detail, errors=errors)

@@ -1,4 +1,4 @@
-"""Probes. Liveness checks nothing else: a restart would not repair the database."""
+"""Probes. Liveness ignores the database, which a restart would not repair."""
 
 from typing import Literal
 
@@ -16,14 +16,13 @@ class Health(Schema):
 
 @router.get("", summary="Liveness")
 async def health() -> Health:
-    """The process answers requests. Says nothing about what it depends on."""
+    """Report that the process handles requests, whatever the state of its dependencies."""
     return Health()
 
 
 @router.get("/ready", summary="Readiness", responses=problems(503))
 async def readiness(resources: AppResources) -> Health:
-    """The service can do its work: what it depends on answers in time, and its migrations have
-    been applied."""
+    """Report that all dependencies respond in time and all migrations have been applied."""
     for probe in resources.probes:
         await probe()
     return Health()

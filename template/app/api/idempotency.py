@@ -1,8 +1,8 @@
-"""The header `Idempotency-Key`: a request that is sent again gets the first response again.
+"""The `Idempotency-Key` header: a repeated request gets the first response again.
 
 See draft-ietf-httpapi-idempotency-key-header. A route that creates something has `Idempotency` as
 the last dependency in its signature, so that everything else is checked before a response is
-sent again. The rest is done by the route itself: see `routing.py`.
+replayed. `routing.py` does the rest.
 """
 
 import re
@@ -27,7 +27,7 @@ PATTERN = "^[!-~]{1,255}$"
 
 def _well_formed(key: str) -> str:
     if not re.fullmatch(PATTERN, key):
-        raise ValueError("Write 1 to 255 printable ASCII characters, without spaces")
+        raise ValueError("Use 1 to 255 printable ASCII characters, without spaces")
     return key
 
 
@@ -36,15 +36,15 @@ Key = Annotated[
     | None,
     Header(
         alias=KEY,
-        description="Random, for this one request. Whoever sends the request again with the same "
-        "key gets the first response again, and nothing is created twice.",
+        description="A random value for this request. Repeating the request with the same key "
+        "returns the first response and creates nothing.",
         examples=["5f0c9c9a-3c1e-4f0e-9d5b-0b8f4f9a4c11"],
     ),
 ]
 
 
 class Attempt:
-    """A request with a key, on the session whose one transaction holds all that it does."""
+    """A request with a key, and the session whose single transaction holds all its changes."""
 
     def __init__(self, session: AsyncSession, settings: Settings, request: KeyedRequest) -> None:
         self._session = session
@@ -59,7 +59,7 @@ class Attempt:
         return Response(stored.body, stored.status, headers, media_type="application/json")
 
     async def replay_twin(self) -> Response | None:
-        """What is in the way of this request may have been made by the same one, sent at once."""
+        """Replay the same request, if it ran concurrently and caused the conflict."""
         await self._session.rollback()
         return await self.replay()
 
@@ -72,7 +72,7 @@ class Attempt:
 
 
 class Replay(Exception):
-    """Ends a request before its route runs."""
+    """Raised to end a request before its route runs."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
@@ -82,12 +82,12 @@ async def get_caller_id(caller: Caller) -> str:
     return str(caller.user.id)
 
 
-async def get_nobody() -> str:
+async def get_no_caller() -> str:
     return ""
 
 
 def look_up(get_caller: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[None]]:
-    async def replay_or_go_on(
+    async def replay_or_continue(
         request: Request,
         db: DB,
         resources: AppResources,
@@ -105,19 +105,19 @@ def look_up(get_caller: Callable[..., Awaitable[str]]) -> Callable[..., Awaitabl
         if response := await attempt.replay():
             raise Replay(response)
         if begins:
-            await db.rollback()  # a registration has no transaction open while it hashes
+            await db.rollback()  # a registration must not hold a transaction while it hashes
         request.state.attempt = attempt
 
-    return replay_or_go_on
+    return replay_or_continue
 
 
 Idempotency = Annotated[None, Depends(look_up(get_caller_id))]
-PublicIdempotency = Annotated[None, Depends(look_up(get_nobody))]
-"""For a route that needs no token: all its clients share their keys, which are random."""
+PublicIdempotency = Annotated[None, Depends(look_up(get_no_caller))]
+"""For routes without a token: all clients share one set of keys, which are random."""
 
 
 async def _content(request: Request) -> bytes:
-    """A NUL cannot be in a path or a query, so no two requests look the same."""
+    """Join with NUL, which paths and queries cannot contain: no two requests look the same."""
     path = request.scope["path"].rstrip("/").encode()
     query: bytes = request.scope["query_string"]
     return b"\0".join([request.method.encode(), path, query, await request.body()])

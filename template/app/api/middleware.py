@@ -1,4 +1,4 @@
-"""What every request passes through; pure ASGI leaves streams and cancellation untouched."""
+"""Middleware in pure ASGI, which leaves streams and cancellation untouched."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from app.api.errors import problem_response
 
 HOST = re.compile(r"[\w.:\[\]-]*\Z", re.ASCII)  # a name, or an address that may be in brackets
 PORT = re.compile(r":\d*$")
-UNFIT = re.compile("[\0\ufffd]")  # the second is what decoding makes of broken UTF-8
+UNFIT = re.compile("[\0\ufffd]")  # invalid UTF-8 is decoded to U+FFFD
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -49,7 +49,7 @@ class SecurityHeaders:
 
 
 class CrossOrigin(CORSMiddleware):
-    """Refuses a browser's preflight as every other request is refused."""
+    """CORS that rejects a preflight with a problem document."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)
@@ -72,9 +72,9 @@ class _RefusedPreflight(Response):
 
 
 class RequestGuard:
-    """Refuses an unknown host, NUL or broken UTF-8 in the URL, and a body that is too long.
+    """Reject unknown hosts, NUL or invalid UTF-8 in the URL, and bodies that are too long.
 
-    Probes address a container by its IP, so /health answers to every host name.
+    Probes address a container by its IP, so /health accepts every host name.
     """
 
     def __init__(self, app: ASGIApp, *, allowed_hosts: Sequence[str], max_body_bytes: int) -> None:
@@ -95,15 +95,15 @@ class RequestGuard:
         query: bytes = scope["query_string"]
         if UNFIT.search(path) or UNFIT.search(unquote_plus(query.decode("latin-1"))):
             return "The URL contains characters that are not allowed"
-        hosts = ",".join(Headers(scope=scope).getlist("host"))  # of two none is known
+        hosts = ",".join(Headers(scope=scope).getlist("host"))  # with two, none is known
         host = PORT.sub("", hosts).lower()
         known = any(HOST.match(host) and fnmatchcase(host, each) for each in self.allowed_hosts)
         if not known and not path.startswith("/health"):
-            return "This service does not answer to that host name"
+            return "This host name is not allowed"
         return None
 
     def _limited(self, receive: Receive) -> Receive:
-        """Counts the bytes that arrive: a Content-Length can lie or be missing."""
+        """Count the bytes that arrive: Content-Length can be wrong or missing."""
         received = 0
 
         async def receive_limited() -> Message:
@@ -111,14 +111,14 @@ class RequestGuard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self.max_body_bytes:
-                raise HTTPException(413, f"The body may have at most {self.max_body_bytes} bytes")
+                raise HTTPException(413, f"The body exceeds {self.max_body_bytes} bytes")
             return message
 
         return receive_limited
 
 
 class HeadAsGet:
-    """HEAD gets what GET gets, without the body (RFC 9110, section 9.3.2)."""
+    """Respond to HEAD as to GET, but without the body (RFC 9110, section 9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -134,8 +134,8 @@ class HeadAsGet:
 
 
 class Compression(GZipMiddleware):
-    """Only of what is read: new tokens and keys are in responses to POST, and the compressed length
-    of a secret beside what a client has sent would give it away (BREACH)."""
+    """Compress responses to GET only: those to POST may contain new tokens and keys, and the
+    compressed length of a secret next to client input would reveal it (BREACH)."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app, minimum_size=1000, compresslevel=5)

@@ -19,11 +19,11 @@ DETAILS = {
     403: "Insufficient permissions",
     404: "Project not found",
     409: "Slug already taken",
-    413: "The body may have at most 1048576 bytes",
+    413: "The body exceeds 1048576 bytes",
     422: "body.name: Field required",
     429: "Too many requests; try again in 5 s",
     500: "Something went wrong on our side",
-    503: "The database does not answer; try again shortly",
+    503: "The database is not responding; try again shortly",
 }
 HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
@@ -69,7 +69,7 @@ def _describe_errors(operation: dict[str, Any], path: str) -> None:
 
 def _describe_replays(responses: dict[str, dict[str, Any]]) -> None:
     schema = {"type": "string", "enum": ["true"]}
-    header = {"description": f"The response is that of an earlier request with the same `{KEY}`"}
+    header = {"description": f"The response of an earlier request with the same `{KEY}`"}
     for status, response in responses.items():
         if status < "400":
             response.setdefault("headers", {})[REPLAYED] = header | {"schema": schema}

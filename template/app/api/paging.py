@@ -1,4 +1,4 @@
-"""Which part of a list a request asks for."""
+"""Query parameters that select a page of a list."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ Limit = Annotated[int, Query(ge=1, le=100, description="Items per page")]
 
 
 async def get_pagination(
-    page: Annotated[int, Query(ge=1, le=10_000, description="Page number, from 1")] = 1,
+    page: Annotated[int, Query(ge=1, le=10_000, description="Page number, starting at 1")] = 1,
     limit: Limit = 20,
 ) -> PaginationParams:
     return PaginationParams(page=page, limit=limit)
@@ -23,7 +23,7 @@ Pagination = Annotated[PaginationParams, Depends(get_pagination)]
 async def get_cursor(
     cursor: Annotated[
         str | None,
-        Query(max_length=200, description="The `next_cursor` of the page before"),
+        Query(max_length=200, description="The `next_cursor` of the previous page"),
         AfterValidator(valid_cursor),
     ] = None,
 ) -> Cursor | None:
@@ -31,4 +31,4 @@ async def get_cursor(
 
 
 After = Annotated[Cursor | None, Depends(get_cursor)]
-"""Where the last page of a long list ended: what is added meanwhile shifts no row."""
+"""The end of the previous page of a long list: rows added since then shift nothing."""

@@ -29,15 +29,15 @@ class Policy(StrEnum):
 def quotas(settings: Settings) -> dict[Policy, str]:
     """Return all quotas. Those that operators tune, above all under attack, are settings."""
     return {
-        Policy.CALLER: settings.RATE_LIMIT_CALLER,  # of a user, or of an address without a token
-        Policy.INVITATION: "200/day",  # by an organization, including revoked ones
-        Policy.LOGIN: settings.RATE_LIMIT_LOGIN,  # from an address
-        Policy.LOGIN_FAILURES: settings.RATE_LIMIT_LOGIN_FAILURES,  # to an account
-        Policy.MAIL: "5/hour",  # of one kind, to an address
-        Policy.PASSWORD: "10/15 minutes",  # wrong ones, of a user who is logged in
-        Policy.REFRESH: "60/minute",  # from an address
-        Policy.REGISTER: settings.RATE_LIMIT_REGISTER,  # from an address
-        Policy.TOKEN: "30/minute",  # mailed tokens tried, and mails requested, from an address
+        Policy.CALLER: settings.RATE_LIMIT_CALLER,  # per user, or per address without a token
+        Policy.INVITATION: "200/day",  # per organization, including revoked ones
+        Policy.LOGIN: settings.RATE_LIMIT_LOGIN,  # per address
+        Policy.LOGIN_FAILURES: settings.RATE_LIMIT_LOGIN_FAILURES,  # per account
+        Policy.MAIL: "5/hour",  # per kind of email and address
+        Policy.PASSWORD: "10/15 minutes",  # wrong ones, per logged-in user
+        Policy.REFRESH: "60/minute",  # per address
+        Policy.REGISTER: settings.RATE_LIMIT_REGISTER,  # per address
+        Policy.TOKEN: "30/minute",  # emailed tokens used or requested, per address
     }
 
 
@@ -50,12 +50,12 @@ class RateLimiter:
         self._quotas = {policy: parse(quota) for policy, quota in quotas(settings).items()}
 
     async def count(self, policy: Policy, key: str) -> None:
-        """Raises TooManyRequests once the quota is spent. Refused requests do not count, nor do
-        those that are in vain because the database is away."""
+        """Raise TooManyRequests once the quota is spent. Rejected requests do not count, nor do
+        those that fail because the database is unavailable."""
         quota = self._quotas[policy]
         if not self._enabled:
             return
-        # Every request counts for its caller: that quota is back soon, and asking would cost much.
+        # CALLER counts every request: its quota recovers soon, and a check each time is expensive.
         if policy is not Policy.CALLER and await self._windows.test(quota, policy, key):
             await self._database.check()
         if await self._windows.hit(quota, policy, key):
@@ -69,7 +69,7 @@ class RateLimiter:
         )
 
     async def count_mail(self, purpose: str, email: str) -> None:
-        """Each kind of mail has a quota of its own for each address, however it is spelled."""
+        """Count emails of each kind to each address separately, whatever its spelling."""
         await self.count(Policy.MAIL, f"{purpose}:{normalize_email(email)}")
 
     async def count_network(self, policy: Policy, network: str) -> None:

@@ -1,4 +1,4 @@
-"""Counters of the rate limits in Redis, so that all processes count together."""
+"""Rate limit counters in Redis, shared by all processes."""
 
 from contextlib import suppress
 from typing import Any
@@ -10,7 +10,7 @@ from app.core.redis import SharedRedis
 
 
 class RedisLimits(RedisStorage):
-    """Counts in `fallback` while Redis does not answer: a quota for each process, never none."""
+    """Count in `fallback` while Redis is unavailable: a quota per process rather than none."""
 
     def __init__(self, redis: SharedRedis, *, fallback: MemoryStorage) -> None:
         pool: dict[str, Any] = {"connection_pool": redis.client.connection_pool}

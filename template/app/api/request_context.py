@@ -1,4 +1,4 @@
-"""The id of a request, its line in the log, and the 500 for an error that nothing else caught."""
+"""Request ids, one log line per request, and the 500 for an unhandled error."""
 
 import re
 import time
@@ -17,7 +17,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestContext:
-    """The request's id, and one line about it."""
+    """Give each request an id, and log one line about it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -32,7 +32,7 @@ class RequestContext:
         status = 0
 
         async def send_and_log(message: Message) -> None:
-            """With the last byte, so that work after the response does not count as its time."""
+            """Log with the last byte, so that work after the response is not part of its time."""
             nonlocal status
             if message["type"].endswith("http.response.start"):
                 status = int(message["status"])
@@ -47,7 +47,7 @@ class RequestContext:
 
 
 class LastResort:
-    """The 500 for an error that nothing else caught."""
+    """Return 500 for an error that nothing else handled."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -56,24 +56,24 @@ class LastResort:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send)
+        tracked = _TrackedSend(send)
         try:
-            await self.app(scope, receive, answer.send)
+            await self.app(scope, receive, tracked.send)
         except Exception as error:
-            if error is answer.disconnect:
-                raise  # the server's own, which it expects back
+            if error is tracked.disconnect:
+                raise  # the server's own error, which it expects back
             logger.exception("unhandled_error", **_named(scope))
-            if answer.started:
+            if tracked.started:
                 raise
             response = problem_response(scope, 500, "Something went wrong on our side")
             await response(scope, receive, send)
 
 
-class _Answer:
+class _TrackedSend:
     def __init__(self, send: Send) -> None:
         self.started = False
         self.disconnect: OSError | None = None
-        """What a server raises when the client has gone (ASGI 2.4)."""
+        """The server's error after the client has disconnected (ASGI 2.4)."""
         self._send = send
 
     async def send(self, message: Message) -> None:
@@ -87,12 +87,12 @@ class _Answer:
 
 def _named(scope: Scope) -> dict[str, str]:
     return {
-        "method": scope.get("method", "GET"),  # only a scope of HTTP names it
-        "path": quote(scope["path"]),  # control characters would reach the terminal
+        "method": scope.get("method", "GET"),  # only HTTP scopes have one
+        "path": quote(scope["path"]),  # control characters could reach a terminal
     }
 
 
 def _request_id(scope: Scope) -> str:
-    """The client's own, if it is safe in a log."""
+    """The client's own id if it is safe to log, otherwise a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid4())

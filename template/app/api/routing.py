@@ -1,4 +1,4 @@
-"""The routes of the API, which send the first response to a repeated request again."""
+"""Routes that replay the first response to a repeated request."""
 
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -14,7 +14,7 @@ from app.core.errors import Conflict
 
 class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """It runs within the transaction, which is committed when the dependencies exit."""
+        """Run the handler inside the transaction, which commits when the dependencies exit."""
         handle = super().get_route_handler()
 
         async def handle_once(request: Request) -> Response:
@@ -37,7 +37,7 @@ class Route(APIRoute):
 
 
 def _attempt(request: Request) -> Attempt | None:
-    """The one that `Idempotency` has started for a request with a key."""
+    """The attempt that `Idempotency` started for a request with a key."""
     attempt: Attempt | None = request.state.attempt
     return attempt
 

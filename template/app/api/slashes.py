@@ -1,4 +1,4 @@
-"""Serves `/users` and `/users/` alike: a redirect would trust the Host header."""
+"""Serve `/users` and `/users/` alike: a redirect would trust the Host header."""
 
 from http import HTTPStatus
 
@@ -12,7 +12,7 @@ RESPELLED = "app.respelled"
 
 def serve_both_spellings(app: FastAPI) -> None:
     async def other_spelling(scope: Scope, receive: Receive, send: Send) -> None:
-        """Called when no route matches: tries once more, with the other ending."""
+        """If no route matches, try once more with the other ending."""
         if RESPELLED in scope or "//" in scope["path"]:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         other = _other_spelling(scope["path"])
@@ -22,13 +22,13 @@ def serve_both_spellings(app: FastAPI) -> None:
 
 
 def allowed_methods(app: FastAPI, path: str) -> str:
-    """Of a path in either spelling; the router's own 405 names those of one route only."""
+    """The methods of a path in either spelling; the router's own 405 lists those of one route."""
     for template, operations in app.openapi()["paths"].items():
         regex, _, _ = compile_path(template)
         if regex.match(path) or regex.match(_other_spelling(path)):
             methods = {*operations, "head"} if "get" in operations else operations
             return ", ".join(sorted(methods)).upper()
-    return "GET, HEAD"  # the pages of the documentation are not in the document
+    return "GET, HEAD"  # the OpenAPI document lacks the documentation pages
 
 
 def _other_spelling(path: str) -> str:

@@ -1,4 +1,4 @@
-"""What each process keeps in its own memory."""
+"""Stores in the memory of each process."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -13,5 +13,5 @@ from app.services import organizations
 
 @asynccontextmanager
 async def open_stores(settings: Settings, database: Database) -> AsyncGenerator[Stores]:
-    """Nothing is cached."""
+    """Count in memory, and cache nothing."""
     yield Stores(counters=MemoryStorage(), organization_details=organizations.details)

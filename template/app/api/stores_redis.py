@@ -1,4 +1,4 @@
-"""What the processes of the service share through Redis."""
+"""Stores in Redis, shared by all processes of the service."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -21,7 +21,6 @@ class RedisStores(Stores):
 
 @asynccontextmanager
 async def open_stores(settings: Settings, database: WatchedDatabase) -> AsyncGenerator[RedisStores]:
-    """All processes count together, and read cached organizations."""
     async with open_redis(settings) as redis:
         cache = OrganizationCache(redis)
         database.watch(cache.drop_changed)

@@ -1,4 +1,4 @@
-"""`create-admin`: makes the first administrator, since only administrators can over HTTP."""
+"""`create-admin`: create the first administrator; over HTTP, only an administrator can."""
 
 import asyncio
 import os
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Bytes that are not UTF-8 arrive as lone surrogates, which no database takes."""
+    """Reject control characters, and bytes that are not UTF-8, which arrive as lone surrogates."""
     if not text.isprintable():
-        raise typer.BadParameter("Type it without control characters, in UTF-8.")
+        raise typer.BadParameter("Use UTF-8 without control characters.")
     return text
 
 
 def create_admin(
-    email: Annotated[str, typer.Argument(help="The e-mail to log in with.", callback=printable)],
-    name: Annotated[str, typer.Option(help="The name to show.")] = "Administrator",
+    email: Annotated[str, typer.Argument(help="The administrator's email.", callback=printable)],
+    name: Annotated[str, typer.Option(help="Display name.")] = "Administrator",
     promote: Annotated[
-        bool, typer.Option("--promote", help="Promote the existing user with this e-mail.")
+        bool, typer.Option("--promote", help="Promote the existing user with this email.")
     ] = False,
 ) -> None:
     """Create an administrator. Asks for the password, or reads it from ADMIN_PASSWORD."""
@@ -62,7 +62,7 @@ async def _create(settings: "Settings", admin: "UserCreate") -> None:
 
     async with open_database(settings) as database, database.write.begin() as session:
         if await users.find_by_email(session, admin.email):
-            raise Conflict(f"{admin.email} is registered already: add --promote.")
+            raise Conflict(f"{admin.email} is already registered: add --promote.")
         new = users.NewUser(
             email=admin.email,
             name=admin.name,
@@ -83,5 +83,5 @@ async def _promote(settings: "Settings", email: str) -> None:
     async with open_database(settings) as database, database.write.begin() as session:
         user = await users.find_by_email(session, email)
         if user is None:
-            raise NotFound(f"Nobody is registered as {email}: leave out --promote.")
+            raise NotFound(f"No user is registered as {email}: omit --promote.")
         await users.update(session, user.id, UserUpdate(role=UserRole.ADMIN, is_active=True))

@@ -11,7 +11,7 @@ from app.core.errors import AppError
 
 @contextmanager
 def readable_errors() -> Generator[None]:
-    """Ends the command with exit code 1; never prints the URL of the database."""
+    """End the command with exit code 1; never print the URL of the database."""
     try:
         yield
     except AppError as error:
@@ -23,12 +23,12 @@ def readable_errors() -> Generator[None]:
         raise SystemExit(str(error)) from None
     except DBAPIError as error:
         reason = _first_line(error.orig)
-        raise SystemExit(f"The database refused: {reason}. Is it migrated? (db upgrade)") from None
+        raise SystemExit(f"Database error: {reason}. Is it migrated? (db upgrade)") from None
     except (OSError, SQLAlchemyError) as error:
         raise SystemExit(f"The database cannot be reached: {_first_line(error)}") from None
 
 
 def _first_line(error: BaseException | None) -> str:
-    """Without the class that drivers put in front and the advice below; TimeoutError is empty."""
+    """Omit the class that drivers prepend and the advice below; TimeoutError has no text."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return text.rpartition("'>: ")[2]

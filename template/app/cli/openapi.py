@@ -9,7 +9,7 @@ import typer
 
 
 def openapi(
-    output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file, not stdout.")] = None,
 ) -> None:
     """Print the OpenAPI document as JSON; needs neither a database nor secrets."""
     from app.core.config import load_settings

@@ -43,6 +43,6 @@ def require_free(host: str, port: int) -> None:
 
 
 def _reason(error: OSError | UnicodeError) -> str:
-    """Without the address, which `create_server` repeats; a failed look-up has no errno."""
+    """Omit the address, which `create_server` repeats; a failed lookup has no errno."""
     code = error.errno if isinstance(error, OSError) else None
     return os.strerror(code) if code and code > 0 else "no such address"

@@ -15,7 +15,7 @@ from app.core.errors import Unavailable
 
 logger = structlog.stdlib.get_logger(__name__)
 
-NO_ANSWER = "The database does not answer; try again shortly"
+NO_ANSWER = "The database is not responding; try again shortly"
 
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 15

@@ -1,1 +1,1 @@
-"""Real-time updates: each project has a room, whose members see its changes as they happen."""
+"""Real-time updates: each project has a room, where members see its changes as they happen."""

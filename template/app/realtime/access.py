@@ -1,4 +1,4 @@
-"""Who may be in a project's room: checked before a connection is accepted and while it is open."""
+"""Access to a project's room, checked before a connection is accepted and while it is open."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ CONCURRENT_CHECKS = 4
 
 
 class NotAMember(NotFound):
-    """Looks like a missing project to a caller who has not joined its room."""
+    """Reported as a missing project to a caller who has not joined its room."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Access:
 
 
 class Authorizer:
-    """Checks few connections at a time, so that requests still get one to the database."""
+    """Check few connections at a time, to leave database connections for requests."""
 
     def __init__(self, database: Database) -> None:
         self.version = 0
-        """Incremented with each change that may affect an access."""
+        """Incremented with each change that may affect access."""
         self._database = database
         self._slots = asyncio.Semaphore(CONCURRENT_CHECKS)
 
@@ -70,7 +70,7 @@ class Authorizer:
                 caller.require(Scope.READ)
                 organization_id, role = await _find_membership(session, caller, project_id)
         except TimeoutError as error:
-            raise Unavailable("The database does not answer; try again shortly") from error
+            raise Unavailable("The database is not responding; try again shortly") from error
         return Access(
             user_id=caller.user.id,
             credential_id=caller.credential.id,

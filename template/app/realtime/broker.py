@@ -50,14 +50,14 @@ Presence = dict[UUID, str]
 
 
 class Broker:
-    """Passes messages on within this process; a subclass may extend it to other processes."""
+    """Deliver messages within this process; a subclass may extend this to other processes."""
 
     def subscribe(self, receive: Receive) -> None:
         """Set the receiver of all messages, before the first one is published."""
         self.receive = receive
 
     def publish(self, message: HubMessage) -> None:
-        """Pass the message to every hub once and in order, to this process's own hub first."""
+        """Deliver the message to every hub once and in order, to this process's hub first."""
         self.receive(message)
 
     async def join(self, project_id: UUID, user_id: UUID, name: str) -> Presence:

@@ -25,12 +25,12 @@ LOGGED_OUT = 4401
 NOT_A_MEMBER = 4403
 NOT_FOUND = 4404
 
-SEND_SECONDS = 30  # without the client taking a byte: it is gone, or pretends to be
+SEND_SECONDS = 30  # without the client reading a byte: it is gone, or pretends to be
 CLOSE_SECONDS = 5
 
 DETAILS = {
     ErrorCode.BINARY: "Send text, not binary data",
-    ErrorCode.FORBIDDEN: "Viewers only read, and API keys without the scope write",
+    ErrorCode.FORBIDDEN: "Viewers and API keys without the scope write cannot send messages",
     ErrorCode.INVALID_EVENT: (
         'Send {"type": "message", "text": "..."} with 1 to 4000 characters, or {"type": "ping"}'
     ),
@@ -93,7 +93,7 @@ class Connection:
             await asyncio.sleep(0)  # after a burst of messages, let the other tasks run
 
     def _handle(self, text: str | None) -> None:
-        """Answer or publish what the client sent; None stands for binary data."""
+        """Publish or respond to a client message; None stands for binary data."""
         access = self._subscriber.access
         match self._parse(text):
             case Ping():
@@ -126,7 +126,7 @@ class Connection:
             self._sending_since = math.inf
 
     async def _watch(self) -> None:
-        """Check the access when a check is due, when it expires, and every few seconds."""
+        """Check the access when a check is due, when it expires, and at regular intervals."""
         while True:
             left = self._subscriber.access.seconds_left
             with suppress(TimeoutError):
@@ -162,7 +162,7 @@ class Connection:
             await asyncio.wait_for(self._flush_and_close(code), CLOSE_SECONDS)
 
     async def _flush_and_close(self, code: int) -> None:
-        """Send what is queued, such as the reason, unless the client is too slow for it."""
+        """Send the queued events, such as the reason, unless the client is too slow."""
         if code != TOO_SLOW and self._sending:
             await self._websocket.send_text(self._sending)
         while code != TOO_SLOW and not self._subscriber.queue.empty():

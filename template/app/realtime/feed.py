@@ -1,4 +1,4 @@
-"""Turns committed database changes into events for the rooms, and into checks of access."""
+"""Turn committed database changes into room events and access checks."""
 
 from app.db.changes import Change, Kind
 from app.models import ApiKey, Login, Membership, Organization, Project, User

@@ -25,12 +25,12 @@ from app.realtime.room import Room, Subscriber
 from app.schemas.event import RoomEvent
 
 MESSAGE_LIMIT = "20/second"
-"""For each connection: more than anybody types."""
+"""Per connection: more than anyone types."""
 RECHECK_SECONDS = 30
-"""How often a connection's access is checked, in addition to the check after each change."""
+"""Between two checks of a connection's access, which is also checked after each change."""
 
 Exchange = Callable[[UUID, Presence], Awaitable[Presence]]
-"""Reports who is in a room through this process; returns who is there through others."""
+"""Report the users of a room in this process; return those in other processes."""
 
 
 class Hub:
@@ -81,9 +81,9 @@ class Hub:
                 self._broker.publish(UserLeft(project_id=project_id, user_id=user_id))
 
     async def sync(self, project_id: UUID, exchange: Exchange, *, reconnected: bool) -> None:
-        """Announce who joined or left through other processes without a message about it.
+        """Announce users who joined or left through other processes without a message.
 
-        After an outage the processes reconnect one by one, so each only announces its own users;
+        After an outage the processes reconnect one by one, so each announces only its own users;
         the next call removes the users who did not return.
         """
         async with self._lock:

@@ -1,4 +1,4 @@
-"""How many connections a process and a user may have, and how fast each may send messages."""
+"""Limits on connections per process and user, and on messages per connection."""
 
 from collections import Counter, deque
 from collections.abc import Generator
@@ -47,7 +47,7 @@ class SlidingWindow:
         self._hits: deque[float] = deque(maxlen=parsed.amount)
 
     def hit(self) -> bool:
-        """Count one more if the limit allows it, and return whether it does."""
+        """Count one more hit if the limit allows it, and return whether it does."""
         now = monotonic()
         full = len(self._hits) == self._hits.maxlen
         if full and now - self._hits[0] < self._seconds:

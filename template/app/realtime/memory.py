@@ -1,4 +1,4 @@
-"""Opens the hub of a service that runs in one process: there are no other hubs."""
+"""The hub of a service that runs in a single process."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

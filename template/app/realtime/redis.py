@@ -1,6 +1,6 @@
 """The broker of a service that runs in several processes, which share one Redis.
 
-While Redis is away each process serves its own connections; after that they sync again.
+While Redis is unavailable, each process serves its own connections; afterwards they sync again.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from app.realtime.start import start_hub
 
 SYNC_SECONDS = 20
 EXPIRY_SECONDS = 60
-WAIT_SECONDS = 1  # at most, at the start and at the end
+WAIT_SECONDS = 1  # at most, at startup and at shutdown
 
 # Expiry follows the server's clock: those of the processes may differ.
 EXCHANGE = """
@@ -50,7 +50,7 @@ class Entry(BaseModel):
 
 
 class RedisPresence:
-    """For each room a sorted set of entries, scored by their expiry: a dead process's expire."""
+    """A sorted set of entries per room, scored by expiry, so that a dead process's expire."""
 
     def __init__(self, redis: Redis, namespace: str, process: UUID) -> None:
         self._script = redis.register_script(EXCHANGE)
@@ -58,7 +58,7 @@ class RedisPresence:
         self._process = process
 
     async def exchange(self, project_id: UUID, users: Presence, verb: Verb = "add") -> Presence:
-        """Remove the users, or add them and extend their expiry; return those of others."""
+        """Remove the users, or add them and extend their expiry; return the others'."""
         entries = [
             Entry(process=self._process, user_id=user_id, name=name).model_dump_json()
             for user_id, name in users.items()
@@ -80,7 +80,7 @@ class RedisBroker(Broker):
         self._presence = RedisPresence(redis, namespace, self._channel.process)
 
     def publish(self, message: HubMessage) -> None:
-        """Deliver to this process at once, even without Redis, and to the others a little later."""
+        """Deliver to this process immediately, even without Redis, and to the others later."""
         super().publish(message)
         self._channel.publish(message)
 

@@ -1,6 +1,6 @@
 """The Redis channel through which the hubs of all processes send each other messages.
 
-No error ends listening or sending: the process continues alone until Redis answers again.
+No error ends listening or sending: the process continues alone until Redis responds again.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from app.realtime.broker import HubMessage, Receive
 logger = structlog.stdlib.get_logger(__name__)
 
 PING_SECONDS = 5  # of silence before Redis is pinged
-PONG_SECONDS = 5  # that an answer to the ping may take
+PONG_SECONDS = 5  # that the response may take
 RETRY_SECONDS = 0.5
 QUEUE_SIZE = 1000
 
@@ -43,7 +43,7 @@ class RedisChannel:
         database = redis.connection_pool.connection_kwargs.get("db", 0)
         self.process = uuid4()
         self.connected = asyncio.Event()
-        """Set while Redis answers."""
+        """Set while Redis responds."""
         self.reconnected = asyncio.Event()
         """Set when messages may have been missed, and presence can be synced again."""
         self._name = f"{namespace}:{database}:rooms"
@@ -67,7 +67,7 @@ class RedisChannel:
             self.publish(MessagesLost())
 
     def mark_disconnected(self, error: Exception) -> None:
-        """Stop others from waiting for Redis until it answers again."""
+        """Stop others from waiting for Redis until it responds again."""
         if not isinstance(error, RedisError):
             logger.error("realtime_failed", exc_info=error)
         if self.connected.is_set():
@@ -101,19 +101,19 @@ class RedisChannel:
         await self._unsent.join()
 
     async def _read(self, pubsub: PubSub) -> None:
-        """Receive until the connection breaks. Raise ConnectionError if a ping is not answered."""
+        """Receive until the connection breaks. Raise ConnectionError if a ping fails."""
         pinged = False
         while True:
             message = await pubsub.get_message(timeout=PONG_SECONDS if pinged else PING_SECONDS)
             if message is not None:
-                # After a short interruption the client subscribes again by itself.
+                # After a short interruption the client resubscribes by itself.
                 if message["type"] == "subscribe" or not self.connected.is_set():
                     self.connected.set()
                     self.reconnected.set()
                 if message["type"] == "message":
                     self._receive_text(message["data"])
             elif pinged:
-                raise RedisConnectionError("Redis is silent")
+                raise RedisConnectionError("Redis did not respond to a ping")
             else:
                 await pubsub.ping()
             pinged = message is None

@@ -11,7 +11,7 @@ QUEUE_SIZE = 64
 
 
 class Subscriber:
-    """A connection as its room sees it: its access, and the events that it has yet to send."""
+    """A connection in a room: its access, and its queue of events to send."""
 
     def __init__(self, access: Access) -> None:
         self.access = access

@@ -1,4 +1,4 @@
-"""Starts the hub of this process, with whichever broker the service has."""
+"""Start the hub of this process with the given broker."""
 
 import logging
 from functools import partial

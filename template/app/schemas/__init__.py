@@ -1,1 +1,1 @@
-"""What travels over the wire: the requests, validated, and the shape of the responses."""
+"""The validated requests and the responses of the API."""

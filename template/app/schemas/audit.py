@@ -11,8 +11,8 @@ class AuditEventResponse(Schema):
     id: UUID
     created_at: datetime
     action: str = Field(examples=["member.role_changed"])
-    actor_id: UUID | None = Field(description="The user; null on the command line")
-    api_key_id: UUID | None = Field(description="The API key that acted in the user's name")
+    actor_id: UUID | None = Field(description="The user; null for the command line")
+    api_key_id: UUID | None = Field(description="The API key that was used, if any")
     organization_id: UUID | None
     target_type: str = Field(examples=["memberships"])
     target_id: UUID

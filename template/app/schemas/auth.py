@@ -1,4 +1,4 @@
-"""What `/auth` takes and returns: credentials and tokens."""
+"""Credentials and tokens: the requests and responses of `/auth`."""
 
 from typing import Annotated, Literal
 

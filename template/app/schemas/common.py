@@ -1,4 +1,4 @@
-"""The vocabulary of the other schemas: base classes and problems."""
+"""The base classes of all schemas, and problem documents."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ class Schema(BaseModel):
 
 
 class Input(BaseModel):
-    """A request body; unknown fields are refused, not ignored."""
+    """A request body; unknown fields are rejected, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,13 +23,13 @@ def _without_null(schema: JsonSchemaValue) -> None:
 
 
 class Patch(Input):
-    """A partial update: an omitted field keeps its value. All default to None; null is refused."""
+    """A partial update: omitted fields keep their values. All default to None; null is rejected."""
 
     model_config = ConfigDict(json_schema_extra=_without_null)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_null(cls, value: object) -> object:
+    def _reject_null(cls, value: object) -> object:
         if value is None:
             raise ValueError("Omit the field to keep its value; null is not allowed")
         return value
@@ -39,7 +39,9 @@ class Patch(Input):
 
 
 class Accepted(Schema):
-    detail: Literal["A mail says how to go on"] = "A mail says how to go on"
+    detail: Literal["Check your email for further instructions"] = (
+        "Check your email for further instructions"
+    )
 
 
 class FieldProblem(BaseModel):
@@ -48,7 +50,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """An error (RFC 9457); `errors` names the fields of a 422."""
+    """An error (RFC 9457); `errors` lists the invalid fields of a 422."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""The events of a project's room, as JSON: those that clients send and those they receive."""
+"""The JSON events that clients send to a project's room and receive from it."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What users see and change of their own account: `/users/me`."""
+"""The requests and responses of `/users/me`, the caller's own account."""
 
 from datetime import datetime
 from uuid import UUID
@@ -38,7 +38,7 @@ class PasswordChange(Input):
 
 
 class UserOrganization(OrganizationSummary):
-    """One of the user's organizations, with the user's role in it."""
+    """One of the user's organizations, with their role in it."""
 
     role: MemberRole
 
@@ -53,5 +53,5 @@ class SessionResponse(Schema):
     last_used_at: datetime = Field(description="When its tokens were last refreshed")
     expires_at: datetime
     address: str = Field(examples=["192.0.2.7"])
-    user_agent: str = Field(description="As the client calls itself", examples=["Mozilla/5.0"])
-    current: bool = Field(default=False, description="Whether this request belongs to it")
+    user_agent: str = Field(description="The client's User-Agent", examples=["Mozilla/5.0"])
+    current: bool = Field(default=False, description="Whether this request uses the session")

@@ -44,7 +44,7 @@ class OwnershipTransfer(Input):
 
 
 class MemberCreate(Input):
-    user_id: UUID = Field(description="Of a user who is known already; others are invited")
+    user_id: UUID = Field(description="An existing user; invite others by email")
     role: MemberRole = MemberRole.MEMBER
 
 

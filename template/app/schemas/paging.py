@@ -1,4 +1,4 @@
-"""Pages of a list: numbered ones, and for a list that grows, those that begin at a cursor."""
+"""Pages of a list: numbered ones, and cursors for a list that grows."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
@@ -56,12 +56,12 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
-        """Raises ValueError, or OverflowError for a moment outside the calendar."""
+        """Raise ValueError, or OverflowError for a time outside the calendar."""
         padded = text + "=" * (-len(text) % 4)
         moment, _, key = urlsafe_b64decode(padded.encode("ascii")).decode().rpartition(" ")
         created_at = datetime.fromisoformat(moment)
         if created_at.tzinfo is None:
-            raise ValueError("Without a time zone")
+            raise ValueError("The time zone is missing")
         return cls(created_at.astimezone(UTC), UUID(hex=key))
 
 
@@ -69,12 +69,12 @@ def valid_cursor(text: str) -> str:
     try:
         Cursor.decode(text)
     except (ValueError, OverflowError):
-        raise ValueError("Take the next_cursor of the page before, unchanged") from None
+        raise ValueError("Use the next_cursor of the previous page, unchanged") from None
     return text
 
 
 class CursorPage(BaseModel, Generic[T]):
     data: list[T]
     next_cursor: str | None = Field(
-        description="For the next page; null on the last one", examples=["MjAyNi0xMS0yNlQxMjowMA"]
+        description="For the next page; null on the last page", examples=["MjAyNi0xMS0yNlQxMjowMA"]
     )

@@ -15,7 +15,7 @@ Description = Annotated[
 
 
 def make_slug(name: str) -> str:
-    """The Latin letters and digits of a name: `Été 2026!` makes `ete-2026`."""
+    """Join the Latin letters and digits of a name: `Été 2026!` becomes `ete-2026`."""
     latin = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return "-".join(re.findall("[a-z0-9]+", latin.lower()))
 
@@ -23,7 +23,7 @@ def make_slug(name: str) -> str:
 class ProjectCreate(Input):
     name: Name = Field(examples=["Apollo"])
     slug: Slug | None = Field(
-        default=None, description="Made from the name if omitted", examples=["apollo"]
+        default=None, description="Derived from the name if omitted", examples=["apollo"]
     )
     description: Description = ""
 

@@ -1,4 +1,4 @@
-"""Slugs that no organization gets: parts of URLs and host names of the service itself."""
+"""Slugs that no organization may use: parts of the service's own URLs and host names."""
 
 RESERVED_SLUGS = {
     "about",

@@ -1,4 +1,4 @@
-"""The types of strings in requests: what is refused, and how the rest is normalized."""
+"""String types of requests, which validate and normalize."""
 
 import unicodedata
 from typing import Annotated
@@ -19,12 +19,12 @@ SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 def _composed(value: object) -> object:
-    """One form (NFC) for what looks the same; before the length check, as it may change that."""
+    """Normalize to NFC, before the length is checked: it can change."""
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def _printable(value: str) -> str:
-    """Refuses NUL, which databases cannot store, and what would garble a terminal."""
+    """Reject NUL, which databases cannot store, and characters that would garble a terminal."""
     if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in value):
         raise ValueError("Control characters are not allowed")
     return value
@@ -63,21 +63,21 @@ Slug = Annotated[
 
 
 def normalize_email(email: str) -> str:
-    """The form in which two spellings of one address are equal."""
+    """Return the form that all spellings of an address have in common."""
     return unicodedata.normalize("NFKC", email).strip().lower()
 
 
 def _bare(email: object) -> object:
     if isinstance(email, str) and "<" in email:
-        raise ValueError("Write the address alone, without a name")
-    if isinstance(email, str) and "=?" in email:  # mail programs read another address in it
-        raise ValueError("Write the address without =?")
+        raise ValueError("Enter only the address, without a name")
+    if isinstance(email, str) and "=?" in email:  # mail clients decode it to another address
+        raise ValueError("The address must not contain =?")
     return email
 
 
 def _storable(email: str) -> str:
     if len(normalize_email(email)) > MAX_EMAIL:
-        raise ValueError(f"An e-mail has at most {MAX_EMAIL} characters")
+        raise ValueError(f"The address must have at most {MAX_EMAIL} characters")
     return email
 
 
@@ -90,8 +90,8 @@ Email = Annotated[
 
 
 def _encodable(secret: SecretStr) -> SecretStr:
-    """Pydantic refuses lone surrogates in every string but these. In one form, as what a keyboard
-    sends for a letter differs from system to system (NIST SP 800-63B-4, section 3.1.1.2)."""
+    """Reject lone surrogates, which Pydantic does in all other strings. Normalize to NFC, because
+    systems encode the same letter differently (NIST SP 800-63B-4, section 3.1.1.2)."""
     text = unicodedata.normalize("NFC", secret.get_secret_value())
     try:
         text.encode()
@@ -104,7 +104,7 @@ Secret = Annotated[SecretStr, AfterValidator(_encodable)]
 
 
 OneTimeToken = Annotated[
-    Secret, Field(min_length=1, max_length=200, examples=["the-token-in-the-mail"])
+    Secret, Field(min_length=1, max_length=200, examples=["the-token-in-the-email"])
 ]
 
 
@@ -122,7 +122,7 @@ NewPassword = Annotated[
         json_schema_extra={"minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD},
     ),
 ]
-"""Only the length is checked here; `PASSWORD_POLICY` says what else it needs."""
+"""Only the length is checked here; `PASSWORD_POLICY` adds further rules."""
 
 Password = Annotated[
     Secret, Field(min_length=1, max_length=MAX_PASSWORD, examples=["Correct-Horse-7!"])

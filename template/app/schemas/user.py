@@ -9,7 +9,7 @@ from app.schemas.strings import Email, Name, NewPassword
 
 
 class UserCreate(Input):
-    """For administrators: only they set `role` and `is_active`."""
+    """A user created by an administrator, who also sets `role` and `is_active`."""
 
     email: Email
     name: Name

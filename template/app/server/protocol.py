@@ -1,4 +1,4 @@
-"""HTTP/1.1 with a limit for the head of a request, and errors as problem documents."""
+"""HTTP/1.1 with a limit on request headers, and errors as problem documents."""
 
 import json
 from http import HTTPStatus
@@ -9,17 +9,17 @@ MAX_HEAD_BYTES = 65_536
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Limits the head of a request and its trailers; the body is limited where it is read.
+    """Limit a request's URL, headers and trailers; the body is limited where it is read.
 
-    The parser collects headers without end, at a cost that grows with their square: one client
-    could keep the whole process busy. The overrides are written for uvicorn 0.54, which has a
-    limit for h11 but none for httptools: https://github.com/Kludex/uvicorn/issues/157.
+    The parser collects headers without limit and at quadratic cost: one client could keep the
+    whole process busy. The overrides are written for uvicorn 0.54, which limits the headers with
+    h11 but not with httptools: https://github.com/Kludex/uvicorn/issues/157.
     """
 
     _events = 0
-    """How many parts of requests the parser has completed."""
+    """The number of request parts that the parser has completed."""
     _unparsed_bytes = 0
-    """The bytes that arrived since it last completed one."""
+    """The bytes received since it last completed one."""
 
     def data_received(self, data: bytes) -> None:
         events = self._events
@@ -37,7 +37,7 @@ class HttpProtocol(HttpToolsProtocol):
         headers = sum(len(name) + len(value) for name, value in self.headers)
         if len(self.url) + headers > MAX_HEAD_BYTES:
             self._reject_head()
-            raise ValueError("This ends the parser")
+            raise ValueError("Stop the parser")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -49,16 +49,16 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """uvicorn 0.54 sends plain text, as in https://github.com/Kludex/uvicorn/pull/1352."""
+        """Replace the plain text of uvicorn 0.54 (https://github.com/Kludex/uvicorn/pull/1352)."""
         if not self.transport.is_closing():
             self._reject(HTTPStatus.BAD_REQUEST, msg.rstrip("."))
 
     def _reject_head(self) -> None:
-        detail = f"The head of a request may have at most {MAX_HEAD_BYTES} bytes"
+        detail = f"The URL and headers exceed {MAX_HEAD_BYTES} bytes"
         self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
 
     def _reject(self, status: HTTPStatus, detail: str) -> None:
-        """The application has not seen the request, so the response has no request id."""
+        """Respond without a request id: the application has not seen the request."""
         problem = {
             "type": "about:blank",
             "title": status.phrase,

@@ -1,4 +1,4 @@
-"""Runs the server, in one process or in several, until a signal stops it."""
+"""Run the server, in one or more processes, until a signal stops it."""
 
 import sys
 from contextlib import suppress
@@ -10,7 +10,7 @@ from uvicorn.supervisors import Multiprocess
 
 class Supervisor(Multiprocess):
     def terminate_all(self) -> None:
-        """Close the listening sockets first: otherwise clients still connect, and wait in vain.
+        """Close the listening sockets first, so that no client connects to a stopping server.
 
         uvicorn 0.54 keeps them open; https://github.com/Kludex/uvicorn/pull/2010 was not merged.
         """
@@ -26,7 +26,7 @@ def run(config: Config) -> None:
             return
         supervisor = Supervisor(config, [config.bind_socket()])
         supervisor.run()
-        # uvicorn 0.54 stops when a process cannot start, but then ends with 0:
+        # uvicorn 0.54 stops when a process cannot start, but exits with 0:
         # https://github.com/Kludex/uvicorn/pull/3001.
         if any(each.exitcode == STARTUP_FAILURE for each in supervisor.processes):
             sys.exit(STARTUP_FAILURE)

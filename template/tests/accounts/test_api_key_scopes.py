@@ -88,7 +88,7 @@ async def test_key_cannot_create_keys(service: Service, session: AsyncSession) -
 
     refused = await service.client(key).post(KEYS, json={"name": "Successor"})
 
-    assert_problem(refused, 403, "An API key is not enough for this: log in")
+    assert_problem(refused, 403, "API keys are not accepted here: log in")
 
 
 async def test_audit_log_names_the_key(committed_service: Service) -> None:

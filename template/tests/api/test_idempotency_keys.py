@@ -46,7 +46,7 @@ async def test_invalid_key_gets_422(client: AsyncClient, key: str) -> None:
     response = await register(client, ADA, key)
 
     assert_problem(response, 422)
-    sentence = "Idempotency-Key: Write 1 to 255 printable ASCII characters, without spaces"
+    sentence = "Idempotency-Key: Use 1 to 255 printable ASCII characters, without spaces"
     assert response.json()["detail"] == f"header.{sentence}"
     assert (await register(client, ADA)).status_code == 201
 

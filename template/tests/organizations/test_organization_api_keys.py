@@ -73,7 +73,7 @@ async def test_other_organization_is_not_found(
 async def test_key_works_only_inside_its_organization(program: AsyncClient) -> None:
     response = await program.get("/api/v1/users/me")
 
-    assert_problem(response, 403, "This API key is for its organization only")
+    assert_problem(response, 403, "This API key is valid only for its organization")
 
 
 async def test_key_has_the_current_rights_of_its_user(

@@ -28,7 +28,7 @@ async def test_every_command_has_help(command: str) -> None:
         ("serve", {"WORKERS": "many"}, "WORKERS"),
         ("db upgrade", {"ENVIRONMENT": "production", "DATABASE_URL": ""}, "DATABASE_URL"),
         ("db upgrade nonsense", {}, "nonsense"),
-        ("create-admin nobody@example.com --promote", {}, "Nobody is registered as nobody@"),
+        ("create-admin nobody@example.com --promote", {}, "No user is registered as nobody@"),
     ],
 )
 async def test_operators_errors_are_one_sentence(

@@ -62,7 +62,7 @@ async def test_admin_meets_the_same_rules_as_users(
 async def test_email_of_undecodable_bytes_is_rejected(committed_service: Service) -> None:
     result = await run_on(committed_service, "create-admin", "\udcff@example.com", "--promote")
     assert result.exit_code == 2
-    assert "Type it without control characters" in result.output
+    assert "Use UTF-8 without control characters" in result.output
 
 
 @pytest.mark.parametrize("arguments", [("--password", PASSWORD), (PASSWORD,)])

@@ -15,8 +15,8 @@ from app.services.audit import Action
 
 router = Router(tags=["audit"], responses=problems(401, 403))
 
-OfAction = Annotated[Action | None, Query(description="Only events of this kind")]
-OfActor = Annotated[UUID | None, Query(description="Only what this user did")]
+OfAction = Annotated[Action | None, Query(description="Only events with this action")]
+OfActor = Annotated[UUID | None, Query(description="Only events caused by this user")]
 
 
 @router.get("/audit", summary="Read the audit log")
@@ -28,7 +28,7 @@ async def read_audit_log(
     action: OfAction = None,
     actor_id: OfActor = None,
 ) -> CursorPage[AuditEventResponse]:
-    """Who changed what on the whole platform, newest first. Administrators only."""
+    """Changes on the whole platform and who made them, newest first. Administrators only."""
     return await audit.list_events(db, after=after, limit=limit, action=action, actor_id=actor_id)
 
 
@@ -45,7 +45,7 @@ async def read_organization_audit_log(
     action: OfAction = None,
     actor_id: OfActor = None,
 ) -> CursorPage[AuditEventResponse]:
-    """Who changed what in the organization, newest first. Admins and owners only."""
+    """Changes in the organization and who made them, newest first. Admins and owners only."""
     return await audit.list_events(
         db,
         after=after,

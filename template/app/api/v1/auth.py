@@ -58,10 +58,10 @@ async def register(
     idempotency: PublicIdempotency,
     body: RegisterRequest,
 ) -> User | Response | None:
-    """Creates a user account and mails a token to verify the e-mail. The role is always `user`.
+    """Create an account with the role `user` and send a token to verify its email address.
 
-    With `REGISTRATION_ENUMERATION_SAFE` the response is 202 whether or not the e-mail was
-    registered already; only a mail to it tells.
+    With `REGISTRATION_ENUMERATION_SAFE` the response is 202 whether or not the address is already
+    registered; only the email sent to it reveals which.
     """
     new = NewUser(email=body.email, name=body.name, password=body.password)
     safe = resources.settings.REGISTRATION_ENUMERATION_SAFE
@@ -89,18 +89,19 @@ async def login(
     user_agent: UserAgent,
     body: LoginRequest,
 ) -> TokenPair:
-    """Starts a session. Send the access token with each request as `Authorization: Bearer …`, and
-    use the refresh token to get the next pair.
+    """Start a session.
 
-    401 for an unknown e-mail or a wrong password, 403 for a deactivated account, or for one whose
-    e-mail is not verified where that is required. After too many
-    failures an account accepts no login for a while (429); its open sessions are not affected.
+    Send the access token as `Authorization: Bearer …` with each request, and use the refresh token
+    to get the next pair. 401 for an unknown email or a wrong password; 403 for a deactivated
+    account, or for an unverified email where verification is required. After too many failures the
+    account rejects logins for a while (429); its open sessions are not affected.
     """
     settings, limiter = resources.settings, resources.limiter
     account = normalize_email(body.email)
     await limiter.count(Policy.LOGIN_FAILURES, account)
     user = await auth.authenticate(
-        *(db, resources.passwords),
+        db,
+        resources.passwords,
         email=body.email,
         password=body.password.get_secret_value(),
         only_verified=settings.EMAIL_VERIFICATION_REQUIRED,
@@ -111,7 +112,7 @@ async def login(
 
 @router.post(
     "/refresh",
-    summary="Refresh the tokens",
+    summary="Refresh tokens",
     tags=["auth"],
     response_model=TokenResponse,
     responses=problems(401),
@@ -120,10 +121,10 @@ async def login(
 async def refresh(
     db: DB, resources: AppResources, address: Address, body: RefreshRequest
 ) -> TokenPair:
-    """Exchanges a refresh token for a new pair. Each refresh token works once.
+    """Exchange a refresh token for a new pair. Each refresh token works once.
 
-    Using one again ends the session, because it may have been stolen. If a response was lost, the
-    same token may be sent again for a few seconds, as long as its successor has not been used.
+    Reusing one revokes the session, because it may have been stolen. If a response was lost, the
+    same token can be sent again for a few seconds, as long as its successor is unused.
     """
     token = body.refresh_token.get_secret_value()
     return await logins.refresh(db, resources.settings, token, address=address)
@@ -133,7 +134,7 @@ async def refresh(
     "/logout", summary="Log out", tags=["auth"], status_code=204, responses=problems(401, 403)
 )
 async def logout(db: DB, claims: Claims) -> None:
-    """Ends this session: its access and refresh tokens stop working at once.
+    """Revoke this session: its access and refresh tokens stop working immediately.
 
     Logging out again is not an error.
     """
@@ -149,13 +150,13 @@ async def logout(db: DB, claims: Claims) -> None:
     responses=problems(401, 403),
 )
 async def logout_all(db: DB, user: SessionUser) -> None:
-    """Ends all sessions of the caller, this one too. API keys go on."""
+    """Revoke all sessions of the caller, including this one. API keys remain valid."""
     await logins.revoke_all(db, user.id)
 
 
 @router.post(
     "/forgot-password",
-    summary="Ask for a new password",
+    summary="Request a password reset",
     tags=["passwords"],
     status_code=202,
     dependencies=[Depends(limit_address(Policy.TOKEN))],
@@ -163,13 +164,13 @@ async def logout_all(db: DB, user: SessionUser) -> None:
 async def forgot_password(
     db: DB, resources: AppResources, queue: Tasks, body: ForgotPassword
 ) -> Accepted:
-    """Mails a token for `POST /auth/reset-password`, if there is an account with this e-mail.
+    """Send a token for `POST /auth/reset-password` to the address, if it has an account.
 
-    The response does not tell whether there is one.
+    The response does not reveal whether it has one.
     """
     await resources.limiter.count_mail("reset", body.email)
     user = await users.find_by_email(db, body.email)
-    # An unknown address also enqueues a task, which finds no user: the response takes as long.
+    # An unknown address also enqueues a task, so that the response time reveals nothing.
     queue.enqueue(send_password_reset_email, str(user.id if user else uuid4()))
     return Accepted()
 
@@ -185,9 +186,9 @@ async def forgot_password(
 async def reset_password(
     db: DB, resources: AppResources, queue: Tasks, body: PasswordReset
 ) -> None:
-    """Takes the token of the mail, once, and ends all sessions and API keys of the account.
+    """Set a new password with the emailed token, and revoke all sessions and API keys.
 
-    400 for a token that is wrong, was used or has expired.
+    400 for a token that is invalid, expired or already used.
     """
     user = await user_passwords.reset(
         db, resources.passwords, body.token.get_secret_value(), body.password.get_secret_value()
@@ -197,31 +198,31 @@ async def reset_password(
 
 @router.post(
     "/verify-email",
-    summary="Verify my e-mail address",
-    tags=["e-mail addresses"],
+    summary="Verify my email address",
+    tags=["email addresses"],
     status_code=204,
     responses=problems(400),
     dependencies=[Depends(limit_address(Policy.TOKEN))],
 )
 async def verify_email(db: DB, body: EmailVerification) -> None:
-    """Takes the token of the mail that followed the registration, once.
+    """Verify the address with the token that was emailed to it.
 
-    400 for a token that is wrong, was used or has expired.
+    400 for a token that is invalid, expired or already used.
     """
     await email_addresses.verify(db, body.token.get_secret_value())
 
 
 @router.post(
     "/request-verification",
-    summary="Ask for another verification mail",
-    tags=["e-mail addresses"],
+    summary="Request another verification email",
+    tags=["email addresses"],
     status_code=202,
     responses=problems(401, 403),
 )
 async def request_verification(
     user: SessionUser, resources: AppResources, queue: Tasks
 ) -> Accepted:
-    """Mails a new token for `POST /auth/verify-email`, unless the address is verified."""
+    """Send a new token for `POST /auth/verify-email`, unless the address is already verified."""
     await resources.limiter.count_mail("verify", user.email)
     queue.enqueue(send_verification_email, str(user.id))
     return Accepted()
@@ -229,15 +230,16 @@ async def request_verification(
 
 @router.post(
     "/confirm-email",
-    summary="Confirm my new e-mail address",
-    tags=["e-mail addresses"],
+    summary="Confirm my new email address",
+    tags=["email addresses"],
     status_code=204,
     responses=problems(400, 409),
     dependencies=[Depends(limit_address(Policy.TOKEN))],
 )
 async def confirm_email(db: DB, body: EmailVerification) -> None:
-    """Takes the token of the mail to the new address, once, and ends all sessions of the account.
+    """Change the address with the token emailed to the new one, and revoke all sessions.
 
-    400 for a token that is wrong, was used or has expired; 409 if the address has been registered.
+    400 for a token that is invalid, expired or already used; 409 if the address is already
+    registered.
     """
     await email_addresses.change(db, body.token.get_secret_value())

@@ -22,7 +22,7 @@ router = Router(tags=["invitations"], responses=problems(401, 403))
 
 @router.post(
     "/organizations/{slug}/invitations",
-    summary="Invite somebody",
+    summary="Invite someone by email",
     status_code=201,
     response_model=InvitationResponse,
     responses=problems(404, 409),
@@ -35,8 +35,10 @@ async def create_invitation(
     idempotency: Idempotency,
     body: InvitationCreate,
 ) -> Invitation:
-    """Mails a token for `POST /invitations/accept` to the address, in a role not above the
-    caller's. Whether it has an account is not told. Admins and owners only.
+    """Send a token for `POST /invitations/accept` to the address. Admins and owners only.
+
+    The role must not be above the caller's. The response does not reveal whether the address has
+    an account.
     """
     limiter = resources.limiter
     await limiter.count(Policy.INVITATION, str(access.organization_id))
@@ -52,7 +54,7 @@ async def create_invitation(
 async def list_invitations(
     db: DB, access: AdminAccess, pagination: Pagination
 ) -> PaginatedResponse[InvitationResponse]:
-    """Those that are neither accepted nor revoked, newest first. Admins and owners only."""
+    """Invitations neither accepted nor revoked, newest first. Admins and owners only."""
     return await invitations.list_open(db, access.organization_id, pagination)
 
 
@@ -63,7 +65,7 @@ async def list_invitations(
     responses=problems(404),
 )
 async def revoke_invitation(db: DB, access: AdminAccess, invitation_id: UUID) -> None:
-    """Its token stops working at once. Admins and owners only."""
+    """Revoke the invitation and its token immediately. Admins and owners only."""
     await invitations.revoke(db, access.organization_id, invitation_id)
 
 
@@ -76,10 +78,10 @@ async def revoke_invitation(db: DB, access: AdminAccess, invitation_id: UUID) ->
 async def accept_invitation(
     db: DB, user: SessionUser, body: InvitationAccept
 ) -> OrganizationResponse:
-    """Takes the token of the mail, once, from the user with the invited address.
+    """Join the organization with the token emailed to the caller's address.
 
-    400 for a token that is wrong or another's, was used, revoked or has expired, and when whoever
-    invited may not invite any more; 409 for a member.
+    400 for a token that is invalid, expired, revoked, already used or meant for another address,
+    or whose inviter may no longer invite; 409 if the caller is already a member.
     """
     membership = await invitations.accept(db, user.id, body.token.get_secret_value())
     return await organizations.details(db, membership)

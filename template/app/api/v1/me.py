@@ -33,7 +33,7 @@ router = Router(prefix="/users/me", responses=problems(401, 403))
 
 @router.get("", summary="Read my profile", tags=["users"])
 async def read_me(db: DB, user: CurrentUser) -> UserWithOrganizations:
-    """The caller, with their organizations and role in each."""
+    """The caller's account, with their organizations and their role in each."""
     organizations = await users.list_organizations(db, user.id)
     profile = UserResponse.model_validate(user).model_dump()
     return UserWithOrganizations(**profile, organizations=organizations)
@@ -41,7 +41,7 @@ async def read_me(db: DB, user: CurrentUser) -> UserWithOrganizations:
 
 @router.patch("", summary="Change my profile", response_model=UserResponse, tags=["users"])
 async def update_me(db: DB, user: SessionUser, body: UserUpdateMe) -> User:
-    """Changes the caller's name. Only administrators can change a role or deactivate a user."""
+    """Change the caller's name. Only administrators can change a role or deactivate a user."""
     return await users.update_me(db, user, body)
 
 
@@ -49,10 +49,10 @@ async def update_me(db: DB, user: SessionUser, body: UserUpdateMe) -> User:
     "", summary="Delete my account", tags=["users"], status_code=204, responses=problems(409)
 )
 async def delete_me(db: DB, confirm: ConfirmPassword, body: AccountDeletion) -> None:
-    """Needs the password. Ends all sessions and API keys and frees the e-mail for a new account.
+    """Delete the account, revoke its sessions and API keys, and free its email address.
 
-    409 for the only owner of an organization, which is named, and for the last administrator;
-    403 for a wrong password, 429 after too many.
+    Requires the password: 403 if it is wrong, 429 after too many attempts. 409 for the last
+    administrator, and for the only owner of an organization, which the response names.
     """
     user = await confirm(body.password)
     await users.delete(db, user.id)
@@ -67,9 +67,9 @@ async def change_password(
     queue: Tasks,
     body: PasswordChange,
 ) -> None:
-    """Needs the current password, and ends all other sessions. API keys go on.
+    """Change the password and revoke every other session. API keys remain valid.
 
-    403 for a wrong current password; 429 after too many.
+    403 for a wrong current password; 429 after too many attempts.
     """
     user = await confirm(body.current_password)
     password = body.new_password.get_secret_value()
@@ -77,9 +77,7 @@ async def change_password(
     queue.enqueue(send_password_changed_email, str(claims.user_id))
 
 
-@router.post(
-    "/email", summary="Change my e-mail address", tags=["e-mail addresses"], status_code=202
-)
+@router.post("/email", summary="Change my email address", tags=["email addresses"], status_code=202)
 async def request_email_change(
     db: DB,
     confirm: ConfirmPassword,
@@ -87,14 +85,14 @@ async def request_email_change(
     queue: Tasks,
     body: EmailChange,
 ) -> Accepted:
-    """Needs the password. Mails a token for `POST /auth/confirm-email` to the new address, and a
-    notice to the old one, which stays until then.
+    """Send a token for `POST /auth/confirm-email` to the new address, and a notice to the old one.
 
-    403 for a wrong password; 429 after too many.
+    The address changes once it is confirmed. Requires the password: 403 if it is wrong, 429 after
+    too many attempts.
     """
     user = await confirm(body.password)
     limiter = resources.limiter
-    # One account must not write to many addresses, nor many accounts to one.
+    # One account must not flood many addresses, nor many accounts one address.
     await limiter.count(Policy.MAIL, f"change-by:{user.id}")
     await limiter.count_mail("change", body.email)
     token_id = await email_addresses.request_change(db, user.id, body.email)
@@ -107,19 +105,19 @@ async def request_email_change(
 async def list_sessions(
     db: DB, user: SessionUser, claims: Claims, pagination: Pagination
 ) -> PaginatedResponse[SessionResponse]:
-    """Where the caller is logged in, the last used session first."""
+    """The caller's open sessions, most recently used first."""
     return await logins.list_open(db, user.id, pagination, current=claims.session_id)
 
 
 @router.delete(
     "/sessions/{session_id}",
-    summary="End a session",
+    summary="Revoke a session",
     tags=["sessions"],
     status_code=204,
     responses=problems(404),
 )
 async def revoke_session(db: DB, user: SessionUser, session_id: UUID) -> None:
-    """One of the caller's own: its access and refresh tokens stop working at once."""
+    """Revoke one of the caller's sessions and its tokens immediately."""
     await logins.revoke_of_user(db, user.id, session_id)
 
 
@@ -131,11 +129,11 @@ async def revoke_session(db: DB, user: SessionUser, session_id: UUID) -> None:
     responses=problems(409),
 )
 async def create_api_key(db: DB, user: SessionUser, body: ApiKeyCreate) -> ApiKeyCreated:
-    """A program sends the key as `Authorization: Bearer …`, in place of an access token, and acts
-    in the caller's name, within the key's scopes. It is shown this once.
+    """Create a key that acts as the caller, within its scopes. It is shown only once.
 
-    No key can change the account itself, end its sessions or manage keys: that needs a login.
-    409 if there are 50 keys already.
+    Send it as `Authorization: Bearer …` in place of an access token. A key cannot change the
+    account itself, revoke its sessions or manage keys: that requires a login. 409 if there are
+    already 50 keys.
     """
     return await api_keys.create(db, user, body)
 
@@ -144,8 +142,7 @@ async def create_api_key(db: DB, user: SessionUser, body: ApiKeyCreate) -> ApiKe
 async def list_api_keys(
     db: DB, user: SessionUser, pagination: Pagination
 ) -> PaginatedResponse[ApiKeyResponse]:
-    """All keys that act in the caller's name and are not revoked, newest first; those that were
-    made for an organization as well."""
+    """Unrevoked keys that act as the caller, newest first, including those for organizations."""
     return await api_keys.list_keys(db, api_keys.of_user(user.id), pagination)
 
 
@@ -157,5 +154,5 @@ async def list_api_keys(
     responses=problems(404),
 )
 async def revoke_api_key(db: DB, user: SessionUser, key_id: UUID) -> None:
-    """Revokes the key immediately and permanently."""
+    """Revoke the key immediately and permanently."""
     await api_keys.revoke(db, api_keys.of_user(user.id), key_id)

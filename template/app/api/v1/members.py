@@ -36,7 +36,7 @@ async def list_members(
 async def add_member(
     db: DB, access: AdminAccess, idempotency: Idempotency, body: MemberCreate
 ) -> Membership:
-    """Adds an existing user, in a role not above the caller's. Admins and owners only."""
+    """Add an existing user with a role not above the caller's. Admins and owners only."""
     return await memberships.add(db, access, body)
 
 
@@ -49,7 +49,7 @@ async def add_member(
 async def update_member(
     db: DB, access: AdminAccess, user_id: UUID, body: MemberUpdate
 ) -> Membership:
-    """Owners may change every role, admins the roles below their own.
+    """Change a role: owners can change any, admins only those below their own.
 
     409 for the last owner.
     """
@@ -58,7 +58,7 @@ async def update_member(
 
 @router.delete("/{user_id}", summary="Remove a member", status_code=204, responses=problems(409))
 async def remove_member(db: DB, access: ViewerAccess, user_id: UUID) -> None:
-    """Owners may remove everyone, admins those below them, and all members themselves.
+    """Remove a member: owners can remove anyone, admins those below them, members themselves.
 
     409 for the last owner.
     """

@@ -20,30 +20,28 @@ router = Router(
 
 
 @router.post(
-    "/", summary="Create an API key of an organization", status_code=201, responses=problems(409)
+    "/", summary="Create an API key for an organization", status_code=201, responses=problems(409)
 )
 async def create_organization_api_key(
     db: DB, access: AdminAccess, body: ApiKeyCreate
 ) -> ApiKeyCreated:
-    """It acts in the caller's name, with the caller's role, in this organization and nowhere else.
-    It is shown this once. Admins and owners only.
+    """Create a key that acts as the caller in this organization only. Admins and owners only.
 
-    409 if the organization has 50 keys already.
+    It has the caller's role and is shown only once. 409 if the organization already has 50 keys.
     """
     return await api_keys.create_for_organization(db, access, body)
 
 
-@router.get("/", summary="List the API keys of an organization")
+@router.get("/", summary="List an organization's API keys")
 async def list_organization_api_keys(
     db: DB, access: AdminAccess, pagination: Pagination
 ) -> PaginatedResponse[ApiKeyResponse]:
-    """Everybody's keys for this organization that are not revoked, newest first. Admins and owners
-    only."""
+    """Unrevoked keys of all members, newest first. Admins and owners only."""
     keys = api_keys.of_organization(access.organization_id)
     return await api_keys.list_keys(db, keys, pagination)
 
 
-@router.delete("/{key_id}", summary="Revoke an API key of an organization", status_code=204)
+@router.delete("/{key_id}", summary="Revoke an organization's API key", status_code=204)
 async def revoke_organization_api_key(db: DB, access: AdminAccess, key_id: UUID) -> None:
-    """Revokes any member's key immediately and permanently. Admins and owners only."""
+    """Revoke any member's key immediately and permanently. Admins and owners only."""
     await api_keys.revoke(db, api_keys.of_organization(access.organization_id), key_id)

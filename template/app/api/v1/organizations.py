@@ -25,7 +25,7 @@ router = Router(
 async def create_organization(
     db: DB, user: CurrentUser, idempotency: Idempotency, body: OrganizationCreate
 ) -> OrganizationResponse:
-    """The caller becomes its owner. The slug identifies it in URLs and never changes."""
+    """Create an organization that the caller owns. Its slug is used in URLs and never changes."""
     return await organizations.create(db, user, body)
 
 
@@ -41,7 +41,7 @@ async def list_organizations(
 async def read_organization(
     db: DB, access: ViewerAccess, resources: AppResources
 ) -> OrganizationResponse:
-    """Members only; anyone else gets 404."""
+    """Read an organization. Members only: anyone else gets 404."""
     return await resources.stores.organization_details(db, access)
 
 
@@ -49,7 +49,7 @@ async def read_organization(
 async def update_organization(
     db: DB, access: AdminAccess, body: OrganizationUpdate
 ) -> OrganizationResponse:
-    """Changes the name. Admins and owners only."""
+    """Change the name. Admins and owners only."""
     return await organizations.update(db, access, body)
 
 
@@ -57,7 +57,7 @@ async def update_organization(
     "/{slug}", summary="Delete an organization", status_code=204, responses=problems(404)
 )
 async def delete_organization(db: DB, user: SessionUser, access: OwnerAccess) -> None:
-    """Deletes it with everything in it; the slug becomes free. Owners only, and no API keys."""
+    """Delete it with everything in it, and free its slug. Owners only; API keys are rejected."""
     await organizations.delete(db, access)
 
 
@@ -65,7 +65,7 @@ async def delete_organization(db: DB, user: SessionUser, access: OwnerAccess) ->
     "/{slug}/leave", summary="Leave an organization", status_code=204, responses=problems(404, 409)
 )
 async def leave_organization(db: DB, access: ViewerAccess) -> None:
-    """Ends the caller's membership. 409 for the last owner."""
+    """End the caller's membership. 409 for the last owner."""
     await memberships.remove(db, access, access.user_id)
 
 
@@ -73,6 +73,6 @@ async def leave_organization(db: DB, access: ViewerAccess) -> None:
 async def transfer_ownership(
     db: DB, user: SessionUser, access: OwnerAccess, body: OwnershipTransfer
 ) -> OrganizationResponse:
-    """Makes a member an owner and the caller an admin. Owners only, and no API keys."""
+    """Make a member an owner and the caller an admin. Owners only; API keys are rejected."""
     membership = await memberships.transfer_ownership(db, access, body.user_id)
     return await organizations.details(db, membership)

@@ -26,7 +26,7 @@ async def list_projects(
     db: DB,
     access: ViewerAccess,
     pagination: Pagination,
-    archived: Annotated[bool | None, Query(description="Whether they are archived")] = None,
+    archived: Annotated[bool | None, Query(description="Filter by archived state")] = None,
 ) -> PaginatedResponse[ProjectResponse]:
     """The organization's projects, newest first."""
     return await projects.list_projects(db, access.organization_id, pagination, archived=archived)
@@ -42,7 +42,10 @@ async def list_projects(
 async def create_project(
     db: DB, access: MemberAccess, idempotency: Idempotency, body: ProjectCreate
 ) -> Project:
-    """The slug is unique in the organization and never changes. Members and above."""
+    """Create a project. Members and above.
+
+    Its slug is unique in the organization and never changes.
+    """
     return await projects.create(db, access, body)
 
 
@@ -56,11 +59,11 @@ async def read_project(db: DB, access: ViewerAccess, project_id: UUID) -> Projec
 async def update_project(
     db: DB, access: MemberAccess, project_id: UUID, body: ProjectUpdate
 ) -> Project:
-    """Omitted fields keep their values. Members and above."""
+    """Change a project; omitted fields keep their values. Members and above."""
     return await projects.update(db, access.organization_id, project_id, body)
 
 
 @router.delete("/{project_id}", summary="Delete a project", status_code=204)
 async def delete_project(db: DB, access: AdminAccess, project_id: UUID) -> None:
-    """Deletes it permanently. Admins and owners only."""
+    """Delete the project permanently. Admins and owners only."""
     await projects.delete(db, access.organization_id, project_id)

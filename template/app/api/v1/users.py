@@ -32,12 +32,12 @@ async def list_users(
     pagination: Pagination,
     search: Annotated[
         SafeStr | None,
-        Query(min_length=2, max_length=100, description="Part of the name or e-mail"),
+        Query(min_length=2, max_length=100, description="Part of the name or email"),
     ] = None,
     role: Annotated[UserRole | None, Query(description="Only users with this role")] = None,
-    is_active: Annotated[bool | None, Query(description="Whether they are active")] = None,
+    is_active: Annotated[bool | None, Query(description="Filter by active state")] = None,
 ) -> PaginatedResponse[UserResponse]:
-    """All users, newest first; `search` ignores case. Administrators only."""
+    """All users, newest first; `search` is case-insensitive. Administrators only."""
     return await users.list_users(db, pagination, search=search, role=role, is_active=is_active)
 
 
@@ -63,7 +63,7 @@ async def create_user(
     idempotency: Idempotency,
     body: UserCreate,
 ) -> User:
-    """Creates an account with any role. Administrators only."""
+    """Create an account with any role. Administrators only."""
     new = NewUser(
         email=body.email,
         name=body.name,
@@ -79,18 +79,18 @@ async def create_user(
     "/{user_id}", summary="Change a user", response_model=UserResponse, responses=problems(404, 409)
 )
 async def update_user(db: DB, admin: AdminUser, user_id: UUID, body: UserUpdate) -> User:
-    """Changes the role, or deactivates or reactivates the user, and ends the user's sessions; a
-    deactivation also revokes the user's API keys.
+    """Change the role, or deactivate or reactivate the user. Administrators only.
 
-    Administrators only. 409 for oneself.
+    Revokes the user's sessions, and on deactivation their API keys. 409 for the caller's own
+    account.
     """
     return await users.update(db, user_id, body, admin=admin)
 
 
 @router.delete("/{user_id}", summary="Delete a user", status_code=204, responses=problems(404, 409))
 async def delete_user(db: DB, admin: AdminUser, user_id: UUID) -> None:
-    """Marks the user as deleted and frees the e-mail for a new account.
+    """Mark the user as deleted and free the email for a new account. Administrators only.
 
-    Administrators only. 409 for oneself and for the only owner of an organization.
+    409 for the caller's own account and for the only owner of an organization.
     """
     await users.delete(db, user_id, admin=admin)

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/ws")
 
 
 async def check_origin(websocket: WebSocket, resources: AppResources) -> None:
-    """Browsers let any page connect anywhere: only the server can reject it (RFC 6455, 10.2)."""
+    """Reject other origins: browsers let any page connect to any server (RFC 6455, 10.2)."""
     if not set(websocket.headers.getlist("Origin")) <= set(resources.settings.CORS_ORIGINS):
         raise Forbidden("This origin is not allowed")
 
@@ -41,7 +41,7 @@ async def join_project(
     """Serve the connection without a database session: each check of access opens a short one."""
     hub = resources.hub
     access = await hub.authorizer.authorize(claims, _uuid(project_id))
-    if access.seconds_left <= 0:  # a request gets some leeway, a connection none
+    if access.seconds_left <= 0:  # requests get some leeway, connections none
         raise InvalidToken
     with hub.connection_limits.reserve(access.user_id):
         await websocket.accept(SUBPROTOCOL)
