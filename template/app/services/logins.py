@@ -50,7 +50,7 @@ async def refresh(
     if await refresh_tokens.is_stolen(session, token, first_use=first_use):
         await revoke(session, token.session_id)
         audit.record(session, Action.SESSION_STOLEN, token.login)
-        # The error below would otherwise roll back the revocation.
+        # Otherwise the error below would roll back the revocation.
         await session.commit()
         raise InvalidToken
     refresh_tokens.check_alive(token)

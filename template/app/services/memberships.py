@@ -154,7 +154,7 @@ async def lock(session: AsyncSession, actor: Membership) -> Membership:
 
 
 async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> Membership:
-    """Load it with its user, afresh: an earlier query may have read it before the lock."""
+    """Reload it with its user: an earlier query may have read it before the lock."""
     member = await session.scalar(
         select(Membership)
         .options(joinedload(Membership.user))

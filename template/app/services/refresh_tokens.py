@@ -1,4 +1,4 @@
-"""Refresh tokens: a chain in each session, whose tokens are spent once each (RFC 9700)."""
+"""Refresh tokens: each session has a chain of them, and each is spent once (RFC 9700)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
