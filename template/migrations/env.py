@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: by the service's own settings, one migrator at a time."""
+"""Alembic's environment: the service's own settings, and one migrator at a time."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ rewriter = Rewriter()
 
 
 def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
-    """Writes our own column types as plain ones: a migration must outlive the code of today."""
+    """Render our column types as plain ones: migrations must not depend on today's code."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
     return False
@@ -28,7 +28,7 @@ def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]
 
 @rewriter.rewrites(DropColumnOp)
 def drop_checks_first(_: Any, __: Any, drop: DropColumnOp) -> list[MigrateOperation]:
-    """A table cannot be rebuilt with a check of the column that it loses."""
+    """Drop a column's checks before it: SQLite cannot rebuild the table with them."""
     column = drop.to_column()
     checks = [
         DropConstraintOp.from_constraint(constraint)

@@ -1,4 +1,4 @@
-"""Every model, so that one import makes the metadata complete."""
+"""Every model, so that one import completes the metadata."""
 
 from app.models.api_key import ApiKey as ApiKey
 from app.models.audit_event import AuditEvent as AuditEvent

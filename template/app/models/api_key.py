@@ -10,7 +10,7 @@ from app.models.user import User
 
 
 class ApiKey(Identified, Revocable, Base):
-    """A program's access in the name of `user`, and to one organization only where it names one."""
+    """A key that acts for `user`, in one organization only if `organization_id` is set."""
 
     __tablename__ = "api_keys"
 
@@ -20,7 +20,7 @@ class ApiKey(Identified, Revocable, Base):
     )
     name: Mapped[str] = mapped_column(String(100))
     prefix: Mapped[str] = mapped_column(String(20))
-    """The beginning of the key, by which its owner recognizes it."""
+    """The start of the key, by which its owner recognizes it."""
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -10,9 +10,9 @@ from app.db.base import Base, Identified
 
 
 class AuditEvent(Identified, Base):
-    """What somebody did. The database refuses to change or delete it.
+    """A recorded action. The database refuses to change or delete it.
 
-    Its ids are no foreign keys: it outlives the rows that it names.
+    Its ids are not foreign keys, because it outlives the rows they refer to.
     """
 
     __tablename__ = "audit_events"

@@ -13,9 +13,9 @@ from app.models.organization import Organization
 
 
 class Invitation(Identified, Base):
-    """An e-mail address is invited into an organization.
+    """An invitation of an email address to an organization.
 
-    `token_hash` is that of the last mail, and null until there is one.
+    `token_hash` belongs to the last email sent, and is null until then.
     """
 
     __tablename__ = "invitations"
@@ -26,7 +26,7 @@ class Invitation(Identified, Base):
             "email_normalized",
             unique=True,
             **partial("accepted_at IS NULL AND revoked_at IS NULL"),
-            info={"conflict": "There is an open invitation for this e-mail"},
+            info={"conflict": "There is already an open invitation for this email"},
         ),
     )
 

@@ -10,7 +10,7 @@ from app.models.user import User
 
 
 class Login(Identified, Revocable, Base):
-    """A session of a user, which ends with all refresh tokens that descend from it."""
+    """A user's session. When it ends, so do all of its refresh tokens."""
 
     __tablename__ = "user_sessions"
 
@@ -25,7 +25,7 @@ class Login(Identified, Revocable, Base):
 
 
 class RefreshToken(Identified, Base):
-    """A spent token keeps its row, so that a second use is noticed."""
+    """A spent token keeps its row, so that its reuse is detected."""
 
     __tablename__ = "refresh_tokens"
 

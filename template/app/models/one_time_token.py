@@ -18,7 +18,7 @@ class Purpose(StrEnum):
 
 
 class OneTimeToken(Identified, Base):
-    """Sent by mail, stored as a hash: proves that its holder reads the mail to `email`."""
+    """A token sent by email and stored as a hash: proof that its holder controls `email`."""
 
     __tablename__ = "one_time_tokens"
 

@@ -7,7 +7,7 @@ from app.models.membership import Membership
 
 
 class Organization(Identified, Timestamped, SoftDeleted, Base):
-    """A tenant. Its owners are the memberships with that role; no column repeats them."""
+    """A tenant. Its owners are its memberships with that role; there is no owner column."""
 
     __tablename__ = "organizations"
     __table_args__ = (

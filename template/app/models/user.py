@@ -12,7 +12,7 @@ from app.models.membership import Membership
 
 
 class User(Identified, Timestamped, SoftDeleted, Base):
-    """Deleting a user frees the e-mail."""
+    """An account. Deleting it frees the email."""
 
     __tablename__ = "users"
     __table_args__ = (

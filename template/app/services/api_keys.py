@@ -1,4 +1,4 @@
-"""API keys: made once, shown once, and known by their hash from then on."""
+"""API keys: each is shown once, and only its hash is stored."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -25,7 +25,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 async def create(session: AsyncSession, user: User, body: ApiKeyCreate) -> ApiKeyCreated:
     if Scope.ADMIN in body.scopes and user.role is not UserRole.ADMIN:
-        raise Forbidden("Only administrators can give a key the scope admin")
+        raise Forbidden("Only administrators can create a key with the admin scope")
     await lock_user(session, user.id)
     await _keep_few(session, ApiKey.user_id == user.id, ApiKey.organization_id.is_(None))
     return await _create(session, user.id, body)
@@ -34,9 +34,9 @@ async def create(session: AsyncSession, user: User, body: ApiKeyCreate) -> ApiKe
 async def create_for_organization(
     session: AsyncSession, actor: Membership, body: ApiKeyCreate
 ) -> ApiKeyCreated:
-    """The key acts in the actor's name, with the rights that the actor has at each moment."""
+    """Create a key that acts as the actor, always with the actor's current rights."""
     if Scope.ADMIN in body.scopes:
-        raise Invalid("A key of an organization cannot have the scope admin", field="scopes")
+        raise Invalid("An organization's key cannot have the admin scope", field="scopes")
     await lock_user(session, actor.user_id)
     await lock_organization(session, actor.organization_id)
     await _keep_few(session, ApiKey.organization_id == actor.organization_id)
@@ -44,7 +44,7 @@ async def create_for_organization(
 
 
 def of_user(user_id: UUID) -> ColumnElement[bool]:
-    """The keys that act in the user's name, including those of organizations."""
+    """All keys that act for the user, including those of organizations."""
     return ApiKey.user_id == user_id
 
 
@@ -55,7 +55,7 @@ def of_organization(organization_id: UUID) -> ColumnElement[bool]:
 async def list_keys(
     session: AsyncSession, whose: ColumnElement[bool], pagination: PaginationParams
 ) -> PaginatedResponse[ApiKeyResponse]:
-    """Newest first, with the expired ones, so that their owner sees why they no longer work."""
+    """Newest first, including expired keys, so that owners see why a key no longer works."""
     query = (
         select(ApiKey)
         .where(whose, ApiKey.revoked_at.is_(None))
@@ -72,7 +72,7 @@ async def revoke(session: AsyncSession, whose: ColumnElement[bool], key_id: UUID
 async def revoke_all(
     session: AsyncSession, user_id: UUID, *, organization_id: UUID | None = None
 ) -> None:
-    """Revoke every key that acts in the user's name, or only those of one organization."""
+    """Revoke every key that acts for the user, or only those of one organization."""
     mine = of_user(user_id)
     if organization_id is not None:
         mine &= of_organization(organization_id)
@@ -84,7 +84,7 @@ def is_use_noted(key: ApiKey) -> bool:
 
 
 async def note_use(session: AsyncSession, key_id: UUID) -> None:
-    """Do nothing if another request has noted it."""
+    """Set `last_used_at`, unless another request has just done so."""
     key = await session.get(ApiKey, key_id)
     if key is not None and not is_use_noted(key):
         key.last_used_at = utc_now()
@@ -112,14 +112,14 @@ async def _create(
 
 
 async def _keep_few(session: AsyncSession, *whose: ColumnElement[bool]) -> None:
-    """The caller has locked the owner of the keys, so that two requests cannot both be the last."""
+    """Raise Conflict at `MAX_LIVE` keys. The caller's lock on the owner makes the check safe."""
     query = select(func.count(ApiKey.id)).where(*whose, ApiKey.alive)
     if (await session.scalar(query) or 0) >= MAX_LIVE:
-        raise Conflict(f"There are {MAX_LIVE} keys: revoke one that is no longer needed")
+        raise Conflict(f"The limit of {MAX_LIVE} API keys is reached; revoke one first")
 
 
 async def _revoke(session: AsyncSession, *which: ColumnElement[bool]) -> bool:
-    """Whether there was one to revoke."""
+    """Return whether any key was revoked."""
     query = select(ApiKey).where(*which, ApiKey.revoked_at.is_(None))
     keys = list(await session.scalars(query.order_by(ApiKey.id).with_for_update()))
     for key in keys:

@@ -1,4 +1,4 @@
-"""The audit log: who changed what, from where, noted in the transaction of the change itself."""
+"""The audit log: who changed what and from where, recorded in the change's transaction."""
 
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -18,7 +18,7 @@ ORIGIN = "origin"
 
 
 class Action(StrEnum):
-    """What is noted; each value is `<what>.<happened>`."""
+    """Every recorded action, as `<resource>.<event>`."""
 
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
@@ -51,7 +51,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the changes of a session come from; all of it is empty on the command line."""
+    """Where a session's changes come from; every field is empty on the command line."""
 
     actor_id: UUID | None = None
     api_key_id: UUID | None = None
@@ -60,11 +60,11 @@ class Origin:
 
 
 VALUES = {"archived_at", "is_active", "role"}
-"""Of these columns the values are noted, too; others may hold what must be erased one day."""
+"""Columns recorded with their values; others may hold data that must be erasable."""
 
 
 def set_origin(session: AsyncSession, **fields: Any) -> None:
-    """Fields that are not given keep their values."""
+    """Update the origin of the session's changes; omitted fields keep their values."""
     session.info[ORIGIN] = replace(_origin(session), **fields)
 
 
@@ -89,7 +89,7 @@ async def list_events(
     ]
     if after:
         same_moment = and_(AuditEvent.created_at == after.created_at, AuditEvent.id < after.id)
-        # The first condition says nothing new, but bounds the part of the index that is read.
+        # Redundant, but bounds the range of the index that is scanned.
         conditions.append(AuditEvent.created_at <= after.created_at)
         conditions.append(or_(AuditEvent.created_at < after.created_at, same_moment))
     query = select(AuditEvent).where(*conditions)
@@ -103,7 +103,7 @@ async def list_events(
 
 
 def record(session: AsyncSession, action: Action, target: Identified, **details: Any) -> None:
-    """Call it after the flush that gave `target` its ids. `details` are JSON, and no secrets."""
+    """Call after the flush that sets the ids of `target`. `details` is JSON without secrets."""
     session.add(
         AuditEvent(
             action=action,
@@ -117,7 +117,7 @@ def record(session: AsyncSession, action: Action, target: Identified, **details:
 
 
 def record_changes(session: AsyncSession, action: Action, row: Identified, **details: Any) -> None:
-    """Record which columns have new values, if any have. Call it before the flush."""
+    """Record which columns have changed, if any. Call before the flush."""
     state = inspect(row)
     histories = {
         column.key: state.attrs[column.key].history for column in state.mapper.column_attrs
@@ -137,5 +137,5 @@ def _origin(session: AsyncSession) -> Origin:
 
 
 def _organization_id(row: Identified) -> UUID | None:
-    """Rows that belong to an organization name it; for the others it is None."""
+    """The organization that the row is or belongs to, if any."""
     return row.id if isinstance(row, Organization) else getattr(row, "organization_id", None)

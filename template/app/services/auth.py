@@ -1,4 +1,4 @@
-"""Authentication: who logs in, by password, and who calls, by access token or API key."""
+"""Authentication: logins by password, requests by access token or API key."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ Credential = TypeVar("Credential", Login, ApiKey)
 
 @dataclass(frozen=True)
 class Caller:
-    """A user, by a login or by an API key."""
+    """The user behind a request, identified by a login or an API key."""
 
     credential: Login | ApiKey
     expires_at: datetime | None
@@ -39,15 +39,15 @@ class Caller:
         return self.credential.id if isinstance(self.credential, Login) else None
 
     def has(self, scope: Scope) -> bool:
-        """A login has them all."""
+        """A login has every scope."""
         return self.key is None or scope in self.key.scopes
 
     def require(self, scope: Scope) -> None:
         if not self.has(scope):
-            raise Forbidden(f"The API key lacks the scope {scope}")
+            raise Forbidden(f"The API key lacks the {scope} scope")
 
     def may_enter(self, organization_id: UUID) -> bool:
-        """A key of one organization opens no other one; whether the user may is asked elsewhere."""
+        """Whether the credential reaches the organization; membership is checked elsewhere."""
         return self.key is None or self.key.organization_id in {None, organization_id}
 
 
@@ -59,7 +59,7 @@ async def authenticate(
     password: str,
     only_verified: bool = False,
 ) -> User:
-    """Raises Unauthorized, after the same time for a wrong password and an unknown e-mail."""
+    """Raise Unauthorized, taking equally long for a wrong password and an unknown email."""
     found = await users.find_by_email(session, email)
     user_id, hashed_password = (found.id, found.hashed_password) if found else (None, None)
     # Hashing is slow: release the connection and its locks first.
@@ -68,14 +68,14 @@ async def authenticate(
     user = await users.find(session, user_id, lock=True) if user_id and matches else None
     if user is None:
         raise Unauthorized("Incorrect email or password")
-    if user.hashed_password != hashed_password:  # changed meanwhile: does it still match?
+    if user.hashed_password != hashed_password:  # changed during hashing: check again
         return await authenticate(
             session, passwords, email=email, password=password, only_verified=only_verified
         )
     if not user.is_active:
         raise Forbidden("Inactive account")
     if only_verified and user.email_verified_at is None:
-        raise Forbidden("Verify the e-mail address first: follow the mail, or reset the password")
+        raise Forbidden("Verify your email address first: check your email or reset your password")
     if rehashed:
         user.hashed_password = rehashed
     return user
@@ -84,8 +84,8 @@ async def authenticate(
 async def confirm_password(
     session: AsyncSession, passwords: Passwords, caller: Caller, password: str
 ) -> User:
-    """Asks a user who is logged in once more. Raises Forbidden, or InvalidToken if the session
-    has ended or the password was changed meanwhile."""
+    """Check a logged-in user's password again. Raise Forbidden if it is wrong, and InvalidToken
+    if the session ended or the password changed during the check."""
     user_id, hashed_password = caller.user.id, caller.user.hashed_password
     session_id = caller.credential.id
     # Hashing is slow: release the connection and its locks first.
@@ -102,9 +102,9 @@ async def confirm_password(
 
 
 async def get_caller(session: AsyncSession, claims: AccessClaims | KeyClaims) -> Caller:
-    """Find the login or the API key, and its user, in one query.
+    """Find the login or API key and its user in one query.
 
-    Raises InvalidToken if there is none, or it has ended, and Forbidden for an inactive user.
+    Raise InvalidToken if it is unknown or has ended, and Forbidden if the user is inactive.
     """
     if isinstance(claims, KeyClaims):
         key = await _find(session, ApiKey, ApiKey.key_hash == claims.key_hash)
@@ -120,7 +120,7 @@ async def _find(
         select(kind).join(kind.user).options(contains_eager(kind.user)).where(*which, User.alive)
     )
     if credential is not None and not credential.user.is_active:
-        raise Forbidden("Inactive user")
+        raise Forbidden("Inactive account")
     if credential is None or not credential.alive:
         raise InvalidToken
     return credential

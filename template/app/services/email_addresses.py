@@ -1,4 +1,4 @@
-"""A user's e-mail address: verified, and changed, by a token that was mailed to it."""
+"""Verification and change of a user's email address, with a token sent to that address."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from app.services.audit import Action
 
 
 async def verify(session: AsyncSession, token: str) -> None:
-    """Raises InvalidOneTimeToken."""
+    """Mark the address as verified, or raise InvalidOneTimeToken."""
     spent = await one_time_tokens.spend(session, Purpose.VERIFY_EMAIL, token)
     user = await users.get(session, spent.user_id, lock=True)
     user.email_verified_at = user.email_verified_at or utc_now()
@@ -24,8 +24,8 @@ async def verify(session: AsyncSession, token: str) -> None:
 
 
 async def request_change(session: AsyncSession, user_id: UUID, email: str) -> UUID:
-    """The id of the token's row, from which a task makes the token that it mails. Raises
-    InvalidToken if the user has been deleted meanwhile."""
+    """Return the id of a token row, for which a task generates the token that it sends. Raise
+    InvalidToken if the user has been deleted."""
     user = await users.find(session, user_id, lock=True)
     if user is None:
         raise InvalidToken
@@ -36,8 +36,8 @@ async def request_change(session: AsyncSession, user_id: UUID, email: str) -> UU
 
 
 async def change(session: AsyncSession, token: str) -> User:
-    """Ends every session: they belong to whoever reads the old address. Raises
-    InvalidOneTimeToken; the address may have been registered meanwhile, which is a conflict."""
+    """Revoke every session too, as others may have access to the old address. Raise
+    InvalidOneTimeToken, or IntegrityError if the new address has since been registered."""
     spent = await one_time_tokens.spend(session, Purpose.CHANGE_EMAIL, token)
     user = await users.get(session, spent.user_id, lock=True)
     user.email = spent.email

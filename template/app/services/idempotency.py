@@ -1,4 +1,4 @@
-"""Responses to requests with an `Idempotency-Key`, kept in the transaction of what they created."""
+"""Responses to requests with an `Idempotency-Key`, stored in the request's own transaction."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -20,18 +20,18 @@ PURGED_AT_ONCE = 100
 
 @dataclass(frozen=True)
 class KeyedRequest:
-    """`caller` is the user's id, or empty for a request without a token."""
+    """A request with a key. `caller` is the user's id, or empty for a request without a token."""
 
     caller: str
     key: str
     content: bytes = field(repr=False)
-    """What makes two requests the same. It may hold a password: only an HMAC of it is stored."""
+    """Equal for equal requests. It may hold a password, so only its HMAC is stored."""
 
 
 async def find(
     session: AsyncSession, settings: Settings, request: KeyedRequest
 ) -> IdempotencyKey | None:
-    """The response to the same request. Raises KeyReused if the key belongs to another one."""
+    """Return the stored response. Raise KeyReused if the key belongs to another request."""
     stored = await session.scalar(
         select(IdempotencyKey).where(_has_key(request), IdempotencyKey.expires_at > utc_now())
     )
@@ -46,8 +46,8 @@ async def find(
 async def store(
     session: AsyncSession, settings: Settings, request: KeyedRequest, *, status: int, body: bytes
 ) -> None:
-    """Of two requests with one key, the unique constraint refuses the later one, and so undoes
-    whatever it has created."""
+    """Store the response. If two requests share a key, the unique constraint rejects the later
+    one, and everything it created is rolled back."""
     await _purge(session, request)
     now = utc_now()
     row = IdempotencyKey(
@@ -68,14 +68,14 @@ def _has_key(request: KeyedRequest) -> ColumnElement[bool]:
 
 
 def _fingerprint(secret: SecretStr, request: KeyedRequest) -> str:
-    # The same secret signs tokens: the prefix makes sure that no fingerprint is a signature.
+    # The same secret signs tokens; the prefix keeps a fingerprint from being a signature.
     content = b"Idempotency-Key\0" + request.content
     return hmac.digest(secret.get_secret_value().encode(), content, "sha256").hex()
 
 
 async def _purge(session: AsyncSession, request: KeyedRequest) -> None:
-    """Nothing else deletes expired rows. First the request's own, so that its key is free again;
-    then a few that no other request is deleting, so that no two wait for each other."""
+    """Delete expired rows, which nothing else does: first the request's own, to free its key, then
+    a few that no other request has locked, so that requests don't wait for each other."""
     expired = IdempotencyKey.expires_at <= utc_now()
     oldest = (
         select(IdempotencyKey.id)

@@ -1,4 +1,4 @@
-"""Invitations into an organization, each for the one who reads the mail to an address."""
+"""Invitations to an organization, each bound to an email address."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -25,7 +25,7 @@ MAX_OPEN = 100
 
 
 async def create(session: AsyncSession, actor: Membership, body: InvitationCreate) -> Invitation:
-    """Does not tell whether there is an account with this address."""
+    """Invite an address without revealing whether it has an account."""
     await lock_user(session, actor.user_id)
     actor = await memberships.lock(session, actor)
     if not may_grant(actor.role, body.role):
@@ -51,7 +51,7 @@ async def create(session: AsyncSession, actor: Membership, body: InvitationCreat
 async def list_open(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[InvitationResponse]:
-    """Newest first, with the expired ones."""
+    """Newest first, including expired ones."""
     query = (
         select(Invitation)
         .where(Invitation.organization_id == organization_id, Invitation.open())
@@ -71,7 +71,7 @@ async def revoke(session: AsyncSession, organization_id: UUID, invitation_id: UU
 
 
 async def renew_token(session: AsyncSession, invitation_id: UUID) -> tuple[Invitation, str] | None:
-    """With its organization, and a token in place of the last one; None if it is not open."""
+    """Return it with its organization and a new token, or None if it is closed or expired."""
     unexpired = Invitation.expires_at > utc_now()
     invitation = await _find(session, Invitation.id == invitation_id, Invitation.open(), unexpired)
     if invitation is None:
@@ -83,9 +83,9 @@ async def renew_token(session: AsyncSession, invitation_id: UUID) -> tuple[Invit
 
 
 async def accept(session: AsyncSession, user_id: UUID, token: str) -> Membership:
-    """Only by the user with the invited address, and while the inviter may still invite.
+    """Accept an invitation to the user's address, if its inviter may still grant the role.
 
-    Raises InvalidOneTimeToken; who is a member already gets the conflict of the constraint.
+    Raise InvalidOneTimeToken, or IntegrityError if the user is already a member.
     """
     user = await users.get(session, user_id, lock=True)
     valid = and_(
@@ -112,7 +112,7 @@ async def accept(session: AsyncSession, user_id: UUID, token: str) -> Membership
 
 
 async def _find(session: AsyncSession, *which: ColumnElement[bool]) -> Invitation | None:
-    """Locked, with its organization: another request that wants it waits, and finds it closed."""
+    """Lock the organization and the invitation, so that concurrent requests find it closed."""
     organization_id = await session.scalar(select(Invitation.organization_id).where(*which))
     if organization_id is None:
         return None
@@ -130,7 +130,7 @@ async def _find(session: AsyncSession, *which: ColumnElement[bool]) -> Invitatio
 
 
 async def _make_room(session: AsyncSession, organization_id: UUID) -> None:
-    """Removes the expired ones, so that their addresses can be invited again."""
+    """Delete expired invitations, so that their addresses can be invited again."""
     mine = and_(Invitation.organization_id == organization_id, Invitation.open())
     await session.execute(
         delete(Invitation)
@@ -138,7 +138,7 @@ async def _make_room(session: AsyncSession, organization_id: UUID) -> None:
         .execution_options(synchronize_session=False)
     )
     if (await session.scalar(select(func.count(Invitation.id)).where(mine)) or 0) >= MAX_OPEN:
-        raise Conflict(f"There are {MAX_OPEN} open invitations: revoke one")
+        raise Conflict(f"The limit of {MAX_OPEN} open invitations is reached; revoke one first")
 
 
 async def _inviter_may(session: AsyncSession, invitation: Invitation) -> bool:

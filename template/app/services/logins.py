@@ -1,4 +1,4 @@
-"""Logins, which the API calls sessions: each is a row that refresh tokens keep in use."""
+"""Logins, which the API calls sessions; refresh tokens keep them in use."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -50,7 +50,7 @@ async def refresh(
     if await refresh_tokens.is_stolen(session, token, first_use=first_use):
         await revoke(session, token.session_id)
         audit.record(session, Action.SESSION_STOLEN, token.login)
-        # The error below would roll this back, but the thief must stay out.
+        # Otherwise the error below would roll back the revocation.
         await session.commit()
         raise InvalidToken
     refresh_tokens.check_alive(token)
@@ -62,7 +62,7 @@ async def refresh(
 async def list_open(
     session: AsyncSession, user_id: UUID, pagination: PaginationParams, *, current: UUID
 ) -> PaginatedResponse[SessionResponse]:
-    """Those that can still be refreshed, the last used first."""
+    """Logins that can still be refreshed, most recently used first."""
     query = (
         select(Login)
         .where(Login.user_id == user_id, Login.alive, _refreshable())
@@ -75,12 +75,12 @@ async def list_open(
 
 
 async def revoke(session: AsyncSession, login_id: UUID) -> None:
-    """Do nothing if it has been revoked already."""
+    """Do nothing if the login is already revoked."""
     await _revoke(session, Login.id == login_id)
 
 
 async def revoke_of_user(session: AsyncSession, user_id: UUID, login_id: UUID) -> None:
-    """Raises NotFound for one that `list_open` would not show."""
+    """Raise NotFound for a login that `list_open` would not show."""
     mine = (Login.user_id == user_id) & (Login.id == login_id)
     if not await _revoke(session, mine, Login.alive, _refreshable()):
         raise NotFound("Session not found")
@@ -106,7 +106,7 @@ def _refreshable() -> ColumnElement[bool]:
 
 
 async def _revoke(session: AsyncSession, *which: ColumnExpressionArgument[bool]) -> bool:
-    """Whether there was one to revoke."""
+    """Return whether any login was revoked."""
     rows = await session.scalars(
         select(Login).where(*which, Login.revoked_at.is_(None)).order_by(Login.id).with_for_update()
     )

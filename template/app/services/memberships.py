@@ -1,6 +1,6 @@
-"""Who belongs to an organization: every change locks the organization, then checks the rules.
+"""Memberships: every change locks the organization before it checks the rules.
 
-Concurrent changes therefore see each other, and the last owner stays.
+Concurrent changes therefore see each other and cannot remove the last owner.
 """
 
 from uuid import UUID
@@ -24,7 +24,7 @@ from app.services.paging import paginate
 async def list_members(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[MemberResponse]:
-    """Longest-standing first."""
+    """Oldest membership first."""
     query = (
         select(Membership)
         .options(joinedload(Membership.user))
@@ -69,7 +69,7 @@ async def change_role(
 
 
 async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> None:
-    """Members may remove themselves; for others, `may_manage` decides."""
+    """Remove a member: oneself, or as `may_manage` allows."""
     actor = await lock(session, actor)
     member = await _get(session, actor.organization_id, user_id)
     if member is not actor and not may_manage(actor.role, member.role):
@@ -82,13 +82,13 @@ async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> Non
 
 
 async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: UUID) -> Membership:
-    """The member becomes owner and the caller admin; returns the caller's membership."""
+    """Make the member an owner and the actor an admin. Return the actor's membership."""
     actor = await lock(session, actor)
     if actor.role is not MemberRole.OWNER:
         raise Forbidden
     member = await _get(session, actor.organization_id, user_id)
     if member is actor:
-        raise Conflict("You own this organization already")
+        raise Conflict("You already own this organization")
     _check_active(member)
     member.role = MemberRole.OWNER
     actor.role = MemberRole.ADMIN
@@ -98,7 +98,7 @@ async def transfer_ownership(session: AsyncSession, actor: Membership, user_id: 
 
 
 async def leave_all(session: AsyncSession, user_id: UUID) -> None:
-    """Raises Conflict, naming the slugs, if organizations would be left without an owner."""
+    """Raise Conflict, listing the slugs, if organizations would be left without an owner."""
     await session.execute(select(User.id).where(User.id == user_id).with_for_update())
     mine = select(Membership.organization_id).where(Membership.user_id == user_id)
     await session.execute(
@@ -118,7 +118,7 @@ async def leave_all(session: AsyncSession, user_id: UUID) -> None:
 
 
 async def has_email(session: AsyncSession, organization_id: UUID, email: str) -> bool:
-    """Whether somebody with this normalized address is a member."""
+    """Return whether a member has this normalized address."""
     query = (
         select(Membership.id)
         .join(Membership.user)
@@ -128,7 +128,7 @@ async def has_email(session: AsyncSession, organization_id: UUID, email: str) ->
 
 
 async def _find_user(session: AsyncSession, user_id: UUID) -> User | None:
-    """Locks the user, who could otherwise be deleted before becoming a member."""
+    """Lock the user, who could otherwise be deleted before becoming a member."""
     return await session.scalar(
         select(User).where(User.id == user_id, User.enabled).with_for_update(read=True)
     )
@@ -148,13 +148,13 @@ async def _close_invitations(session: AsyncSession, member: Membership) -> None:
 
 
 async def lock(session: AsyncSession, actor: Membership) -> Membership:
-    """The actor's membership as it is once the organization is locked."""
+    """Lock the organization and return the actor's current membership."""
     await lock_organization(session, actor.organization_id)
     return await _get(session, actor.organization_id, actor.user_id)
 
 
 async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> Membership:
-    """With the user, and reloaded: an earlier query may have read it before the lock."""
+    """Reload it with its user: an earlier query may have read it before the lock."""
     member = await session.scalar(
         select(Membership)
         .options(joinedload(Membership.user))
@@ -167,11 +167,11 @@ async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> M
 
 
 def _check_active(member: Membership) -> None:
-    """Of an owner who cannot log in, an organization has none."""
+    """Prevent an owner who cannot log in."""
     if not member.user.is_active:
         raise Conflict("The member's account is not active")
 
 
 async def _keep_an_owner(session: AsyncSession, member: Membership) -> None:
     if member.organization_id in await organizations.owned_alone(session, member.user_id):
-        raise Conflict("An organization needs an owner: transfer the ownership first")
+        raise Conflict("An organization needs an owner; transfer ownership first")

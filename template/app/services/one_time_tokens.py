@@ -1,4 +1,4 @@
-"""One-time tokens: sent by mail, so that whoever brings one back reads the mail to its address."""
+"""One-time tokens, sent by email to prove that the recipient controls the address."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -16,7 +16,7 @@ from app.services import users
 
 LIFETIMES = {
     Purpose.CHANGE_EMAIL: timedelta(hours=24),
-    Purpose.RESET_PASSWORD: timedelta(minutes=30),  # short: it opens the account
+    Purpose.RESET_PASSWORD: timedelta(minutes=30),  # short: it gives access to the account
     Purpose.VERIFY_EMAIL: timedelta(hours=24),
 }
 
@@ -24,7 +24,7 @@ LIFETIMES = {
 async def issue(
     session: AsyncSession, user_id: UUID, purpose: Purpose, *, email: str
 ) -> tuple[UUID, str]:
-    """The id of its row, and the token itself, which is not stored. Removes expired ones."""
+    """Return the row's id and the token, which is only stored as a hash. Delete expired ones."""
     await session.execute(
         delete(OneTimeToken)
         .where(OneTimeToken.user_id == user_id, OneTimeToken.expires_at <= utc_now())
@@ -44,7 +44,7 @@ async def issue(
 
 
 async def reissue(session: AsyncSession, token_id: UUID) -> tuple[OneTimeToken, str] | None:
-    """Another token in place of one that nobody has seen; None if it has been used or is void."""
+    """Replace the token. Return None if it is used, void or expired."""
     row = await session.scalar(_with_user(OneTimeToken.id == token_id).with_for_update())
     if row is None:
         return None
@@ -55,7 +55,7 @@ async def reissue(session: AsyncSession, token_id: UUID) -> tuple[OneTimeToken, 
 
 
 async def find(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeToken:
-    """With its user. Raises InvalidOneTimeToken."""
+    """Find a valid token and its user, or raise InvalidOneTimeToken."""
     row = await session.scalar(_with_user(_is(purpose, token)))
     if row is None or (row.email != row.user.email and purpose is not Purpose.CHANGE_EMAIL):
         raise InvalidOneTimeToken
@@ -63,9 +63,9 @@ async def find(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeTo
 
 
 async def spend(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeToken:
-    """Makes it and all others of its user and purpose worthless. Raises InvalidOneTimeToken."""
+    """Void it and all others of its user and purpose, or raise InvalidOneTimeToken."""
     row = await find(session, purpose, token)
-    # Always the user first: whoever changes the account waits here, and none for one another.
+    # Lock the user first, as every change to the account does, to avoid deadlocks.
     if await users.find(session, row.user_id, lock=True) is None:
         raise InvalidOneTimeToken
     spent = await session.scalar(

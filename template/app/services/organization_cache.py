@@ -1,4 +1,4 @@
-"""Organizations as `organization.details` finds them, remembered until one of them changes."""
+"""A cache of `organizations.details`: an entry is dropped when its organization changes."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,7 +10,7 @@ from app.schemas.organization import OrganizationResponse
 from app.services import organizations
 
 MAX_AGE_SECONDS = 60
-"""How long another process may serve an old value, if Redis was away when a row changed."""
+"""How long other processes may serve a stale value if Redis was unavailable for a change."""
 
 
 class OrganizationCache:
@@ -18,18 +18,18 @@ class OrganizationCache:
         self._cache = Cache(redis, "organization", OrganizationResponse, seconds=MAX_AGE_SECONDS)
 
     async def details(self, session: AsyncSession, membership: Membership) -> OrganizationResponse:
-        """For requests that only read: `session` may begin a new transaction."""
+        """Only for requests that do not write: `session` may begin a new transaction."""
 
         async def load() -> OrganizationResponse:
-            await session.close()  # what its transaction sees may have changed meanwhile
+            await session.close()  # its snapshot may be out of date
             return await organizations.details(session, membership)
 
         organization = await self._cache.get(str(membership.organization_id), load)
-        # Of all members it is the same, but for the role.
+        # Members share the entry; only the role differs.
         return organization.model_copy(update={"role": membership.role})
 
     async def drop_changed(self, changes: list[Change]) -> None:
-        """To watch the database with."""
+        """Drop what a commit has changed; a listener for `WatchedDatabase.watch`."""
         changed = {
             change.row.id if isinstance(change.row, Organization) else change.row.organization_id
             for change in changes

@@ -1,4 +1,4 @@
-"""Organizations as one of their members sees them; to anyone else they do not exist."""
+"""Organizations, as their members see them; to everyone else they do not exist."""
 
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from app.services.paging import paginate
 
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
-    """The user's membership with its organization. Raises NotFound for non-members too."""
+    """The user's membership with its organization. Raise NotFound for non-members too."""
     query = (
         select(Membership)
         .join(Membership.organization)
@@ -34,7 +34,7 @@ async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Mem
 
 
 async def details(session: AsyncSession, membership: Membership) -> OrganizationResponse:
-    """Raises NotFound if it was deleted, or the member left, during this request."""
+    """Raise NotFound if it was deleted, or the member left, during this request."""
     query = _details(membership.user_id).where(Organization.id == membership.organization_id)
     row = await session.scalar(query)
     if row is None:
@@ -53,7 +53,7 @@ async def list_for_user(
 async def create(
     session: AsyncSession, user: User, body: OrganizationCreate
 ) -> OrganizationResponse:
-    """The creator becomes its owner in the same transaction."""
+    """Create the organization and its first membership: the user becomes the owner."""
     await lock_user(session, user.id)
     organization = Organization(name=body.name, slug=body.slug)
     owner = Membership(user_id=user.id, organization=organization, role=MemberRole.OWNER)
@@ -75,9 +75,9 @@ async def update(
 
 
 async def delete(session: AsyncSession, owner: Membership) -> None:
-    """Soft: the rows stay, hidden with everything they contain, and the slug becomes free.
+    """Mark it as deleted, which hides everything it contains and frees the slug.
 
-    Raises Forbidden or NotFound if the ownership has ended meanwhile.
+    Raise Forbidden or NotFound if the membership is no longer an owner's.
     """
     await lock_organization(session, owner.organization_id)
     organization = owner.organization
@@ -89,7 +89,7 @@ async def delete(session: AsyncSession, owner: Membership) -> None:
 
 
 async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
-    """The slugs of the organizations that nobody else owns, by id."""
+    """The slugs, by id, of the organizations whose only owner is the user."""
     other = aliased(Membership)
     shared = select(other.id).where(
         other.organization_id == Organization.id,
@@ -111,7 +111,7 @@ async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
 
 
 def _details(user_id: UUID) -> Select[Any]:
-    """What an OrganizationResponse shows of each organization of the user."""
+    """The fields of OrganizationResponse for each organization of the user."""
     member = aliased(Membership)
     members = select(func.count(member.id)).where(member.organization_id == Organization.id)
     owner = (

@@ -1,4 +1,4 @@
-"""Numbered pages of the rows that a query finds."""
+"""Numbered pages of a query's rows."""
 
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ Item = TypeVar("Item", bound=Schema)
 async def paginate(
     session: AsyncSession, query: Select[Any], pagination: PaginationParams, kind: type[Item]
 ) -> PaginatedResponse[Item]:
-    """`query` is ordered, and selects one entity or Bundle, of which each `kind` is made."""
+    """Return a page of `query`, which must be ordered and select one entity or Bundle."""
     counting = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
     total = await session.scalar(counting)
     rows = await session.scalars(query.offset(pagination.offset).limit(pagination.limit))

@@ -1,4 +1,4 @@
-"""A user's password: replaced by who knows the old one, or by who reads the user's mail."""
+"""Password change, with the old password, and reset, with a token sent by email."""
 
 from uuid import UUID
 
@@ -16,9 +16,9 @@ from app.services.audit import Action
 async def change(
     session: AsyncSession, passwords: Passwords, user: User, password: str, *, keep: UUID
 ) -> None:
-    """End every login except `keep`. The caller has checked the old password.
+    """Revoke every login except `keep`. The caller has checked the old password.
 
-    Raises Invalid for a weak password, and InvalidToken if the login `keep` has ended.
+    Raise Invalid if the password is weak, and InvalidToken if the login `keep` has ended.
     """
     user_id = user.id
     await passwords.check_new(password, email=user.email, field="new_password")
@@ -33,7 +33,7 @@ async def change(
 
 
 async def reset(session: AsyncSession, passwords: Passwords, token: str, password: str) -> User:
-    """Ends every session and API key. A weak password raises Invalid, and spends no token."""
+    """Revoke every session and API key. A weak password raises Invalid and spends no token."""
     found = await one_time_tokens.find(session, Purpose.RESET_PASSWORD, token)
     await passwords.check_new(password, email=found.user.email)
     # Hashing is slow: release the connection and its locks first.
@@ -55,6 +55,6 @@ async def _replace(
 ) -> None:
     user.hashed_password = hashed_password
     await logins.revoke_all(session, user.id, keep=keep)
-    # Whoever got into the mail or the account could otherwise take it back.
+    # Otherwise an intruder could take the account back with a token issued earlier.
     await one_time_tokens.void(session, user.id, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL)
     await session.flush()

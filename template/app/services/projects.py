@@ -1,4 +1,4 @@
-"""Projects: each belongs to one organization, and every query names that organization."""
+"""Projects. Every query is restricted to one organization."""
 
 from uuid import UUID
 
@@ -34,7 +34,7 @@ async def list_projects(
 async def get(
     session: AsyncSession, organization_id: UUID, project_id: UUID, *, lock: bool = False
 ) -> Project:
-    """Pass `lock` to change the row: concurrent changes then happen one after the other."""
+    """Pass `lock` to change the row, so that concurrent changes are serialized."""
     query = select(Project).where(
         Project.id == project_id, Project.organization_id == organization_id
     )

@@ -1,4 +1,4 @@
-"""Refresh tokens: a chain in each session, and a token in it is spent once (RFC 9700)."""
+"""Refresh tokens: each session has a chain of them, and each is spent once (RFC 9700)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from app.core.tokens import create_access_token, hash_token, new_opaque_token
 from app.models import Login, RefreshToken, User
 
 GRACE = timedelta(seconds=10)
-"""How long a spent token may be sent again, for a client that lost the response."""
+"""How long a client that lost the response may send a spent token again."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ async def issue(
 
 
 async def spend(session: AsyncSession, presented: str) -> tuple[RefreshToken, bool]:
-    """Return the token with its user and its login, which is locked, and whether this is its first
-    use. Raises InvalidToken if there never was such a token."""
+    """Return the token with its user and its locked login, and whether this is its first use.
+    Raise InvalidToken if the token is unknown."""
     token_hash = hash_token(presented)
     first = (
         update(RefreshToken)
@@ -78,7 +78,7 @@ async def is_stolen(session: AsyncSession, token: RefreshToken, *, first_use: bo
     """Whether two parties must hold tokens of this session.
 
     A client that lost the response may retry within the grace period and so receive several
-    children of one token, but it goes on to use only one of them.
+    children of one token, but it uses only one of them.
     """
     if not first_use and (token.used_at is None or token.used_at + GRACE <= utc_now()):
         return True

@@ -1,4 +1,4 @@
-"""Users: the accounts of the platform, which are marked as deleted rather than removed."""
+"""User accounts, which are marked as deleted rather than removed."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -24,7 +24,7 @@ from app.services.paging import paginate
 
 @dataclass(frozen=True)
 class NewUser:
-    """`verified`: somebody vouches for the e-mail address."""
+    """A user to create. `verified` means that the email address needs no verification."""
 
     email: str
     name: str
@@ -36,7 +36,7 @@ class NewUser:
 
 @dataclass(frozen=True)
 class Registration:
-    """The user with the registered email: `created` now, or before."""
+    """The user with the email, and whether this registration created them."""
 
     user: User | None
     created: bool
@@ -50,7 +50,7 @@ async def get(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> Us
 
 
 async def find(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User | None:
-    """Pass `lock` to change the row: concurrent changes then happen one after the other."""
+    """Pass `lock` to change the row, so that concurrent changes are serialized."""
     query = select(User).where(User.id == user_id, User.alive)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
@@ -70,7 +70,7 @@ async def list_users(
     role: UserRole | None = None,
     is_active: bool | None = None,
 ) -> PaginatedResponse[UserResponse]:
-    """Newest first; `search` matches part of the name or e-mail."""
+    """Newest first; `search` matches part of the name or email."""
     query = select(User).where(User.alive)
     if search:
         query = query.where(
@@ -88,7 +88,7 @@ async def list_users(
 
 
 async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserOrganization]:
-    """All of them, by name."""
+    """All organizations of the user, sorted by name."""
     rows = await session.execute(
         select(Organization.id, Organization.name, Organization.slug, Membership.role)
         .join(Organization.memberships)
@@ -109,7 +109,7 @@ async def create(session: AsyncSession, passwords: Passwords, new: NewUser) -> U
 async def register(
     session: AsyncSession, passwords: Passwords, new: NewUser, *, enumeration_safe: bool
 ) -> Registration:
-    """With `enumeration_safe` a registered email raises no conflict, and takes as long."""
+    """With `enumeration_safe`, a registered email raises no conflict and takes equally long."""
     if not enumeration_safe:
         return Registration(await create(session, passwords, new), created=True)
     user = await _prepare(passwords, new)
@@ -134,8 +134,8 @@ async def update_me(session: AsyncSession, user: User, body: UserUpdateMe) -> Us
 async def update(
     session: AsyncSession, user_id: UUID, body: UserUpdate, *, admin: User | None = None
 ) -> User:
-    """A change ends the user's sessions, so that a revoked right takes effect at once; API keys
-    end with a deactivation, and do not come back with the user."""
+    """Revoke the sessions of a changed user, so that a lost right takes effect immediately.
+    Deactivation also revokes API keys; reactivation does not restore them."""
     _check_other(admin, user_id)
     admins = await _lock_admins(session)
     user = await get(session, user_id)
@@ -152,7 +152,7 @@ async def update(
 
 
 async def delete(session: AsyncSession, user_id: UUID, *, admin: User | None = None) -> None:
-    """Frees the e-mail, ends the sessions and API keys, and leaves every organization."""
+    """Free the email, revoke all sessions and API keys, and leave every organization."""
     _check_other(admin, user_id)
     admins = await _lock_admins(session)
     user = await get(session, user_id)
@@ -166,14 +166,14 @@ async def delete(session: AsyncSession, user_id: UUID, *, admin: User | None = N
 
 
 def _check_other(admin: User | None, user_id: UUID) -> None:
-    """Keep administrators from locking themselves out, or deleting their account without a
+    """Keep administrators from locking themselves out or deleting their account without a
     password."""
     if admin is not None and admin.id == user_id:
-        raise Conflict("Another administrator has to do that to your account")
+        raise Conflict("Ask another administrator to change your account")
 
 
 async def _prepare(passwords: Passwords, new: NewUser) -> User:
-    """Before the first statement: a registration has no transaction open while it hashes."""
+    """Build the user before the first statement, so that no transaction is open while hashing."""
     password = new.password.get_secret_value()
     await passwords.check_new(password, email=new.email)
     return User(
@@ -188,7 +188,7 @@ async def _prepare(passwords: Passwords, new: NewUser) -> User:
 
 
 async def _lock_admins(session: AsyncSession) -> list[User]:
-    """The active administrators, locked so that two of them cannot remove each other."""
+    """The active administrators, locked so that no two of them can remove each other."""
     rows = await session.scalars(
         select(User)
         .where(User.role == UserRole.ADMIN, User.enabled)
@@ -199,6 +199,6 @@ async def _lock_admins(session: AsyncSession) -> list[User]:
 
 
 def _keep_an_admin(admins: list[User]) -> None:
-    """Checks the changed objects: one of the former administrators must still be one."""
+    """Check the changed objects: one of the former administrators must still be one."""
     if admins and not any(admin.role is UserRole.ADMIN and admin.enabled for admin in admins):
         raise Conflict("The last administrator cannot be removed, demoted or deactivated")

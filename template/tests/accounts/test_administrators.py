@@ -19,7 +19,7 @@ from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 USERS = "/api/v1/users/"
-OTHER = "Another administrator has to do that to your account"
+OTHER = "Ask another administrator to change your account"
 
 
 @pytest.fixture

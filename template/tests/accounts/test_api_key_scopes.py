@@ -43,7 +43,7 @@ async def test_each_method_needs_its_scope(
     if method == allowed:
         assert response.status_code == 200
     else:
-        assert_problem(response, 403, f"The API key lacks the scope {lacking}")
+        assert_problem(response, 403, f"The API key lacks the {lacking} scope")
 
 
 async def test_key_of_an_admin_needs_the_admin_scope(

@@ -121,7 +121,7 @@ async def test_login_needs_a_verified_email_where_required(strict: Service) -> N
         after = await client.post("/api/v1/auth/login", json=LOGIN)
 
     assert_problem(before, 403)
-    assert "Verify the e-mail address" in before.json()["detail"]
+    assert "Verify your email address" in before.json()["detail"]
     assert wrong.status_code == 401  # only the right password reveals it
     assert after.status_code == 200
 

@@ -75,8 +75,8 @@ async def same_key(session: AsyncSession) -> None:
         (same_slug, "Slug already taken"),
         (same_member, "The user is already a member"),
         (same_project, "The organization already has a project with this slug"),
-        (same_invitation, "There is an open invitation for this e-mail"),
-        (same_key, "A request with this Idempotency-Key is under way"),
+        (same_invitation, "There is already an open invitation for this email"),
+        (same_key, "A request with this Idempotency-Key is already in progress"),
         (same_token, UNKNOWN),
     ],
 )

@@ -92,7 +92,7 @@ async def test_address_has_one_open_invitation(client: AsyncClient) -> None:
 
     response = await client.post(URL, json=ADA | {"email": "ADA@EXAMPLE.COM"})
 
-    assert_problem(response, 409, "There is an open invitation for this e-mail")
+    assert_problem(response, 409, "There is already an open invitation for this email")
 
 
 async def test_member_is_not_invited(client: AsyncClient, owner: User) -> None:

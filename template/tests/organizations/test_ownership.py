@@ -13,7 +13,7 @@ from tests.support.factories import make_member, make_user
 from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme"
-NEEDS_AN_OWNER = "An organization needs an owner: transfer the ownership first"
+NEEDS_AN_OWNER = "An organization needs an owner; transfer ownership first"
 
 pytestmark = pytest.mark.usefixtures("organization")
 
