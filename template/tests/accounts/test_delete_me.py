@@ -12,7 +12,7 @@ from tests.support.factories import (
     make_user,
 )
 from tests.support.hashing import before
-from tests.support.logins import Pair, refresh, status_of_me
+from tests.support.logins import REGISTER, Pair, refresh, status_of_me, try_login
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -31,8 +31,7 @@ async def test_password_deletes_the_account(
 
     assert await status_of_me(service, pair) == 401
     assert (await refresh(client, pair)).status_code == 401
-    body = {"email": user.email, "password": PASSWORD}
-    assert (await client.post("/api/v1/auth/login", json=body)).status_code == 401
+    assert (await try_login(client, user.email)).status_code == 401
 
 
 async def test_wrong_password_deletes_nothing(service: Service, pair: Pair) -> None:
@@ -49,8 +48,7 @@ async def test_session_that_ends_during_the_request_deletes_nothing(
     with before("verify", log_out):
         assert_problem(await delete(service, pair), 401)
 
-    body = {"email": user.email, "password": PASSWORD}
-    assert (await client.post("/api/v1/auth/login", json=body)).status_code == 200
+    assert (await try_login(client, user.email)).status_code == 200
 
 
 async def test_email_is_free_again(
@@ -59,7 +57,7 @@ async def test_email_is_free_again(
     await delete(service, pair)
 
     body = {"email": user.email, "name": "Ada", "password": PASSWORD}
-    assert (await client.post("/api/v1/auth/register", json=body)).status_code == 201
+    assert (await client.post(REGISTER, json=body)).status_code == 201
 
 
 async def test_sole_owner_cannot_delete_their_account(
@@ -77,11 +75,8 @@ async def test_sole_owner_cannot_delete_their_account(
     assert await status_of_me(service, pair) == 200
 
 
-async def test_last_admin_cannot_delete_their_account(
-    service: Service, session: AsyncSession
-) -> None:
-    admin = await make_admin(session)
-    client = await service.sign_in(admin)
+async def test_last_admin_cannot_delete_themselves(service: Service, session: AsyncSession) -> None:
+    client = await service.sign_in(await make_admin(session))
 
     assert_problem(await client.request("DELETE", ME, json={"password": PASSWORD}), 409)
 

@@ -4,13 +4,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.rate_limit import Policy
 from app.models import User
-from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_user
 from tests.support.hashing import before
 from tests.support.limited import running_limited
-from tests.support.logins import Pair, log_in, refresh, status_of_me
+from tests.support.logins import Pair, log_in, refresh, status_of_me, try_login
 from tests.support.outbox import Outbox, sent_to, token_in
-from tests.support.outbox import outbox as outbox
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -29,8 +27,7 @@ async def test_new_password_replaces_the_old_one(
     assert (await change(service, pair)).status_code == 204
 
     for password, status in ((PASSWORD, 401), (NEW, 200)):
-        body = {"email": user.email, "password": password}
-        assert (await client.post("/api/v1/auth/login", json=body)).status_code == status
+        assert (await try_login(client, user.email, password)).status_code == status
 
 
 async def test_wrong_password_changes_nothing(service: Service, pair: Pair) -> None:
@@ -59,9 +56,7 @@ async def test_weak_password_gets_422(service: Service, pair: Pair, new: str) ->
     assert (await change(service, pair)).status_code == 204
 
 
-async def test_user_is_notified_by_mail(
-    service: Service, user: User, pair: Pair, outbox: Outbox
-) -> None:
+async def test_user_is_notified(service: Service, user: User, pair: Pair, outbox: Outbox) -> None:
     await change(service, pair)
 
     (mail,) = sent_to(outbox, user.email)
@@ -106,12 +101,10 @@ async def test_password_guesses_are_limited(
 async def test_login_in_progress_with_the_old_password_fails(
     service: Service, client: AsyncClient, user: User, pair: Pair
 ) -> None:
-    body = {"email": user.email, "password": PASSWORD}
     with before("verify", lambda: change(service, pair)):
-        assert_problem(await client.post("/api/v1/auth/login", json=body), 401)
+        assert_problem(await try_login(client, user.email), 401)
 
-    new = await client.post("/api/v1/auth/login", json=body | {"password": NEW})
-    assert new.status_code == 200
+    assert (await try_login(client, user.email, NEW)).status_code == 200
 
 
 async def test_session_that_ends_during_the_request_changes_nothing(

@@ -5,9 +5,8 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import User
-from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_user
-from tests.support.logins import Pair, later, log_in, refresh, status_of_me
+from tests.support.logins import LOGIN, Pair, later, log_in, refresh, status_of_me
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -23,7 +22,7 @@ async def test_user_lists_their_sessions(
     elsewhere = {"User-Agent": "Lynx/2.9\x1b[31m" + "x" * 300}
     body = {"email": user.email, "password": PASSWORD}
     with later(60):
-        await client.post("/api/v1/auth/login", json=body, headers=elsewhere)
+        await client.post(LOGIN, json=body, headers=elsewhere)
 
     page = (await service.client(pair["access_token"]).get(SESSIONS)).json()
 

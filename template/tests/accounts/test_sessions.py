@@ -9,7 +9,6 @@ from app.core.clock import utc_now
 from app.core.tokens import LEEWAY_SECONDS
 from app.models import RefreshToken, User
 from tests.conftest import settings_for
-from tests.support.clock import clock as clock
 from tests.support.factories import make_user
 from tests.support.logins import Pair, later, log_in, refresh, status_of_me
 from tests.support.service import Service, running_with
@@ -19,9 +18,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 LOGOUT = "/api/v1/auth/logout"
 
 
-async def test_refresh_token_gets_a_new_pair(
-    service: Service, client: AsyncClient, pair: Pair
-) -> None:
+async def test_refresh_gets_a_new_pair(service: Service, client: AsyncClient, pair: Pair) -> None:
     response = await refresh(client, pair)
 
     assert response.status_code == 200
@@ -47,9 +44,7 @@ async def test_unknown_refresh_token_gets_401(client: AsyncClient, token: str) -
     assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
-async def test_tokens_are_not_interchangeable(
-    service: Service, client: AsyncClient, pair: Pair
-) -> None:
+async def test_tokens_cannot_be_swapped(service: Service, client: AsyncClient, pair: Pair) -> None:
     swapped = {"access_token": pair["refresh_token"], "refresh_token": pair["access_token"]}
 
     assert await status_of_me(service, swapped) == 401
@@ -61,9 +56,7 @@ async def test_unused_session_expires(service: Service, client: AsyncClient, pai
         assert (await refresh(client, pair)).status_code == 401
 
 
-async def test_used_session_expires_in_the_end(
-    service: Service, client: AsyncClient, pair: Pair
-) -> None:
+async def test_used_session_expires_too(service: Service, client: AsyncClient, pair: Pair) -> None:
     lifetime = service.settings.SESSION_EXPIRE_DAYS
     for day in range(5, lifetime, 5):
         with later(days=day):

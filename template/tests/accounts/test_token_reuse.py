@@ -6,7 +6,6 @@ from httpx import AsyncClient
 
 from app.models import User
 from app.services import refresh_tokens
-from tests.support.clock import clock as clock
 from tests.support.factories import make_user
 from tests.support.logins import Pair, later, log_in, refresh, status_of_me
 from tests.support.service import Service
@@ -32,10 +31,10 @@ async def test_spent_refresh_token_revokes_the_session(
 
 
 @pytest.mark.usefixtures("no_grace")
-async def test_revocation_is_committed_although_the_request_fails(
+async def test_revocation_survives_the_failed_request(
     committed_service: Service,
 ) -> None:
-    """On real commits: a rollback with the 401 would let the thief stay."""
+    """Needs real commits: a rollback with the 401 would let the thief stay."""
     user = await committed_service.make(make_user)
     async with committed_service.client() as client:
         pair = await log_in(client, user)
@@ -70,9 +69,7 @@ async def test_lost_response_can_be_requested_again(
     assert await status_of_me(service, again.json()) == 200
 
 
-async def test_retry_after_use_of_the_successor_revokes_the_session(
-    client: AsyncClient, pair: Pair
-) -> None:
+async def test_retry_after_successor_use_ends_the_session(client: AsyncClient, pair: Pair) -> None:
     new = (await refresh(client, pair)).json()
     newest = (await refresh(client, new)).json()
 

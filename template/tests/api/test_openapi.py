@@ -46,7 +46,7 @@ def test_only_public_operations_need_no_token(
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
-def test_every_error_is_a_problem_document_with_an_example(
+def test_every_error_is_a_problem_with_an_example(
     operations: list[dict[str, Any]],
 ) -> None:
     for operation in operations:
@@ -74,7 +74,7 @@ def test_response_204_has_no_content(operations: list[dict[str, Any]]) -> None:
     assert not any("content" in answer for answer in empty)
 
 
-def test_every_text_has_an_example(
+def test_every_text_has_examples(
     document: dict[str, Any], operations: list[dict[str, Any]]
 ) -> None:
     contents = [

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from app.core.config import Settings
 from tests.support.processes import answering, output_after, running
-from tests.support.processes import project as project
 
 REGISTER = "/api/v1/auth/register"
 USER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}

@@ -13,7 +13,6 @@ from tests.platform.test_dev import NO_SERVERS
 from tests.support.command_line import KEY
 from tests.support.ports import reserved_port
 from tests.support.processes import output_after, running
-from tests.support.processes import project as project
 from tests.support.service import Service
 
 AS_IN_AN_IMAGE = """

@@ -11,7 +11,6 @@ from app.services import logins, memberships, organizations, users
 from app.services.locking import lock_organization
 from tests.support.databases import LockWaits
 from tests.support.factories import add_member, make_invitation, make_organization, make_user
-from tests.support.races import lock_waits as lock_waits
 from tests.support.races import overtaken
 from tests.support.service import Service
 

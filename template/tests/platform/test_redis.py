@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 
 import pytest
 from redis.exceptions import RedisError
@@ -9,14 +9,9 @@ from structlog.testing import capture_logs
 from app.core.config import Settings
 from app.core.redis import SharedRedis, open_redis
 from tests.conftest import settings_for
-from tests.support.redis_server import Clock, RedisServer, open_redis_server
+from tests.support.redis_server import Clock, RedisServer
 from tests.support.redis_server import clock as clock
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with open_redis_server() as server:
-        yield server
+from tests.support.redis_server import server as server
 
 
 @pytest.fixture

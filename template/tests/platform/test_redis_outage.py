@@ -1,6 +1,6 @@
 """What a client notices when Redis dies or hangs: little."""
 
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 
 import pytest
@@ -9,8 +9,9 @@ from app.core import probe
 from app.core.redis import SharedRedis
 from tests.conftest import settings_for
 from tests.support.factories import make_organization, make_user
-from tests.support.redis_server import Clock, RedisServer, open_redis_server
+from tests.support.redis_server import Clock, RedisServer
 from tests.support.redis_server import clock as clock
+from tests.support.redis_server import server as server
 from tests.support.service import Service, running_with
 from tests.support.waiting import PATIENCE
 
@@ -20,12 +21,6 @@ READY = "/health/ready"
 @pytest.fixture(autouse=True)
 def database_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "PROBE_SECONDS", PATIENCE)
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with open_redis_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 from app.core.config import Settings
 from app.core.paths import ROOT
 from tests.platform.test_dev import REGISTER, USER
-from tests.support.processes import project as project
 from tests.support.processes import running
 from tests.support.raw_http import connect, refused
 from tests.support.service import Service

@@ -14,7 +14,6 @@ from tests.conftest import settings_for
 from tests.support.databases import LockWaits
 from tests.support.factories import make_user
 from tests.support.races import blocked_or_done
-from tests.support.races import lock_waits as lock_waits
 from tests.support.service import Service, running_with
 from tests.support.waiting import PATIENCE, eventually, patience
 

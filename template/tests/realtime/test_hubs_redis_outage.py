@@ -1,7 +1,6 @@
 """Two hubs while their Redis is away, and after it is back."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -19,14 +18,9 @@ from tests.support.realtime_redis import pair as pair
 from tests.support.realtime_redis import pinging as pinging
 from tests.support.realtime_redis import unhurried as unhurried
 from tests.support.redis import connect
-from tests.support.redis_server import RedisServer, open_redis_server
+from tests.support.redis_server import RedisServer
+from tests.support.redis_server import server as server
 from tests.support.waiting import PAUSE, eventually, patience
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with open_redis_server() as server:
-        yield server
 
 
 @pytest.fixture

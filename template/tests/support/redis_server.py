@@ -1,4 +1,4 @@
-"""A Redis server for one test, which may kill, restart or stop it in the middle of work."""
+"""A Redis server for one test, which may kill, restart or stop it during work."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.support.redis import AWAY, LONG
 
 
 class RedisServer:
-    """Always at the same `url`, and empty after each start."""
+    """A server that keeps its `url` and is empty after each start."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -63,6 +63,12 @@ def open_redis_server() -> Generator[RedisServer]:
             yield server
         finally:
             server.close()
+
+
+@pytest.fixture
+def server() -> Generator[RedisServer]:
+    with open_redis_server() as server:
+        yield server
 
 
 class Clock:
