@@ -72,7 +72,7 @@ async def test_change_ends_every_session(
 
     await confirm(client, outbox)
 
-    assert await status_of_me(service, pair) == 401
+    assert await status_of_me(client, pair) == 401
 
 
 async def test_only_the_confirmation_reveals_a_taken_email(

@@ -125,7 +125,7 @@ async def test_reset_ends_every_session_and_revokes_every_api_key(
 
     await reset(client, await ask(client, outbox))
 
-    assert await status_of_me(service, pair) == 401
+    assert await status_of_me(client, pair) == 401
     assert (await refresh(client, pair)).status_code == 401
     assert (await service.client(key).get("/api/v1/users/me")).status_code == 401
 

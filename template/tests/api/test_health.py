@@ -34,9 +34,7 @@ async def test_database_without_tables_is_not_ready(empty_url: str) -> None:
         assert "migrated" in response.json()["detail"]
 
 
-async def test_database_without_revision_is_not_ready(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_database_without_revision_is_503(service: Service, session: AsyncSession) -> None:
     await session.execute(text("DELETE FROM alembic_version"))
     await session.commit()
 
@@ -63,9 +61,7 @@ async def test_database_behind_the_code_is_not_ready(
     assert "migrated" in response.json()["detail"]
 
 
-async def test_service_stays_ready_during_the_next_migration(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_next_migration_keeps_service_ready(service: Service, session: AsyncSession) -> None:
     await session.execute(text("UPDATE alembic_version SET version_num = 'next'"))
     await session.commit()
 

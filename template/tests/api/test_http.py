@@ -34,9 +34,7 @@ async def test_every_response_has_the_security_headers(client: AsyncClient) -> N
 
 
 @pytest.mark.parametrize(("environment", "strict"), [("development", False), ("production", True)])
-async def test_deployed_service_sends_hsts(
-    settings: Settings, environment: str, strict: bool
-) -> None:
+async def test_deployment_sends_hsts(settings: Settings, environment: str, strict: bool) -> None:
     async with client_of_another(settings, ENVIRONMENT=environment) as client:
         response = await client.get("/health")
 
@@ -157,9 +155,7 @@ async def test_response_that_may_hold_a_secret_is_not_compressed(client: AsyncCl
         ("users/me", "DELETE, GET, HEAD, PATCH"),
     ],
 )
-async def test_response_405_lists_allowed_methods(
-    client: AsyncClient, path: str, methods: str
-) -> None:
+async def test_response_405_lists_the_methods(client: AsyncClient, path: str, methods: str) -> None:
     response = await client.put(f"/api/v1/{path}")
 
     assert response.status_code == 405
@@ -167,9 +163,7 @@ async def test_response_405_lists_allowed_methods(
 
 
 @pytest.mark.parametrize("path", ["/health", "/api/v1/openapi.json", "/api/v1/users/me"])
-async def test_head_has_the_headers_of_get(
-    service: Service, session: AsyncSession, path: str
-) -> None:
+async def test_head_has_headers_of_get(service: Service, session: AsyncSession, path: str) -> None:
     client = await service.sign_in(await make_user(session))
 
     whole, head = await client.get(path), await client.head(path)

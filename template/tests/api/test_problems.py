@@ -32,7 +32,7 @@ ORIGIN = "http://localhost:3000"
         ("GET", "/api/v1/users/?search=%00a", 400),
     ],
 )
-async def test_every_error_is_a_problem(
+async def test_every_error_is_a_problem_document(
     client: AsyncClient, method: str, path: str, status: int
 ) -> None:
     assert_problem(await client.request(method, path), status)
@@ -129,7 +129,7 @@ async def test_request_is_logged_once_without_its_query(
     assert "hunter2" not in str(event)
 
 
-async def test_broken_response_is_logged(
+async def test_interrupted_response_is_logged(
     broken: AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(RuntimeError, match="before the second"):

@@ -81,8 +81,7 @@ async def test_forwarded_header_of_a_client_is_ignored(client: AsyncClient) -> N
 
 
 async def test_logins_and_keys_of_a_user_share_a_quota(limited: Service, user: User) -> None:
-    async with limited.database.write() as session:
-        keys = [(await make_api_key(session, user))[1] for _ in range(2)]
+    keys = [(await limited.make(make_api_key, user))[1] for _ in range(2)]
     token = (await limited.sign_in(user)).headers["Authorization"].removeprefix("Bearer ")
     answers = []
     for number in range(13):

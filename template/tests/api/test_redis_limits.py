@@ -67,26 +67,20 @@ async def log_in(service: Service, user: User, password: str = PASSWORD) -> int:
         return (await try_login(client, user.email, password)).status_code
 
 
-async def test_concurrent_attempts_in_two_processes_share_a_quota(
-    one: Service, other: Service
-) -> None:
+async def test_attempts_in_two_processes_share_a_quota(one: Service, other: Service) -> None:
     answers = await asyncio.gather(*[statuses(service, 1) for service in (one, other) * 10])
 
     assert sorted(answers) == [[422]] * 4 + [[429]] * 16
 
 
-async def test_services_on_one_server_have_their_own_quotas(
-    one: Service, own_url: str, server: RedisServer
-) -> None:
+async def test_services_share_no_quota(one: Service, own_url: str, server: RedisServer) -> None:
     await statuses(one, 4)
 
     async with process(own_url, server, JWT_ISSUER="another-service") as service:
         assert await statuses(service, 5) == [422] * 4 + [429]
 
 
-async def test_restarted_process_knows_the_count(
-    one: Service, own_url: str, server: RedisServer
-) -> None:
+async def test_restart_keeps_the_count(one: Service, own_url: str, server: RedisServer) -> None:
     await statuses(one, 4)
 
     async with process(own_url, server) as restarted:
@@ -155,9 +149,7 @@ async def test_logins_are_limited_while_redis_hangs(own_url: str, server: RedisS
         assert await log_in(service, user) == 429
 
 
-async def test_login_resets_failures_of_an_outage(
-    own_url: str, server: RedisServer, clock: Clock
-) -> None:
+async def test_login_drops_outage_failures(own_url: str, server: RedisServer, clock: Clock) -> None:
     async with process(own_url, server, RATE_LIMIT_LOGIN_FAILURES="3/hour") as service:
         user = await service.make(make_user)
         server.kill()

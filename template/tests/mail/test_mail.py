@@ -42,9 +42,7 @@ async def test_mail_has_a_text_and_an_html_part(smtp: Settings, mailbox: Mailbox
     assert "<p>Hello Ada,</p>" in text(received, "html")
 
 
-async def test_mail_names_its_job_and_its_time(
-    smtp: Settings, mailbox: Mailbox, clock: Traveller
-) -> None:
+async def test_mail_names_job_and_time(smtp: Settings, mailbox: Mailbox, clock: Traveller) -> None:
     await send(smtp)
 
     [received] = mailbox.mails
@@ -123,9 +121,7 @@ async def test_refusal_is_reported_without_the_address(smtp: Settings, mailbox: 
     assert "ada@example.com" not in "".join(traceback.format_exception(refusal.value))
 
 
-async def test_development_logs_mail_without_server(
-    acme: Settings, read_log: Callable[[], str]
-) -> None:
+async def test_development_logs_the_mail(acme: Settings, read_log: Callable[[], str]) -> None:
     setup_logging(acme)
     await send(acme)
 

@@ -38,9 +38,8 @@ async def test_reader_of_the_mail_can_log_in(worker: Worker, mailbox: HoldingMai
 
 async def test_change_by_a_task_is_visible_immediately(worker: Worker) -> None:
     async with running_with(worker.settings) as service:
-        async with service.database.write() as session:
-            owner = await make_user(session)
-            slug = (await make_organization(session, owner, name="Old")).slug
+        owner = await service.make(make_user)
+        slug = (await service.make(make_organization, owner, name="Old")).slug
         async with await service.sign_in(owner) as client:
             names = [(await client.get(f"/api/v1/organizations/{slug}")).json()["name"]]
             job = await worker.publish(celery_tasks.rename_organization, slug=slug, name="New")

@@ -23,6 +23,8 @@ TOKEN = "the-token-of-the-mail"
 IS_ADMIN = Membership.role == MemberRole.ADMIN
 IS_INVITER = User.email == "inviter@example.com"
 
+pytestmark = pytest.mark.usefixtures("organization")
+
 
 @pytest.fixture
 async def inviter(session: AsyncSession, organization: Organization) -> User:
@@ -153,7 +155,6 @@ async def test_adding_a_user_closes_their_invitation(client: AsyncClient, ada: U
     assert (await client.get(f"{ACME}/invitations")).json()["total"] == 0
 
 
-@pytest.mark.usefixtures("organization")
 async def test_token_is_not_stored(
     client: AsyncClient, session: AsyncSession, outbox: Outbox
 ) -> None:

@@ -143,9 +143,8 @@ async def test_rejected_change_keeps_the_cache(
 async def test_member_count_is_current(
     committed_service: Service, here: AsyncClient, there: AsyncClient, member: User, path: str
 ) -> None:
-    async with committed_service.database.write() as session:
-        users = [await make_user(session) for _ in range(2)]
-        admin = await make_admin(session)
+    users = [await committed_service.make(make_user) for _ in range(2)]
+    admin = await committed_service.make(make_admin)
     counts = [(await read(there, path))["member_count"]]
 
     async def note(response: Awaitable[Any]) -> None:
@@ -179,13 +178,13 @@ async def test_slow_reader_caches_nothing_outdated(
     here: AsyncClient, there: AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     """The organization changes while a reader's request is paused at one point."""
-    arrived, go_on = asyncio.Event(), asyncio.Event()
+    arrived, released = asyncio.Event(), asyncio.Event()
     get, details = Cache.get, organizations.details
 
     async def stand_still(place: str) -> None:
         if place == before and not arrived.is_set():
             arrived.set()
-            await go_on.wait()
+            await released.wait()
 
     async def slow_get(*arguments: Any) -> Any:
         await stand_still("the stamp is read")
@@ -203,7 +202,7 @@ async def test_slow_reader_caches_nothing_outdated(
         reader = asyncio.create_task(read(there, path))
         await arrived.wait()
         assert (await here.patch(path, json={"name": "New"})).status_code == 200
-        go_on.set()
+        released.set()
         await reader
 
     assert (await read(there, path))["name"] == "New"

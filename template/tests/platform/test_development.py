@@ -1,4 +1,4 @@
-"""`development/` is for development and tests: production does without it."""
+"""`development/` is for development and tests: production runs without it."""
 
 import os
 import re
@@ -61,7 +61,7 @@ async def test_missing_development_folder_is_one_sentence(project: Path) -> None
 
 
 def test_private_servers_are_not_installed_in_production() -> None:
-    """They are installed here, or no test would run: so they are development dependencies."""
+    """They are installed here, so they must be development dependencies."""
     code = "".join(path.read_text() for path in (ROOT / "development").glob("*.py"))
     wheels = re.findall(r'^WHEEL = "(.+)"$', code, re.MULTILINE)
     assert wheels

@@ -78,9 +78,7 @@ async def test_archived_project_can_be_restored(member: AsyncClient, url: str) -
     assert response.json()["archived_at"] is None
 
 
-async def test_deleted_project_frees_its_slug(
-    new_member: NewMember, project: Project, url: str
-) -> None:
+async def test_deletion_frees_the_slug(new_member: NewMember, project: Project, url: str) -> None:
     admin = (await new_member(MemberRole.ADMIN)).client
 
     assert (await admin.delete(url)).status_code == 204
@@ -102,9 +100,7 @@ async def test_project_outlives_its_author(
     assert response.json()["created_by"] == str(author.id)
 
 
-async def test_project_is_created_and_deleted_once(
-    committed_service: Service,
-) -> None:
+async def test_project_is_created_and_deleted_once(committed_service: Service) -> None:
     owner = await committed_service.sign_in(await committed_service.make(make_owner))
     url = "/api/v1/organizations/acme/projects"
 

@@ -66,9 +66,7 @@ async def test_slug_is_unique_in_the_organization(
     assert_problem(response, 409, "The organization already has a project with this slug")
 
 
-async def test_other_organization_may_use_the_slug(
-    member: AsyncClient, session: AsyncSession
-) -> None:
+async def test_other_organization_may_use_slug(member: AsyncClient, session: AsyncSession) -> None:
     other = await make_organization(session, await make_user(session))
     await make_project(session, other, slug="apollo")
 

@@ -1,4 +1,4 @@
-"""Two hubs while their Redis is away, and after it is back."""
+"""Two hubs during and after an outage of their Redis."""
 
 import asyncio
 from typing import Any
@@ -49,7 +49,7 @@ async def test_processes_work_alone_without_redis_and_sync_afterwards(
 
     server.start_again()
     joined = await next_event(grace)
-    while joined["type"] == "message":  # sent during the outage: it may arrive late, or never
+    while joined["type"] == "message":  # sent during the outage: may arrive late or never
         joined = await next_event(grace)
     assert (joined["type"], joined["user_id"]) == ("presence.joined", str(bob.access.user_id))
     await reaches(here, there, project_id)
@@ -58,7 +58,7 @@ async def test_processes_work_alone_without_redis_and_sync_afterwards(
     assert str(grace.access.user_id) not in gone
 
 
-async def test_redis_that_hangs_delays_one_join_and_nothing_else(
+async def test_hung_redis_delays_one_join_and_nothing_else(
     pair: Pair, server: RedisServer, project_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = pair
@@ -120,9 +120,7 @@ async def test_silent_connection_is_replaced(
             server.resume()
 
 
-async def test_access_is_checked_again_after_an_outage(
-    pair: Pair, server: RedisServer, project_id: UUID
-) -> None:
+async def test_outage_ends_in_a_recheck(pair: Pair, server: RedisServer, project_id: UUID) -> None:
     here, there = pair
     ada = await join(here, project_id)
 

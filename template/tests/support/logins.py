@@ -8,7 +8,6 @@ from httpx import AsyncClient, Response
 from app.core.clock import utc_now
 from app.models import User
 from tests.support.factories import PASSWORD
-from tests.support.service import Service
 
 LOGIN = "/api/v1/auth/login"
 REGISTER = "/api/v1/auth/register"
@@ -32,9 +31,12 @@ async def refresh(client: AsyncClient, pair: Pair) -> Response:
     return await client.post("/api/v1/auth/refresh", json=body)
 
 
-async def status_of_me(service: Service, pair: Pair) -> int:
-    async with service.client(pair["access_token"]) as client:
-        return (await client.get("/api/v1/users/me")).status_code
+def bearer(pair: Pair) -> dict[str, str]:
+    return {"Authorization": f"Bearer {pair['access_token']}"}
+
+
+async def status_of_me(client: AsyncClient, pair: Pair) -> int:
+    return (await client.get("/api/v1/users/me", headers=bearer(pair))).status_code
 
 
 def later(seconds: float = 0, *, days: int = 0) -> time_machine.travel:

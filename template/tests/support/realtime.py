@@ -1,4 +1,4 @@
-"""Subscribers without a network, for tests that look into a hub's queues."""
+"""Subscribers without a network, for tests that inspect a hub's queues."""
 
 import json
 import sys

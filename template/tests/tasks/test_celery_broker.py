@@ -54,9 +54,7 @@ def test_redis_must_prove_its_name_with_tls(settings: Settings) -> None:
         ("unix://ada:p%40ss@/run/redis.sock?db=1", ("ada", "p@ss", "1")),
     ],
 )
-def test_socket_url_gives_path_and_login(
-    settings: Settings, url: str, expected: tuple[str, ...]
-) -> None:
+def test_socket_url_is_understood(settings: Settings, url: str, expected: tuple[str, ...]) -> None:
     own = settings_for(settings.DATABASE_URL, CELERY_BROKER_URL=url)
 
     with create_celery(own).connection_for_write() as connection:
@@ -67,9 +65,7 @@ def test_socket_url_gives_path_and_login(
     assert (parts.path, *login, database) == ("/run/redis.sock", *expected)
 
 
-async def test_services_on_one_redis_have_separate_keys(
-    service: Service, server: RedisServer
-) -> None:
+async def test_services_on_one_redis_share_no_key(service: Service, server: RedisServer) -> None:
     settings = settings_of_its_own(service.settings.DATABASE_URL, REDIS_URL=server.url)
     async with open_tasks(settings, service.database) as runner:
         await runner.start(send_welcome_email, str(uuid4()), [], {})
