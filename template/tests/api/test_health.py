@@ -51,7 +51,7 @@ async def test_database_behind_the_code_is_not_ready(
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (newest,) = ScriptDirectory(str(ROOT / "migrations")).get_heads()
     (tmp_path / "migrations" / "versions" / "next.py").write_text(
-        f'"""Of the next release."""\n\nrevision = "next"\ndown_revision = "{newest}"\n'
+        f'"""The next release."""\n\nrevision = "next"\ndown_revision = "{newest}"\n'
     )
     assert (await client.get("/health/ready")).status_code == 200
     monkeypatch.setattr(migrations, "ROOT", tmp_path)

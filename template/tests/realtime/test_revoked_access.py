@@ -60,7 +60,7 @@ async def test_logout_closes_only_the_connections_of_its_session(room: Room) -> 
         await other.stays_open()
 
 
-async def test_reused_refresh_token_closes_the_connections_of_its_session(room: Room) -> None:
+async def test_reused_refresh_token_closes_the_sessions_connections(room: Room) -> None:
     async with room.service.client() as session:
         pair = await log_in(session, room.owner)
         async with room.join(room.owner, token=pair["access_token"]) as client:
@@ -70,7 +70,7 @@ async def test_reused_refresh_token_closes_the_connections_of_its_session(room: 
             assert await client.close_code() == 4401
 
 
-async def test_removed_member_is_disconnected_from_that_organization_alone(room: Room) -> None:
+async def test_removed_member_is_disconnected_from_that_organization(room: Room) -> None:
     user = await room.add_member()
     organization = await room.service.make(make_organization, user)
     elsewhere = await room.service.make(make_project, organization)

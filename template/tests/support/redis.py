@@ -23,7 +23,7 @@ DOWN: set[int] = set()
 
 
 class PatientPool(BlockingConnectionPool):
-    """Applies the service's time limits only to a server that is down."""
+    """A pool with the service's time limits only for a server that is down."""
 
     async def ensure_connection(self, connection: Any) -> None:
         own = self.connection_kwargs
