@@ -83,7 +83,7 @@ async def client(hub: Hub, project_id: UUID) -> AsyncGenerator[Client]:
 
 @pytest.fixture
 def checks(client: Client, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
-    """Counts the checks of access, all of which succeed."""
+    """The number of access checks, all of which succeed."""
     checks = asyncio.Semaphore(0)
 
     async def authorize(*_: object) -> Access:
