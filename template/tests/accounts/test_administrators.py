@@ -32,11 +32,7 @@ async def admin(service: Service, administrator: User) -> AsyncClient:
     return await service.sign_in(administrator)
 
 
-async def test_admin_changes_a_role(
-    service: Service, admin: AsyncClient, session: AsyncSession
-) -> None:
-    user = await make_user(session)
-
+async def test_admin_changes_a_role(service: Service, admin: AsyncClient, user: User) -> None:
     response = await admin.patch(f"{USERS}{user.id}", json={"role": "admin"})
 
     assert response.status_code == 200
@@ -52,22 +48,16 @@ async def test_admin_changes_a_role(
     ("change", "status"), [({"role": "admin"}, 401), ({"is_active": False}, 403)]
 )
 async def test_change_of_rights_ends_the_sessions(
-    service: Service, admin: AsyncClient, session: AsyncSession, change: dict[str, Any], status: int
+    admin: AsyncClient, user: User, caller: AsyncClient, change: dict[str, Any], status: int
 ) -> None:
-    user = await make_user(session)
-    caller = await service.sign_in(user)
-
     await admin.patch(f"{USERS}{user.id}", json=change)
 
     assert (await caller.get(f"{USERS}me")).status_code == status
 
 
 async def test_reactivated_user_has_to_log_in_again(
-    service: Service, admin: AsyncClient, session: AsyncSession
+    admin: AsyncClient, user: User, caller: AsyncClient
 ) -> None:
-    user = await make_user(session)
-    caller = await service.sign_in(user)
-
     for is_active in (False, True):
         await admin.patch(f"{USERS}{user.id}", json={"is_active": is_active})
 
@@ -76,11 +66,8 @@ async def test_reactivated_user_has_to_log_in_again(
 
 @pytest.mark.parametrize("change", [{}, {"role": "user"}, {"is_active": True}])
 async def test_empty_change_ends_no_session(
-    service: Service, admin: AsyncClient, session: AsyncSession, change: dict[str, Any]
+    admin: AsyncClient, user: User, caller: AsyncClient, change: dict[str, Any]
 ) -> None:
-    user = await make_user(session)
-    caller = await service.sign_in(user)
-
     assert (await admin.patch(f"{USERS}{user.id}", json=change)).status_code == 200
 
     assert (await caller.get(f"{USERS}me")).status_code == 200
@@ -96,19 +83,14 @@ async def test_empty_change_ends_no_session(
     ],
 )
 async def test_admin_changes_only_role_and_activity(
-    admin: AsyncClient, session: AsyncSession, change: dict[str, Any]
+    admin: AsyncClient, user: User, change: dict[str, Any]
 ) -> None:
-    user = await make_user(session)
-
     assert (await admin.patch(f"{USERS}{user.id}", json=change)).status_code == 422
 
 
 async def test_deleted_user_is_gone(
-    service: Service, admin: AsyncClient, session: AsyncSession
+    admin: AsyncClient, session: AsyncSession, user: User, caller: AsyncClient
 ) -> None:
-    user = await make_user(session)
-    caller = await service.sign_in(user)
-
     assert (await admin.delete(f"{USERS}{user.id}")).status_code == 204
 
     assert (await caller.get(f"{USERS}me")).status_code == 401
@@ -139,9 +121,8 @@ async def test_deleted_user_leaves_every_organization(
 
 
 async def test_sole_owner_cannot_be_deleted(
-    service: Service, admin: AsyncClient, session: AsyncSession
+    admin: AsyncClient, session: AsyncSession, user: User, caller: AsyncClient
 ) -> None:
-    user = await make_user(session)
     for slug in ("beta", "alpha"):
         await make_organization(session, user, slug=slug)
     await make_organization(session, user, slug="gone", deleted_at=utc_now())
@@ -151,7 +132,6 @@ async def test_sole_owner_cannot_be_deleted(
     response = await admin.delete(f"{USERS}{user.id}")
 
     assert_problem(response, 409, "The user is the only owner of: alpha, beta")
-    caller = await service.sign_in(user)
     assert len((await caller.get(f"{USERS}me")).json()["organizations"]) == 3
 
 

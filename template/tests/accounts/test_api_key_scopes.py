@@ -46,9 +46,7 @@ async def test_each_method_needs_its_scope(
         assert_problem(response, 403, f"The API key lacks the {lacking} scope")
 
 
-async def test_key_of_an_admin_needs_the_admin_scope(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_key_of_an_admin_needs_admin_scope(service: Service, session: AsyncSession) -> None:
     admin = await make_admin(session)
     _, ordinary = await make_api_key(session, admin)
     _, powerful = await make_api_key(session, admin, Scope.READ, Scope.ADMIN)
@@ -68,9 +66,7 @@ async def test_key_loses_rights_with_its_user(service: Service, session: AsyncSe
         assert (await client.get(ME)).status_code == 200
 
 
-async def test_only_an_admin_gives_a_key_the_admin_scope(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_only_admins_grant_the_admin_scope(service: Service, session: AsyncSession) -> None:
     body = {"name": "Provisioning", "scopes": ["admin", "read"]}
     user = await service.sign_in(await make_user(session))
     admin = await service.sign_in(await make_admin(session))

@@ -15,7 +15,6 @@ from app.core.clock import utc_now
 from app.models import ApiKey
 from app.services import api_keys
 from app.tasks.key_use import KeyUses
-from tests.support.clock import clock as clock
 from tests.support.factories import make_api_key, make_user
 from tests.support.service import Service
 from tests.support.waiting import patience

@@ -14,7 +14,6 @@ from app.core.clock import utc_now
 from app.core.tokens import hash_token, new_api_key
 from app.models import ApiKey, AuditEvent, User
 from app.services import api_keys
-from tests.support.clock import clock as clock
 from tests.support.factories import make_admin, make_api_key, make_organization, make_user
 from tests.support.logins import later
 from tests.support.problems import assert_problem
@@ -35,9 +34,7 @@ async def status_of(service: Service, key: str) -> int:
     return (await service.client(key).get(ME)).status_code
 
 
-async def test_key_works_like_an_access_token(
-    service: Service, user: User, caller: AsyncClient
-) -> None:
+async def test_key_works_as_access_token(service: Service, user: User, caller: AsyncClient) -> None:
     created = await create(caller, scopes=["read", "write"])
 
     async with service.client(created["key"]) as program:
@@ -49,9 +46,7 @@ async def test_key_works_like_an_access_token(
     assert founded.json()["owner_id"] == str(user.id)
 
 
-async def test_key_is_shown_once_and_stored_as_a_hash(
-    session: AsyncSession, caller: AsyncClient
-) -> None:
+async def test_key_is_shown_once_and_hashed(session: AsyncSession, caller: AsyncClient) -> None:
     key = (await create(caller))["key"]
     listed = await caller.get(KEYS)
     stored = (await session.scalars(select(ApiKey))).one()
@@ -111,9 +106,7 @@ async def test_invalid_key_request_gets_422(caller: AsyncClient, fields: dict[st
     assert (await caller.post(KEYS, json={"name": "Nightly backup"} | fields)).status_code == 422
 
 
-async def test_revoked_key_stops_working_and_is_not_listed(
-    service: Service, caller: AsyncClient
-) -> None:
+async def test_revoked_key_fails_and_is_not_listed(service: Service, caller: AsyncClient) -> None:
     created = await create(caller)
 
     assert (await caller.delete(f"{KEYS}{created['id']}")).status_code == 204
@@ -207,13 +200,8 @@ async def test_audit_log_records_creation_and_revocation(
     created = await create(caller)
     await caller.delete(f"{KEYS}{created['id']}")
 
-    events = (
-        await session.scalars(
-            select(AuditEvent)
-            .where(AuditEvent.target_type == "api_keys")
-            .order_by(AuditEvent.created_at)
-        )
-    ).all()
+    query = select(AuditEvent).where(AuditEvent.target_type == "api_keys")
+    events = (await session.scalars(query.order_by(AuditEvent.created_at))).all()
 
     assert [event.action for event in events] == ["api_key.created", "api_key.revoked"]
     assert {event.actor_id for event in events} == {user.id}

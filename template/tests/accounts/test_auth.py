@@ -13,11 +13,10 @@ from app.core.roles import UserRole
 from app.services import auth
 from tests.support.factories import PASSWORD, make_user
 from tests.support.hashing import before
+from tests.support.logins import REGISTER, try_login
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
-REGISTER = "/api/v1/auth/register"
-LOGIN = "/api/v1/auth/login"
 INVALID_EMAILS = [
     "not-an-address",
     "Ada <ada@example.com>",
@@ -72,9 +71,7 @@ async def test_email_is_taken_in_every_spelling(client: AsyncClient, email: str)
         ("is_admin", True),
     ],
 )
-async def test_invalid_registration_gets_422(
-    client: AsyncClient, field: str, value: object
-) -> None:
+async def test_bad_registration_gets_422(client: AsyncClient, field: str, value: object) -> None:
     response = await client.post(REGISTER, json=newcomer(**{field: value}))
 
     assert response.status_code == 422
@@ -85,14 +82,11 @@ async def test_invalid_registration_gets_422(
     ("field", "value"),
     [("name", "Al"), ("name", "A" * 100), ("password", "Hprs-7!x"), ("password", PASSWORD * 8)],
 )
-async def test_shortest_and_longest_values_are_accepted(
-    client: AsyncClient, field: str, value: str
-) -> None:
+async def test_extreme_lengths_are_accepted(client: AsyncClient, field: str, value: str) -> None:
     body = newcomer(**{field: value})
 
     assert (await client.post(REGISTER, json=body)).status_code == 201
-    login = {"email": body["email"], "password": body["password"]}
-    assert (await client.post(LOGIN, json=login)).status_code == 200
+    assert (await try_login(client, body["email"], body["password"])).status_code == 200
 
 
 async def test_concurrent_registrations_create_one_user(committed_service: Service) -> None:
@@ -107,7 +101,7 @@ async def test_concurrent_registrations_create_one_user(committed_service: Servi
 async def test_user_logs_in(service: Service, client: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session, email="Ada@example.com")
 
-    response = await client.post(LOGIN, json={"email": "aDA@example.com", "password": PASSWORD})
+    response = await try_login(client, "aDA@example.com")
 
     assert response.status_code == 200
     answer = response.json()
@@ -118,13 +112,11 @@ async def test_user_logs_in(service: Service, client: AsyncClient, session: Asyn
     assert me.json()["email"] == "Ada@example.com"
 
 
-async def test_failed_login_does_not_reveal_the_account(
-    client: AsyncClient, session: AsyncSession
-) -> None:
+async def test_failed_login_reveals_no_account(client: AsyncClient, session: AsyncSession) -> None:
     user = await make_user(session)
 
-    wrong = await client.post(LOGIN, json={"email": user.email, "password": "Wrong-Horse-7!"})
-    unknown = await client.post(LOGIN, json={"email": "no@example.com", "password": PASSWORD})
+    wrong = await try_login(client, user.email, "Wrong-Horse-7!")
+    unknown = await try_login(client, "no@example.com")
 
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.json()["detail"] == unknown.json()["detail"] == "Incorrect email or password"
@@ -136,8 +128,8 @@ async def test_only_the_right_password_reveals_an_inactive_account(
 ) -> None:
     user = await make_user(session, is_active=False)
 
-    wrong = await client.post(LOGIN, json={"email": user.email, "password": "Wrong-Horse-7!"})
-    right = await client.post(LOGIN, json={"email": user.email, "password": PASSWORD})
+    wrong = await try_login(client, user.email, "Wrong-Horse-7!")
+    right = await try_login(client, user.email)
 
     assert wrong.status_code == 401
     assert_problem(right, 403, "Inactive account")
@@ -147,9 +139,7 @@ async def test_login_renews_an_outdated_hash(client: AsyncClient, session: Async
     stronger = Argon2Hasher(time_cost=2, memory_cost=8, parallelism=1)
     user = await make_user(session, hashed_password=stronger.hash(PASSWORD))
 
-    response = await client.post(LOGIN, json={"email": user.email, "password": PASSWORD})
-
-    assert response.status_code == 200
+    assert (await try_login(client, user.email)).status_code == 200
     await session.refresh(user)
     assert ",t=1," in user.hashed_password
 

@@ -6,12 +6,10 @@ from app.api.rate_limit import Policy
 from app.models import User
 from app.models.one_time_token import Purpose
 from app.services.one_time_tokens import LIFETIMES
-from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_user
 from tests.support.limited import running_limited
-from tests.support.logins import later, log_in, status_of_me
+from tests.support.logins import later, log_in, status_of_me, try_login
 from tests.support.outbox import Outbox, mails_of, sent_to, token_in
-from tests.support.outbox import outbox as outbox
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -46,8 +44,7 @@ async def test_email_changes_once_the_new_one_is_confirmed(
     await session.refresh(user)
     assert (user.email, user.email_normalized) == (NEW, NEW)
     assert user.email_verified_at is not None
-    login = await client.post("/api/v1/auth/login", json={"email": NEW, "password": PASSWORD})
-    assert login.status_code == 200
+    assert (await try_login(client, NEW)).status_code == 200
 
 
 async def test_old_address_is_notified(service: Service, user: User, outbox: Outbox) -> None:
@@ -58,9 +55,7 @@ async def test_old_address_is_notified(service: Service, user: User, outbox: Out
     assert "Your token" not in str(notice)
 
 
-async def test_wrong_password_requests_no_change(
-    service: Service, user: User, outbox: Outbox
-) -> None:
+async def test_wrong_password_changes_nothing(service: Service, user: User, outbox: Outbox) -> None:
     client = await service.sign_in(user)
 
     response = await client.post(CHANGE, json={"email": NEW, "password": "Wrong-Horse-7!"})
@@ -77,7 +72,7 @@ async def test_change_ends_every_session(
 
     await confirm(client, outbox)
 
-    assert await status_of_me(service, pair) == 401
+    assert await status_of_me(client, pair) == 401
 
 
 async def test_only_the_confirmation_reveals_a_taken_email(

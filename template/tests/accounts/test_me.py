@@ -82,9 +82,7 @@ async def test_user_changes_only_their_name(
 
 
 @pytest.mark.parametrize("header", ["", "Basic YWRhOnNlY3JldA==", "Bearer", "Bearer ", "token"])
-async def test_missing_token_and_other_auth_schemes_get_401(
-    client: AsyncClient, header: str
-) -> None:
+async def test_missing_token_or_other_scheme_gets_401(client: AsyncClient, header: str) -> None:
     response = await client.get(ME, headers={"Authorization": header})
 
     assert response.status_code == 401

@@ -1,80 +1,74 @@
+from functools import partial
+
 import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.rate_limit import Policy
 from app.models import User
-from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_user
 from tests.support.hashing import before
 from tests.support.limited import running_limited
-from tests.support.logins import Pair, log_in, refresh, status_of_me
+from tests.support.logins import Pair, bearer, log_in, refresh, status_of_me, try_login
 from tests.support.outbox import Outbox, sent_to, token_in
-from tests.support.outbox import outbox as outbox
 from tests.support.problems import assert_problem
-from tests.support.service import Service
 
 CHANGE = "/api/v1/users/me/password"
 NEW = "Another-Horse-8!"
 
 
-async def change(service: Service, pair: Pair, current: str = PASSWORD, new: str = NEW) -> Response:
-    async with service.client(pair["access_token"]) as client:
-        return await client.post(CHANGE, json={"current_password": current, "new_password": new})
+async def change(
+    client: AsyncClient, pair: Pair, current: str = PASSWORD, new: str = NEW
+) -> Response:
+    body = {"current_password": current, "new_password": new}
+    return await client.post(CHANGE, json=body, headers=bearer(pair))
 
 
-async def test_new_password_replaces_the_old_one(
-    service: Service, client: AsyncClient, user: User, pair: Pair
-) -> None:
-    assert (await change(service, pair)).status_code == 204
+async def test_new_password_replaces_the_old(client: AsyncClient, user: User, pair: Pair) -> None:
+    assert (await change(client, pair)).status_code == 204
 
     for password, status in ((PASSWORD, 401), (NEW, 200)):
-        body = {"email": user.email, "password": password}
-        assert (await client.post("/api/v1/auth/login", json=body)).status_code == status
+        assert (await try_login(client, user.email, password)).status_code == status
 
 
-async def test_wrong_password_changes_nothing(service: Service, pair: Pair) -> None:
-    assert_problem(await change(service, pair, current="Wrong-Horse-7!"), 403, "Incorrect password")
+async def test_wrong_password_changes_nothing(client: AsyncClient, pair: Pair) -> None:
+    assert_problem(await change(client, pair, current="Wrong-Horse-7!"), 403, "Incorrect password")
 
 
-async def test_every_other_session_ends(
-    service: Service, client: AsyncClient, user: User, pair: Pair
-) -> None:
+async def test_every_other_session_ends(client: AsyncClient, user: User, pair: Pair) -> None:
     thief = await log_in(client, user)
 
-    await change(service, pair)
+    await change(client, pair)
 
-    assert await status_of_me(service, thief) == 401
+    assert await status_of_me(client, thief) == 401
     assert (await refresh(client, thief)).status_code == 401
-    assert await status_of_me(service, pair) == 200
+    assert await status_of_me(client, pair) == 200
     assert (await refresh(client, pair)).status_code == 200
 
 
 @pytest.mark.parametrize("new", ["Password123!", "Ada-12345!", "short", PASSWORD])
-async def test_weak_password_gets_422(service: Service, pair: Pair, new: str) -> None:
-    response = await change(service, pair, new=new)
+async def test_weak_password_gets_422(client: AsyncClient, pair: Pair, new: str) -> None:
+    response = await change(client, pair, new=new)
 
     assert_problem(response, 422)
     assert [error["field"] for error in response.json()["errors"]] == ["body.new_password"]
-    assert (await change(service, pair)).status_code == 204
+    assert (await change(client, pair)).status_code == 204
 
 
-async def test_user_is_notified_by_mail(
-    service: Service, user: User, pair: Pair, outbox: Outbox
-) -> None:
-    await change(service, pair)
+async def test_user_is_emailed(client: AsyncClient, user: User, pair: Pair, outbox: Outbox) -> None:
+    await change(client, pair)
 
     (mail,) = sent_to(outbox, user.email)
     assert mail["Subject"] == "Your password was changed"
 
 
 async def test_pending_reset_is_cancelled(
-    service: Service, client: AsyncClient, user: User, pair: Pair, outbox: Outbox
+    client: AsyncClient, user: User, pair: Pair, outbox: Outbox
 ) -> None:
     await client.post("/api/v1/auth/forgot-password", json={"email": user.email})
     token = token_in(outbox[-1])
 
-    await change(service, pair)
+    await change(client, pair)
 
     body = {"token": token, "password": "Third-Horse-9!"}
     assert (await client.post("/api/v1/auth/reset-password", json=body)).status_code == 400
@@ -104,24 +98,21 @@ async def test_password_guesses_are_limited(
 
 
 async def test_login_in_progress_with_the_old_password_fails(
-    service: Service, client: AsyncClient, user: User, pair: Pair
+    client: AsyncClient, user: User, pair: Pair
 ) -> None:
-    body = {"email": user.email, "password": PASSWORD}
-    with before("verify", lambda: change(service, pair)):
-        assert_problem(await client.post("/api/v1/auth/login", json=body), 401)
+    with before("verify", lambda: change(client, pair)):
+        assert_problem(await try_login(client, user.email), 401)
 
-    new = await client.post("/api/v1/auth/login", json=body | {"password": NEW})
-    assert new.status_code == 200
+    assert (await try_login(client, user.email, NEW)).status_code == 200
 
 
 async def test_session_that_ends_during_the_request_changes_nothing(
-    service: Service, session: AsyncSession, user: User, pair: Pair
+    client: AsyncClient, session: AsyncSession, user: User, pair: Pair
 ) -> None:
     hashed = user.hashed_password
-    caller = service.client(pair["access_token"])
-
-    with before("hash", lambda: caller.post("/api/v1/auth/logout")):
-        assert_problem(await change(service, pair), 401)
+    logout = partial(client.post, "/api/v1/auth/logout", headers=bearer(pair))
+    with before("hash", logout):
+        assert_problem(await change(client, pair), 401)
 
     await session.refresh(user)
     assert user.hashed_password == hashed

@@ -11,13 +11,11 @@ from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
 from app.services.one_time_tokens import LIFETIMES
 from app.tasks.queue import TaskRunner
-from tests.support.clock import clock as clock
 from tests.support.factories import PASSWORD, make_api_key, make_one_time_token, make_user
 from tests.support.limited import running_limited
-from tests.support.logins import later, log_in, refresh, status_of_me
+from tests.support.logins import later, log_in, refresh, status_of_me, try_login
 from tests.support.mailbox import text
 from tests.support.outbox import Outbox, mails_of, token_in
-from tests.support.outbox import outbox as outbox
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -36,17 +34,13 @@ async def ask(client: AsyncClient, outbox: Outbox, email: str = "ada@example.com
     return token_in(outbox[-1])
 
 
-async def test_mailed_token_sets_a_new_password(
-    client: AsyncClient, user: User, outbox: Outbox
-) -> None:
+async def test_token_sets_a_new_password(client: AsyncClient, user: User, outbox: Outbox) -> None:
     token = await ask(client, outbox, "ADA@example.com")
 
     assert (await reset(client, token)).status_code == 204
 
-    login = {"email": user.email, "password": NEW}
-    assert (await client.post("/api/v1/auth/login", json=login)).status_code == 200
-    old = {"email": user.email, "password": PASSWORD}
-    assert (await client.post("/api/v1/auth/login", json=old)).status_code == 401
+    for password, status in ((NEW, 200), (PASSWORD, 401)):
+        assert (await try_login(client, user.email, password)).status_code == status
 
 
 async def test_response_does_not_reveal_an_account(
@@ -86,13 +80,10 @@ async def test_token_works_once(client: AsyncClient, user: User, outbox: Outbox)
     await reset(client, token)
 
     assert_problem(await reset(client, token, "Third-Horse-9!"), 400)
-    login = {"email": user.email, "password": NEW}
-    assert (await client.post("/api/v1/auth/login", json=login)).status_code == 200
+    assert (await try_login(client, user.email, NEW)).status_code == 200
 
 
-async def test_reset_cancels_all_other_tokens(
-    client: AsyncClient, user: User, outbox: Outbox
-) -> None:
+async def test_reset_cancels_other_tokens(client: AsyncClient, user: User, outbox: Outbox) -> None:
     first, second = await ask(client, outbox), await ask(client, outbox)
 
     assert (await reset(client, second)).status_code == 204
@@ -119,43 +110,28 @@ async def test_token_for_another_purpose_is_rejected(
     assert_problem(await reset(client, token), 400)
 
 
-async def test_weak_password_leaves_the_token_valid(
-    client: AsyncClient, user: User, outbox: Outbox
-) -> None:
+async def test_weak_password_keeps_token(client: AsyncClient, user: User, outbox: Outbox) -> None:
     token = await ask(client, outbox)
 
     assert_problem(await reset(client, token, "Password123!"), 422)
     assert (await reset(client, token)).status_code == 204
 
 
-async def test_reset_ends_every_session(
-    service: Service, client: AsyncClient, user: User, outbox: Outbox
-) -> None:
-    pair = await log_in(client, user)
-    token = await ask(client, outbox)
-
-    await reset(client, token)
-
-    assert await status_of_me(service, pair) == 401
-    assert (await refresh(client, pair)).status_code == 401
-
-
-async def test_reset_revokes_every_api_key(
+async def test_reset_ends_every_session_and_revokes_every_api_key(
     service: Service, client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
 ) -> None:
+    pair = await log_in(client, user)
     _, key = await make_api_key(session, user)
-    token = await ask(client, outbox)
 
-    await reset(client, token)
+    await reset(client, await ask(client, outbox))
 
+    assert await status_of_me(client, pair) == 401
+    assert (await refresh(client, pair)).status_code == 401
     assert (await service.client(key).get("/api/v1/users/me")).status_code == 401
 
 
-async def test_link_keeps_the_token_in_the_fragment(
-    service: Service, client: AsyncClient, user: User
-) -> None:
-    frontend = {"FRONTEND_URL": "https://www.example.com"}
-    async with mails_of(service, **frontend) as outbox:
+async def test_token_is_in_the_fragment(service: Service, client: AsyncClient, user: User) -> None:
+    async with mails_of(service, FRONTEND_URL="https://www.example.com") as outbox:
         await client.post(FORGOT, json={"email": user.email})
 
     link = "https://www.example.com/reset-password#token="
@@ -163,7 +139,7 @@ async def test_link_keeps_the_token_in_the_fragment(
         assert link in text(outbox[0], kind)
 
 
-async def test_reset_verifies_the_email_and_notifies_by_mail(
+async def test_reset_verifies_the_email_and_notifies_the_user(
     client: AsyncClient, session: AsyncSession, user: User, outbox: Outbox
 ) -> None:
     token = await ask(client, outbox)

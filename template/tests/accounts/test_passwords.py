@@ -67,10 +67,10 @@ async def test_hash_of_another_kind_never_matches(passwords: Passwords, hashed: 
     assert await passwords.verify("Correct-Horse-7!", hashed) == (False, None)
 
 
-async def test_missing_hash_costs_as_much_as_a_current_one(
+async def test_missing_hash_takes_as_long_as_a_current_one(
     stronger: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise the response time would reveal which e-mails are registered."""
+    """Otherwise the response time would reveal which emails are registered."""
     verified = []
     verify = Argon2Hasher.verify
 
@@ -85,9 +85,7 @@ async def test_missing_hash_costs_as_much_as_a_current_one(
     assert "$m=8,t=4,p=1$" in hashed
 
 
-async def test_hash_with_other_parameters_is_renewed(
-    passwords: Passwords, stronger: Passwords
-) -> None:
+async def test_outdated_hash_is_renewed(passwords: Passwords, stronger: Passwords) -> None:
     old = await passwords.hash("Correct-Horse-7!")
 
     matches, renewed = await stronger.verify("Correct-Horse-7!", old)
@@ -125,7 +123,7 @@ async def test_hashing_queue_is_bounded(passwords: Passwords) -> None:
 
 
 @pytest.mark.parametrize(
-    ("password", "complaint"),
+    ("password", "reason"),
     [
         ("lower-case-7!", "an uppercase letter"),
         ("No-Digit-Here!", "a digit"),
@@ -143,17 +141,15 @@ async def test_hashing_queue_is_bounded(passwords: Passwords) -> None:
         ("Grace.Hopper@example.com7", "the e-mail address"),
     ],
 )
-async def test_composition_policy_rejects(
-    passwords: Passwords, password: str, complaint: str
-) -> None:
-    with pytest.raises(Invalid, match=re.escape(complaint)) as refusal:
+async def test_composition_policy_rejects(passwords: Passwords, password: str, reason: str) -> None:
+    with pytest.raises(Invalid, match=re.escape(reason)) as refusal:
         await passwords.check_new(password, email=EMAIL)
 
     assert refusal.value.field == "password"
 
 
 @pytest.mark.parametrize(
-    ("password", "complaint"),
+    ("password", "reason"),
     [
         ("Short-Horse-7!", "at least 15 characters"),
         ("123456789012345", "too easy"),
@@ -169,8 +165,8 @@ async def test_composition_policy_rejects(
         ("password1password1", "too easy"),
     ],
 )
-async def test_length_policy_rejects(settings: Settings, password: str, complaint: str) -> None:
-    with pytest.raises(Invalid, match=complaint):
+async def test_length_policy_rejects(settings: Settings, password: str, reason: str) -> None:
+    with pytest.raises(Invalid, match=reason):
         await with_policy(settings, "length").check_new(password, email=EMAIL)
 
 

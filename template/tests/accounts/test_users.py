@@ -4,7 +4,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
 from app.core.roles import UserRole
-from tests.support.factories import PASSWORD, make_admin, make_user
+from tests.support.factories import make_admin, make_user
+from tests.support.logins import ADA, try_login
 from tests.support.service import Service
 
 USERS = "/api/v1/users/"
@@ -36,9 +37,7 @@ async def test_deleted_users_are_not_listed(admin: AsyncClient, session: AsyncSe
     assert await found(admin) == ["The Administrator"]
 
 
-async def test_pages_are_stable_for_rows_of_the_same_moment(
-    admin: AsyncClient, session: AsyncSession
-) -> None:
+async def test_pages_are_stable_for_equal_times(admin: AsyncClient, session: AsyncSession) -> None:
     now = utc_now()
     users = [await make_user(session, created_at=now) for _ in range(7)]
 
@@ -138,25 +137,17 @@ async def test_unknown_user_is_not_found(admin: AsyncClient, user_id: str, statu
 
 
 async def test_admin_creates_user_with_role(admin: AsyncClient, client: AsyncClient) -> None:
-    body = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
-
-    response = await admin.post(USERS, json=body | {"role": "admin", "is_active": False})
+    response = await admin.post(USERS, json=ADA | {"role": "admin", "is_active": False})
 
     assert response.status_code == 201
     assert response.json()["role"] == UserRole.ADMIN
     assert response.json()["is_active"] is False
-    again = await admin.post(USERS, json=body)
-    assert again.status_code == 409
-    login = await client.post(
-        "/api/v1/auth/login", json={"email": body["email"], "password": PASSWORD}
-    )
-    assert login.status_code == 403
+    assert (await admin.post(USERS, json=ADA)).status_code == 409
+    assert (await try_login(client, ADA["email"])).status_code == 403
 
 
 async def test_password_chosen_by_an_admin_is_checked(admin: AsyncClient) -> None:
-    body = {"email": "ada@example.com", "name": "Ada", "password": "no-digit-here"}
-
-    response = await admin.post(USERS, json=body)
+    response = await admin.post(USERS, json=ADA | {"password": "no-digit-here"})
 
     assert response.status_code == 422
     assert response.json()["errors"][0]["field"] == "body.password"

@@ -6,11 +6,9 @@ import pytest
 from httpx import AsyncClient
 
 from app.core.config import Settings
+from tests.support.logins import LOGIN
 from tests.support.problems import assert_problem
 
-LOGIN = "/api/v1/auth/login"
-REGISTER = "/api/v1/auth/register"
-REFRESH = "/api/v1/auth/refresh"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -54,11 +52,7 @@ async def test_other_media_type_gets_422(client: AsyncClient, media_type: str) -
 
 @pytest.mark.parametrize(
     "body",
-    [
-        b"[" * 5000,
-        b"[" * 5000 + b"]" * 5000,
-        b'{"a":' * 5000 + b"1" + b"}" * 5000,
-    ],
+    [b"[" * 5000, b"[" * 5000 + b"]" * 5000, b'{"a":' * 5000 + b"1" + b"}" * 5000],
 )
 async def test_deeply_nested_body_is_rejected(client: AsyncClient, body: bytes) -> None:
     response = await client.post(LOGIN, content=body, headers=JSON)
@@ -67,20 +61,8 @@ async def test_deeply_nested_body_is_rejected(client: AsyncClient, body: bytes) 
     assert_problem(response, 400 if response.status_code == 400 else 422)
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        (REFRESH, rb'{"refresh_token": "\ud800"}'),
-        (REGISTER, rb'{"email": "a@example.com", "name": "Ada", "password": "Aa1!aaaa\ud800"}'),
-        (REGISTER, rb'{"email": "a@example.com", "name": "Ada\ud800", "password": "Aa1!aaaa"}'),
-    ],
-)
-async def test_lone_surrogate_gets_422(client: AsyncClient, path: str, body: bytes) -> None:
-    assert_problem(await client.post(path, content=body, headers=JSON), 422)
-
-
 @pytest.mark.parametrize("length", [None, "2", "-1", "many", "9" * 5000, "true"])
-async def test_body_over_the_limit_gets_413_whatever_its_header_says(
+async def test_body_over_the_limit_gets_413(
     client: AsyncClient, settings: Settings, length: str | None
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""What every operation must do, called with the body that its schema describes."""
+"""What every operation must do when called with a body made from its schema."""
 
 from collections.abc import Iterator
 

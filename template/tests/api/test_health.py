@@ -20,7 +20,7 @@ async def test_liveness_is_a_constant(client: AsyncClient) -> None:
     assert response.json() == {"status": "healthy"}
 
 
-async def test_readiness_asks_the_database(client: AsyncClient) -> None:
+async def test_readiness_needs_the_database(client: AsyncClient) -> None:
     assert (await client.get("/health/ready")).status_code == 200
 
 
@@ -34,9 +34,7 @@ async def test_database_without_tables_is_not_ready(empty_url: str) -> None:
         assert "migrated" in response.json()["detail"]
 
 
-async def test_database_at_no_revision_is_not_ready(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_database_without_revision_is_503(service: Service, session: AsyncSession) -> None:
     await session.execute(text("DELETE FROM alembic_version"))
     await session.commit()
 
@@ -46,17 +44,16 @@ async def test_database_at_no_revision_is_not_ready(
     assert response.headers["Retry-After"] == "5"
 
 
-async def test_database_that_lacks_a_migration_is_not_ready(
+async def test_database_behind_the_code_is_not_ready(
     client: AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (newest,) = ScriptDirectory(str(ROOT / "migrations")).get_heads()
     (tmp_path / "migrations" / "versions" / "next.py").write_text(
-        f'"""Of the next release."""\n\nrevision = "next"\ndown_revision = "{newest}"\n'
+        f'"""The next release."""\n\nrevision = "next"\ndown_revision = "{newest}"\n'
     )
     assert (await client.get("/health/ready")).status_code == 200
-
     monkeypatch.setattr(migrations, "ROOT", tmp_path)
 
     response = await client.get("/health/ready")
@@ -64,9 +61,7 @@ async def test_database_that_lacks_a_migration_is_not_ready(
     assert "migrated" in response.json()["detail"]
 
 
-async def test_service_stays_ready_while_the_next_release_migrates(
-    service: Service, session: AsyncSession
-) -> None:
+async def test_next_migration_keeps_service_ready(service: Service, session: AsyncSession) -> None:
     await session.execute(text("UPDATE alembic_version SET version_num = 'next'"))
     await session.commit()
 

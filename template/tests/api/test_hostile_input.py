@@ -1,4 +1,4 @@
-"""Hostile requests to every operation: each is rejected, and none is a defect."""
+"""Hostile requests to every operation: each is rejected, and none causes a 500."""
 
 import json
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def with_body(operations: list[Operation]) -> list[Operation]:
 
 @pytest.fixture
 async def superuser(service: Service, session: AsyncSession) -> Superuser:
-    """Somebody with every right, so that nothing is rejected for lack of one."""
+    """A caller with every right, so that nothing is rejected for lack of one."""
     return await make_superuser(service, session)
 
 
@@ -85,7 +85,7 @@ async def test_nonsense_in_a_body_is_rejected(
 
 
 @pytest.mark.parametrize("media_type", ["", "text/plain"])
-async def test_body_of_another_media_type_is_not_read_as_json(
+async def test_other_media_type_is_not_read_as_json(
     media_type: str, with_body: list[Operation], superuser: Superuser
 ) -> None:
     """A page of any origin may send these without a preflight (CORS)."""
@@ -129,7 +129,7 @@ async def test_nonsense_in_a_path_is_rejected(
 
 
 @pytest.mark.parametrize("value", HOSTILE_VALUES)
-async def test_nonsense_in_a_query_is_no_defect(
+async def test_nonsense_in_a_query_causes_no_500(
     value: str, operations: list[Operation], superuser: Superuser
 ) -> None:
     client, values = superuser

@@ -5,13 +5,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.config import Settings
 from app.main import create_app
 from tests.support.factories import make_admin, make_user
+from tests.support.logins import LOGIN
 from tests.support.service import Service
-
-LOGIN = "/api/v1/auth/login"
 
 
 def client_of_another(settings: Settings, **changes: object) -> AsyncClient:
-    """Return a client of an app with other settings, for requests that need no database."""
+    """Return a client of an app with other settings, for requests without a database."""
     app = create_app(settings.model_copy(update=changes))
     return AsyncClient(transport=ASGITransport(app), base_url="http://test")
 
@@ -35,9 +34,7 @@ async def test_every_response_has_the_security_headers(client: AsyncClient) -> N
 
 
 @pytest.mark.parametrize(("environment", "strict"), [("development", False), ("production", True)])
-async def test_deployed_service_insists_on_https(
-    settings: Settings, environment: str, strict: bool
-) -> None:
+async def test_deployment_sends_hsts(settings: Settings, environment: str, strict: bool) -> None:
     async with client_of_another(settings, ENVIRONMENT=environment) as client:
         response = await client.get("/health")
 
@@ -158,9 +155,7 @@ async def test_response_that_may_hold_a_secret_is_not_compressed(client: AsyncCl
         ("users/me", "DELETE, GET, HEAD, PATCH"),
     ],
 )
-async def test_rejected_method_names_the_allowed_ones(
-    client: AsyncClient, path: str, methods: str
-) -> None:
+async def test_response_405_lists_the_methods(client: AsyncClient, path: str, methods: str) -> None:
     response = await client.put(f"/api/v1/{path}")
 
     assert response.status_code == 405
@@ -168,9 +163,7 @@ async def test_rejected_method_names_the_allowed_ones(
 
 
 @pytest.mark.parametrize("path", ["/health", "/api/v1/openapi.json", "/api/v1/users/me"])
-async def test_head_gets_the_headers_of_get(
-    service: Service, session: AsyncSession, path: str
-) -> None:
+async def test_head_has_headers_of_get(service: Service, session: AsyncSession, path: str) -> None:
     client = await service.sign_in(await make_user(session))
 
     whole, head = await client.get(path), await client.head(path)

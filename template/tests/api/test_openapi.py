@@ -1,11 +1,11 @@
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from httpx import AsyncClient
 
 from tests.support.catalogue import Caller
+from tests.support.examples import Schema
 from tests.support.operations import ENTRIES
 from tests.support.service import Service
 
@@ -13,31 +13,29 @@ SELF_EXPLAINING = {"date", "date-time", "uuid"}
 
 
 @pytest.fixture
-def document(shared_service: Service) -> dict[str, Any]:
+def document(shared_service: Service) -> Schema:
     return shared_service.app.openapi()
 
 
 @pytest.fixture
-def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+def operations(document: Schema) -> list[Schema]:
     return [operation for path in document["paths"].values() for operation in path.values()]
 
 
-def test_every_operation_is_described(operations: list[dict[str, Any]]) -> None:
+def test_every_operation_is_described(operations: list[Schema]) -> None:
     for operation in operations:
         assert {"summary", "description", "tags"} <= operation.keys(), operation["operationId"]
         assert len(operation["tags"]) == 1
 
 
-def test_operation_ids_are_unique_function_names(operations: list[dict[str, Any]]) -> None:
+def test_operation_ids_are_unique_function_names(operations: list[Schema]) -> None:
     ids = [operation["operationId"] for operation in operations]
 
     assert len(ids) == len(set(ids))
     assert [name for name in ids if not re.fullmatch("[a-z]+(_[a-z0-9]+)*", name)] == []
 
 
-def test_only_public_operations_need_no_token(
-    document: dict[str, Any], operations: list[dict[str, Any]]
-) -> None:
+def test_only_public_operations_need_no_token(document: Schema, operations: list[Schema]) -> None:
     public = {each["operationId"] for each in operations if not each.get("security")}
 
     listed = {name for name, entry in ENTRIES.items() if entry.caller is Caller.ANYBODY}
@@ -46,9 +44,7 @@ def test_only_public_operations_need_no_token(
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
-def test_every_error_is_a_problem_document_with_an_example(
-    operations: list[dict[str, Any]],
-) -> None:
+def test_every_error_is_a_problem_with_an_example(operations: list[Schema]) -> None:
     for operation in operations:
         answers = operation["responses"]
         assert {"400", "500"} <= answers.keys()
@@ -61,22 +57,20 @@ def test_every_error_is_a_problem_document_with_an_example(
                 assert content["example"]["status"] == int(status)
 
 
-def test_responses_429_and_503_have_retry_after(operations: list[dict[str, Any]]) -> None:
+def test_responses_429_and_503_have_retry_after(operations: list[Schema]) -> None:
     for operation in operations:
         for status in {"429", "503"} & operation["responses"].keys():
             assert "Retry-After" in operation["responses"][status]["headers"]
 
 
-def test_response_204_has_no_content(operations: list[dict[str, Any]]) -> None:
+def test_response_204_has_no_content(operations: list[Schema]) -> None:
     empty = [each["responses"]["204"] for each in operations if "204" in each["responses"]]
 
     assert empty
     assert not any("content" in answer for answer in empty)
 
 
-def test_every_text_has_an_example(
-    document: dict[str, Any], operations: list[dict[str, Any]]
-) -> None:
+def test_every_text_has_examples(document: Schema, operations: list[Schema]) -> None:
     contents = [
         (operation["operationId"], content["schema"])
         for operation in operations
@@ -92,9 +86,7 @@ def test_every_text_has_an_example(
     assert unexplained == []
 
 
-def test_no_response_has_a_password_or_hash(
-    document: dict[str, Any], operations: list[dict[str, Any]]
-) -> None:
+def test_no_response_has_a_password_or_hash(document: Schema, operations: list[Schema]) -> None:
     for operation in operations:
         for answer in _successes(operation):
             for content in answer.get("content", {}).values():
@@ -102,7 +94,7 @@ def test_no_response_has_a_password_or_hash(
                 assert not [name for name in fields if re.search("password|hash|secret", name)]
 
 
-def test_repeatable_responses_hold_no_token_or_key(document: dict[str, Any]) -> None:
+def test_repeatable_responses_hold_no_token_or_key(document: Schema) -> None:
     """Responses to GET are compressed, and responses to requests with a key are stored."""
     for method, operation in (each for path in document["paths"].values() for each in path.items()):
         headers = {each["name"] for each in operation.get("parameters", [])}
@@ -113,13 +105,13 @@ def test_repeatable_responses_hold_no_token_or_key(document: dict[str, Any]) -> 
                 assert not [name for name in fields if re.search("token|key$", name)]
 
 
-def test_every_schema_exists_and_is_used(document: dict[str, Any]) -> None:
+def test_every_schema_exists_and_is_used(document: Schema) -> None:
     used = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
 
     assert used == document["components"]["schemas"].keys()
 
 
-def test_every_path_parameter_is_declared(document: dict[str, Any]) -> None:
+def test_every_path_parameter_is_declared(document: Schema) -> None:
     for path, path_operations in document["paths"].items():
         for operation in path_operations.values():
             declared = {
@@ -128,7 +120,7 @@ def test_every_path_parameter_is_declared(document: dict[str, Any]) -> None:
             assert declared == set(re.findall(r"{(\w+)}", path))
 
 
-def test_every_query_parameter_is_described(operations: list[dict[str, Any]]) -> None:
+def test_every_query_parameter_is_described(operations: list[Schema]) -> None:
     unexplained = [
         f"{operation['operationId']}: {each['name']}"
         for operation in operations
@@ -147,17 +139,17 @@ async def test_documentation_is_served(client: AsyncClient) -> None:
     assert (await client.get("/api/v1/openapi.json")).json()["openapi"].startswith("3.1")
 
 
-def _successes(operation: dict[str, Any]) -> list[dict[str, Any]]:
+def _successes(operation: Schema) -> list[Schema]:
     return [answer for status, answer in operation["responses"].items() if status < "400"]
 
 
-def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def _resolve(document: Schema, schema: Schema) -> Schema:
     name = schema.get("$ref", "").rpartition("/")[2]
-    resolved: dict[str, Any] = document["components"]["schemas"][name] if name else schema
+    resolved: Schema = document["components"]["schemas"][name] if name else schema
     return resolved
 
 
-def _fields(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+def _fields(document: Schema, schema: Schema) -> Iterator[str]:
     """Yield the names of all properties, including nested ones."""
     schema = _resolve(document, schema)
     for name, field in schema.get("properties", {}).items():
@@ -167,9 +159,7 @@ def _fields(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
         yield from _fields(document, part)
 
 
-def _unexplained(
-    document: dict[str, Any], schema: dict[str, Any], name: str = "body"
-) -> Iterator[str]:
+def _unexplained(document: Schema, schema: Schema, name: str = "body") -> Iterator[str]:
     """Yield the text fields without an example."""
     schema = _resolve(document, schema)
     if schema.keys() & {"examples", "enum", "const", "default"}:

@@ -8,12 +8,11 @@ from sqlalchemy.exc import ProgrammingError
 from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.main import create_app
+from tests.support.logins import LOGIN, REGISTER
 from tests.support.problems import assert_problem
 from tests.support.service import running
 
 ORIGIN = "http://localhost:3000"
-LOGIN = "/api/v1/auth/login"
-REGISTER = "/api/v1/auth/register"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +87,7 @@ async def broken(settings: Settings) -> AsyncGenerator[AsyncClient]:
 
 
 @pytest.mark.parametrize("path", ["/crash?secret=hunter2", "/wrong_sql"])
-async def test_defect_gets_500_that_leaks_nothing(broken: AsyncClient, path: str) -> None:
+async def test_bug_gets_500_that_leaks_nothing(broken: AsyncClient, path: str) -> None:
     response = await broken.get(path, headers={"Origin": ORIGIN})
 
     assert_problem(response, 500)
@@ -97,7 +96,7 @@ async def test_defect_gets_500_that_leaks_nothing(broken: AsyncClient, path: str
     assert response.headers["x-frame-options"] == "DENY"
 
 
-async def test_defect_is_logged_with_traceback_and_request_id(
+async def test_bug_is_logged_with_traceback_and_request_id(
     broken: AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = await broken.get("/crash", params={"secret": "s"})

@@ -7,17 +7,15 @@ from time_machine import Traveller
 
 from app.api.rate_limit import Policy
 from app.models import User
-from tests.support.clock import clock as clock
 from tests.support.factories import make_api_key, make_user
 from tests.support.limited import running_limited
+from tests.support.logins import LOGIN, REGISTER
 from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("clock")
 
-LOGIN = "/api/v1/auth/login"
 ME = "/api/v1/users/me"
 REFRESH = "/api/v1/auth/refresh"
-REGISTER = "/api/v1/auth/register"
 SMALL = {
     Policy.CALLER: "12/minute",
     Policy.LOGIN: "8/minute",
@@ -83,8 +81,7 @@ async def test_forwarded_header_of_a_client_is_ignored(client: AsyncClient) -> N
 
 
 async def test_logins_and_keys_of_a_user_share_a_quota(limited: Service, user: User) -> None:
-    async with limited.database.write() as session:
-        keys = [(await make_api_key(session, user))[1] for _ in range(2)]
+    keys = [(await limited.make(make_api_key, user))[1] for _ in range(2)]
     token = (await limited.sign_in(user)).headers["Authorization"].removeprefix("Bearer ")
     answers = []
     for number in range(13):
@@ -97,9 +94,7 @@ async def test_logins_and_keys_of_a_user_share_a_quota(limited: Service, user: U
 
 @pytest.mark.parametrize("kind", ["token", "ak_"])
 async def test_invalid_tokens_share_the_quota_of_their_address(limited: Service, kind: str) -> None:
-    answers = []
-    for number in range(13):
-        answers.append(await limited.client(f"{kind}{number}").get(ME))
+    answers = [await limited.client(f"{kind}{number}").get(ME) for number in range(13)]
 
     assert [answer.status_code for answer in answers] == [401] * 12 + [429]
 
@@ -111,9 +106,7 @@ async def test_health_has_no_quota(client: AsyncClient) -> None:
     assert (await client.get("/health")).status_code == 200
 
 
-async def test_rejection_has_the_quota_and_retry_after(
-    client: AsyncClient, clock: Traveller
-) -> None:
+async def test_rejection_has_quota_and_retry_after(client: AsyncClient, clock: Traveller) -> None:
     await statuses(client, REGISTER, 2)
     clock.shift(timedelta(minutes=20))
 

@@ -10,24 +10,18 @@ from time_machine import travel
 from app.models import User
 from tests.conftest import settings_for
 from tests.support.factories import PASSWORD, make_user
+from tests.support.logins import REGISTER, try_login
 from tests.support.redis import connect
-from tests.support.redis_server import Clock, RedisServer, open_redis_server
+from tests.support.redis_server import Clock, RedisServer
 from tests.support.redis_server import clock as clock
+from tests.support.redis_server import server as server
 from tests.support.service import Service, running_with
 from tests.support.waiting import PATIENCE, eventually, patience
 
-LOGIN = "/api/v1/auth/login"
-REGISTER = "/api/v1/auth/register"
 OUTAGES = {
     "dead": (RedisServer.kill, RedisServer.start_again),
     "hung": (RedisServer.stop, RedisServer.resume),
 }
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with open_redis_server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +35,7 @@ def no_new_hour() -> Iterator[None]:
 async def process(
     database_url: str, server: RedisServer, **overrides: Any
 ) -> AsyncGenerator[Service]:
-    """Run one process of the service; all share the database and Redis."""
+    """Run one process of the service. All share the database and Redis."""
     usual = {
         "RATE_LIMIT_ENABLED": True,
         "RATE_LIMIT_ADDRESSES": True,
@@ -70,30 +64,23 @@ async def statuses(service: Service, times: int) -> list[int]:
 
 async def log_in(service: Service, user: User, password: str = PASSWORD) -> int:
     async with service.client() as client:
-        body = {"email": user.email, "password": password}
-        return (await client.post(LOGIN, json=body)).status_code
+        return (await try_login(client, user.email, password)).status_code
 
 
-async def test_concurrent_attempts_in_two_processes_share_a_quota(
-    one: Service, other: Service
-) -> None:
+async def test_attempts_in_two_processes_share_a_quota(one: Service, other: Service) -> None:
     answers = await asyncio.gather(*[statuses(service, 1) for service in (one, other) * 10])
 
     assert sorted(answers) == [[422]] * 4 + [[429]] * 16
 
 
-async def test_services_on_one_server_have_their_own_quotas(
-    one: Service, own_url: str, server: RedisServer
-) -> None:
+async def test_services_share_no_quota(one: Service, own_url: str, server: RedisServer) -> None:
     await statuses(one, 4)
 
     async with process(own_url, server, JWT_ISSUER="another-service") as service:
         assert await statuses(service, 5) == [422] * 4 + [429]
 
 
-async def test_restarted_process_knows_the_count(
-    one: Service, own_url: str, server: RedisServer
-) -> None:
+async def test_restart_keeps_the_count(one: Service, own_url: str, server: RedisServer) -> None:
     await statuses(one, 4)
 
     async with process(own_url, server) as restarted:
@@ -101,7 +88,7 @@ async def test_restarted_process_knows_the_count(
 
 
 async def let_pass(seconds: float, server: RedisServer) -> None:
-    """Let the windows in Redis expire sooner by this time."""
+    """Shorten the windows in Redis by this time."""
     async with connect(server.url) as redis:
         for key in await redis.keys("*:limits:*"):
             left = await redis.pttl(key)
@@ -124,9 +111,7 @@ async def test_retry_after_is_right(own_url: str, server: RedisServer) -> None:
         assert await statuses(service, 1) == [422]
 
 
-async def test_login_resets_the_failures_in_every_process(
-    own_url: str, server: RedisServer
-) -> None:
+async def test_login_resets_failures_in_every_process(own_url: str, server: RedisServer) -> None:
     limits = {"RATE_LIMIT_LOGIN_FAILURES": "3/hour"}
     async with process(own_url, server, **limits) as one, process(own_url, server, **limits) as two:
         user = await one.make(make_user)
@@ -164,9 +149,7 @@ async def test_logins_are_limited_while_redis_hangs(own_url: str, server: RedisS
         assert await log_in(service, user) == 429
 
 
-async def test_login_resets_the_failures_of_an_outage(
-    own_url: str, server: RedisServer, clock: Clock
-) -> None:
+async def test_login_drops_outage_failures(own_url: str, server: RedisServer, clock: Clock) -> None:
     async with process(own_url, server, RATE_LIMIT_LOGIN_FAILURES="3/hour") as service:
         user = await service.make(make_user)
         server.kill()
@@ -182,7 +165,7 @@ async def test_login_resets_the_failures_of_an_outage(
 async def test_limits_hold_while_redis_restarts_under_load(
     one: Service, other: Service, server: RedisServer
 ) -> None:
-    answers = asyncio.Queue[int](maxsize=50)  # so that the clients go on during a start
+    answers = asyncio.Queue[int](maxsize=50)  # to keep the clients busy during a start
     seen: list[int] = []
     enough = asyncio.Event()
 

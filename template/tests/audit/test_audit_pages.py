@@ -42,9 +42,7 @@ async def read(client: AsyncClient, cursor: str | None = None) -> tuple[list[int
     return [event["details"]["number"] for event in page["data"]], page["next_cursor"]
 
 
-async def test_pages_are_stable_for_events_of_the_same_moment(
-    client: AsyncClient, session: AsyncSession
-) -> None:
+async def test_pages_are_stable_for_equal_times(client: AsyncClient, session: AsyncSession) -> None:
     for number in range(5):
         await note(session, number)
 

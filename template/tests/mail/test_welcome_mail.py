@@ -8,13 +8,10 @@ from app.api.deps import DB, Tasks
 from app.core.clock import utc_now
 from app.core.errors import Conflict
 from app.tasks.mail import send_welcome_email
-from tests.support.factories import PASSWORD, make_user
+from tests.support.factories import make_user
+from tests.support.logins import ADA, REGISTER
 from tests.support.outbox import Outbox
-from tests.support.outbox import outbox as outbox
 from tests.support.service import Service, add_route
-
-REGISTER = "/api/v1/auth/register"
-ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
 
 
 async def test_failed_registration_sends_no_mail(client: AsyncClient, outbox: Outbox) -> None:

@@ -8,7 +8,8 @@ from tests.support.celery_mailbox import mailbox as mailbox
 from tests.support.celery_worker import Worker
 from tests.support.celery_worker import worker as worker
 from tests.support.databases import Databases
-from tests.support.factories import PASSWORD, make_organization, make_user
+from tests.support.factories import make_organization, make_user
+from tests.support.logins import ADA, REGISTER, try_login
 from tests.support.service import running_with
 from tests.support.waiting import eventually
 
@@ -19,31 +20,26 @@ async def settings(databases: Databases, migrated: str) -> Settings:
     return settings_for(await databases.copy(migrated))
 
 
-async def test_reader_of_the_welcome_mail_can_log_in(
-    worker: Worker, mailbox: HoldingMailbox
-) -> None:
+async def test_reader_of_the_mail_can_log_in(worker: Worker, mailbox: HoldingMailbox) -> None:
     logins: list[int] = []
-    ada = {"email": "ada@example.com", "password": PASSWORD}
     async with running_with(worker.settings) as service, service.client() as client:
 
         async def log_in() -> None:
-            logins.append((await client.post("/api/v1/auth/login", json=ada)).status_code)
+            logins.append((await try_login(client, ADA["email"])).status_code)
 
         mailbox.on_arrival = log_in
-        registered = await client.post("/api/v1/auth/register", json=ada | {"name": "Ada"})
-        assert registered.status_code == 201
+        assert (await client.post(REGISTER, json=ADA)).status_code == 201
         await eventually(lambda: logins)
         mailbox.on_arrival = None
 
     assert logins == [200]
-    assert mailbox.count("ada@example.com") == 1
+    assert mailbox.count(ADA["email"]) == 1
 
 
-async def test_change_by_a_task_is_visible_at_once(worker: Worker) -> None:
+async def test_change_by_a_task_is_visible_immediately(worker: Worker) -> None:
     async with running_with(worker.settings) as service:
-        async with service.database.write() as session:
-            owner = await make_user(session)
-            slug = (await make_organization(session, owner, name="Old")).slug
+        owner = await service.make(make_user)
+        slug = (await service.make(make_organization, owner, name="Old")).slug
         async with await service.sign_in(owner) as client:
             names = [(await client.get(f"/api/v1/organizations/{slug}")).json()["name"]]
             job = await worker.publish(celery_tasks.rename_organization, slug=slug, name="New")

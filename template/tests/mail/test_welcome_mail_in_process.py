@@ -8,17 +8,14 @@ from app.tasks import queue
 from tests.conftest import settings_for
 from tests.support import mailbox as server
 from tests.support.factories import PASSWORD
+from tests.support.logins import ADA, REGISTER, try_login
 from tests.support.mailbox import Mailbox, text
 from tests.support.service import Service, running, running_with
-
-REGISTER = "/api/v1/auth/register"
-LOGIN = "/api/v1/auth/login"
-ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
 
 
 @pytest.fixture
 async def mailbox() -> AsyncGenerator[Mailbox]:
-    """Refuses connections until the test starts it."""
+    """A server that refuses connections until the test starts it."""
     mailbox = Mailbox()
     yield mailbox
     await mailbox.stop()
@@ -32,24 +29,11 @@ async def client(committed_service: Service, mailbox: Mailbox) -> AsyncGenerator
         yield client
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between attempts, which no test waits for."""
-    pauses: list[float] = []
-
-    async def note(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(queue, "sleep", note)
-    return pauses
-
-
 async def test_reader_of_the_welcome_mail_can_log_in(client: AsyncClient, mailbox: Mailbox) -> None:
     logins: list[int] = []
 
     async def log_in() -> None:
-        response = await client.post(LOGIN, json={"email": ADA["email"], "password": PASSWORD})
-        logins.append(response.status_code)
+        logins.append((await try_login(client, ADA["email"])).status_code)
 
     mailbox.on_arrival = log_in
     await mailbox.start()

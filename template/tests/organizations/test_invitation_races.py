@@ -13,11 +13,11 @@ from app.services import invitations
 from tests.support.databases import LockWaits
 from tests.support.factories import make_invitation, make_owner, make_user
 from tests.support.races import blocked_or_done
-from tests.support.races import lock_waits as lock_waits
 from tests.support.service import Service
 from tests.support.waiting import patience
 
 ACCEPT = "/api/v1/invitations/accept"
+INVITATIONS = "/api/v1/organizations/acme/invitations"
 TOKEN = "the-token-of-the-mail"
 
 
@@ -50,25 +50,18 @@ async def invitation(committed_service: Service, inviter: User, ada: User) -> In
 
 
 @pytest.mark.usefixtures("invitation")
-async def test_concurrent_acceptances_make_one_member(
-    committed_service: Service, ada: User
-) -> None:
+async def test_concurrent_acceptances_add_one_member(committed_service: Service, ada: User) -> None:
     answers = await asyncio.gather(*(accept(committed_service, ada) for _ in range(4)))
 
     assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
     assert await members(committed_service) == 2
 
 
-async def test_concurrent_invitations_of_one_address_make_one(
-    committed_service: Service, inviter: User
-) -> None:
+async def test_address_is_invited_once(committed_service: Service, inviter: User) -> None:
     client = await committed_service.sign_in(inviter)
 
     answers = await asyncio.gather(
-        *(
-            client.post("/api/v1/organizations/acme/invitations", json={"email": "a@example.com"})
-            for _ in range(4)
-        )
+        *(client.post(INVITATIONS, json={"email": "a@example.com"}) for _ in range(4))
     )
 
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
@@ -84,7 +77,7 @@ async def test_revocation_during_an_acceptance_comes_too_late(
 ) -> None:
     """The revocation arrives after the invitation is read and before it is accepted."""
     owner = await committed_service.sign_in(inviter)
-    path = f"/api/v1/organizations/acme/invitations/{invitation.id}"
+    path = f"{INVITATIONS}/{invitation.id}"
     check, revocations = invitations._inviter_may, list[asyncio.Task[Response]]()
 
     async def check_late(*args: Any) -> bool:

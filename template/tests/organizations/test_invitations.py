@@ -8,12 +8,11 @@ from app.api.rate_limit import Policy
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import invitations
-from tests.support.clock import clock as clock
-from tests.support.factories import make_invitation, make_member, make_owner, make_user
+from tests.support.factories import make_invitation, make_owner, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later
+from tests.support.members import NewMember
 from tests.support.outbox import Outbox, mails_of
-from tests.support.outbox import outbox as outbox
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -59,16 +58,11 @@ async def test_invitation_does_not_reveal_an_account(
     ],
 )
 async def test_role_above_the_inviter_is_rejected(
-    service: Service,
-    session: AsyncSession,
-    organization: Organization,
-    actor: MemberRole,
-    role: str,
-    status: int,
+    new_member: NewMember, actor: str, role: str, status: int
 ) -> None:
-    user = await make_member(session, organization, MemberRole(actor))
+    inviter = await new_member(MemberRole(actor))
 
-    response = await (await service.sign_in(user)).post(URL, json=ADA | {"role": role})
+    response = await inviter.client.post(URL, json=ADA | {"role": role})
 
     assert response.status_code == status
 

@@ -3,12 +3,10 @@
 from itertools import product
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole, may_grant, may_manage
-from app.models import Organization
-from tests.support.factories import make_member, make_user
-from tests.support.service import Service
+from app.models import User
+from tests.support.members import NewMember
 
 URL = "/api/v1/organizations/acme/members/"
 OWNER, ADMIN, MEMBER, VIEWER = MemberRole
@@ -47,17 +45,11 @@ def test_role_above_their_own_cannot_be_granted(actor: MemberRole, role: MemberR
     [(OWNER, OWNER, 201), (ADMIN, ADMIN, 201), (ADMIN, OWNER, 403), (MEMBER, VIEWER, 403)],
 )
 async def test_role_above_the_caller_cannot_be_added(
-    actor: MemberRole,
-    role: MemberRole,
-    status: int,
-    service: Service,
-    session: AsyncSession,
-    organization: Organization,
+    actor: MemberRole, role: MemberRole, status: int, new_member: NewMember, user: User
 ) -> None:
-    client = await service.sign_in(await make_member(session, organization, actor))
-    user = await make_user(session)
+    caller = await new_member(actor)
 
-    response = await client.post(URL, json={"user_id": str(user.id), "role": role})
+    response = await caller.client.post(URL, json={"user_id": str(user.id), "role": role})
 
     assert response.status_code == status
 
@@ -75,16 +67,9 @@ async def test_role_above_the_caller_cannot_be_added(
     ],
 )
 async def test_role_changes_only_as_the_ranks_allow(
-    actor: MemberRole,
-    member: MemberRole,
-    role: MemberRole,
-    status: int,
-    service: Service,
-    session: AsyncSession,
-    organization: Organization,
+    actor: MemberRole, member: MemberRole, role: MemberRole, status: int, new_member: NewMember
 ) -> None:
-    client = await service.sign_in(await make_member(session, organization, actor))
-    user = await make_member(session, organization, member)
+    client, user = (await new_member(actor)).client, (await new_member(member)).user
 
     assert (await client.patch(f"{URL}{user.id}", json={"role": role})).status_code == status
     listed = (await client.get(URL)).json()["data"]
@@ -104,17 +89,12 @@ async def test_role_changes_only_as_the_ranks_allow(
     ],
 )
 async def test_member_is_removed_only_as_the_ranks_allow(
-    actor: MemberRole,
-    member: MemberRole,
-    status: int,
-    service: Service,
-    session: AsyncSession,
-    organization: Organization,
+    actor: MemberRole, member: MemberRole, status: int, new_member: NewMember
 ) -> None:
-    client = await service.sign_in(await make_member(session, organization, actor))
-    user = await make_member(session, organization, member)
-    removed = await service.sign_in(user)
+    caller, removed = await new_member(actor), await new_member(member)
 
-    assert (await client.delete(f"{URL}{user.id}")).status_code == status
-    sees = await removed.get("/api/v1/organizations/acme")
+    response = await caller.client.delete(f"{URL}{removed.user.id}")
+
+    assert response.status_code == status
+    sees = await removed.client.get("/api/v1/organizations/acme")
     assert sees.status_code == (404 if status == 204 else 200)

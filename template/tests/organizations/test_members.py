@@ -18,9 +18,7 @@ URL = "/api/v1/organizations/acme/members/"
 pytestmark = pytest.mark.usefixtures("organization")
 
 
-async def test_owner_adds_a_user_by_id(client: AsyncClient, session: AsyncSession) -> None:
-    user = await make_user(session)
-
+async def test_owner_adds_a_user_by_id(client: AsyncClient, user: User) -> None:
     response = await client.post(URL, json={"user_id": str(user.id)})
 
     assert response.status_code == 201
@@ -31,11 +29,7 @@ async def test_owner_adds_a_user_by_id(client: AsyncClient, session: AsyncSessio
     assert (await client.get(URL)).json()["data"][1] == member
 
 
-async def test_adding_by_email_does_not_reveal_an_account(
-    client: AsyncClient, session: AsyncSession
-) -> None:
-    user = await make_user(session)
-
+async def test_adding_by_email_reveals_no_account(client: AsyncClient, user: User) -> None:
     known = await client.post(URL, json={"email": user.email})
     unknown = await client.post(URL, json={"email": "nobody@example.com"})
 
@@ -43,7 +37,7 @@ async def test_adding_by_email_does_not_reveal_an_account(
 
 
 @pytest.mark.parametrize("columns", [{"deleted_at": utc_now()}, {"is_active": False}, None])
-async def test_unknown_user_or_one_who_cannot_log_in_is_not_found(
+async def test_missing_or_inactive_user_is_not_found(
     columns: dict[str, Any] | None, client: AsyncClient, session: AsyncSession
 ) -> None:
     user_id = uuid4() if columns is None else (await make_user(session, **columns)).id
@@ -51,8 +45,7 @@ async def test_unknown_user_or_one_who_cannot_log_in_is_not_found(
     assert_problem(await client.post(URL, json={"user_id": str(user_id)}), 404, "User not found")
 
 
-async def test_member_cannot_be_added_again(client: AsyncClient, session: AsyncSession) -> None:
-    user = await make_user(session)
+async def test_member_cannot_be_added_again(client: AsyncClient, user: User) -> None:
     await client.post(URL, json={"user_id": str(user.id)})
 
     response = await client.post(URL, json={"user_id": str(user.id), "role": "viewer"})

@@ -85,7 +85,7 @@ async def read(client: AsyncClient, path: str) -> dict[str, Any]:
     return answer
 
 
-async def test_organization_is_loaded_once_for_all_processes(
+async def test_organization_is_loaded_once_by_all_processes(
     here: AsyncClient, there: AsyncClient, path: str, loads: list[str]
 ) -> None:
     answers = [await read(client, path) for client in (here, there, here)]
@@ -103,7 +103,7 @@ async def test_each_member_sees_their_own_role(
         assert (await read(client, path))["role"] == "member"
 
 
-async def test_changed_role_applies_at_once(
+async def test_changed_role_is_served(
     other: Service, here: AsyncClient, member: User, path: str
 ) -> None:
     async with await other.sign_in(member) as client:
@@ -113,7 +113,7 @@ async def test_changed_role_applies_at_once(
         assert (await read(client, path))["role"] == "viewer"
 
 
-async def test_removed_member_gets_nothing_from_the_cache(
+async def test_removed_member_gets_nothing_cached(
     other: Service, here: AsyncClient, member: User, path: str
 ) -> None:
     await read(here, path)
@@ -123,7 +123,7 @@ async def test_removed_member_gets_nothing_from_the_cache(
         assert (await client.get(path)).status_code == 404
 
 
-async def test_new_name_is_seen_at_once(here: AsyncClient, there: AsyncClient, path: str) -> None:
+async def test_new_name_is_served(here: AsyncClient, there: AsyncClient, path: str) -> None:
     await read(there, path)
     await here.patch(path, json={"name": "New"})
 
@@ -143,9 +143,8 @@ async def test_rejected_change_keeps_the_cache(
 async def test_member_count_is_current(
     committed_service: Service, here: AsyncClient, there: AsyncClient, member: User, path: str
 ) -> None:
-    async with committed_service.database.write() as session:
-        users = [await make_user(session) for _ in range(2)]
-        admin = await make_admin(session)
+    users = [await committed_service.make(make_user) for _ in range(2)]
+    admin = await committed_service.make(make_admin)
     counts = [(await read(there, path))["member_count"]]
 
     async def note(response: Awaitable[Any]) -> None:
@@ -163,7 +162,7 @@ async def test_member_count_is_current(
     assert counts == [2, 3, 4, 3, 2, 1]
 
 
-async def test_new_owner_is_seen_at_once(
+async def test_new_owner_is_served(
     here: AsyncClient, there: AsyncClient, member: User, path: str
 ) -> None:
     await read(there, path)
@@ -179,13 +178,13 @@ async def test_slow_reader_caches_nothing_outdated(
     here: AsyncClient, there: AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     """The organization changes while a reader's request is paused at one point."""
-    arrived, go_on = asyncio.Event(), asyncio.Event()
+    arrived, released = asyncio.Event(), asyncio.Event()
     get, details = Cache.get, organizations.details
 
     async def stand_still(place: str) -> None:
         if place == before and not arrived.is_set():
             arrived.set()
-            await go_on.wait()
+            await released.wait()
 
     async def slow_get(*arguments: Any) -> Any:
         await stand_still("the stamp is read")
@@ -203,7 +202,7 @@ async def test_slow_reader_caches_nothing_outdated(
         reader = asyncio.create_task(read(there, path))
         await arrived.wait()
         assert (await here.patch(path, json={"name": "New"})).status_code == 200
-        go_on.set()
+        released.set()
         await reader
 
     assert (await read(there, path))["name"] == "New"

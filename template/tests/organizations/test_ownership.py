@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.roles import MemberRole
 from app.models import Membership, Organization, User
-from tests.support.factories import make_member, make_user
-from tests.support.service import Service
+from tests.support.factories import make_member
+from tests.support.members import NewMember
 
 URL = "/api/v1/organizations/acme"
 NEEDS_AN_OWNER = "An organization needs an owner; transfer ownership first"
@@ -24,22 +24,21 @@ async def roles_of(session: AsyncSession) -> list[str]:
 
 @pytest.mark.parametrize("role", [MemberRole.ADMIN, MemberRole.MEMBER, MemberRole.VIEWER])
 async def test_member_may_leave(
-    role: MemberRole, service: Service, session: AsyncSession, organization: Organization
+    role: MemberRole, new_member: NewMember, session: AsyncSession
 ) -> None:
-    member = await service.sign_in(await make_member(session, organization, role))
+    member = (await new_member(role)).client
 
     assert (await member.post(f"{URL}/leave")).status_code == 204
     assert (await member.get(URL)).status_code == 404
     assert await roles_of(session) == ["owner"]
 
 
-async def test_member_may_remove_themselves(
-    service: Service, session: AsyncSession, organization: Organization
-) -> None:
-    viewer = await make_member(session, organization, MemberRole.VIEWER)
-    client = await service.sign_in(viewer)
+async def test_member_may_remove_themselves(new_member: NewMember) -> None:
+    viewer = await new_member(MemberRole.VIEWER)
 
-    assert (await client.delete(f"{URL}/members/{viewer.id}")).status_code == 204
+    response = await viewer.client.delete(f"{URL}/members/{viewer.user.id}")
+
+    assert response.status_code == 204
 
 
 async def test_last_owner_cannot_leave_or_step_down(
@@ -65,36 +64,30 @@ async def test_last_owner_may_keep_their_role(client: AsyncClient, owner: User) 
     assert response.status_code == 200
 
 
-async def test_one_of_two_owners_may_leave(
-    service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
-) -> None:
-    other = await make_member(session, organization, MemberRole.OWNER)
+async def test_one_of_two_owners_may_leave(client: AsyncClient, new_member: NewMember) -> None:
+    other = await new_member(MemberRole.OWNER)
 
     assert (await client.post(f"{URL}/leave")).status_code == 204
-    left = (await (await service.sign_in(other)).get(URL)).json()
-    assert left["owner_id"] == str(other.id)
+    left = (await other.client.get(URL)).json()
+    assert left["owner_id"] == str(other.user.id)
     assert left["member_count"] == 1
 
 
-async def test_owner_transfers_the_organization(
-    service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
-) -> None:
-    heir = await make_member(session, organization, MemberRole.VIEWER)
+async def test_owner_transfers_an_organization(client: AsyncClient, new_member: NewMember) -> None:
+    heir = await new_member(MemberRole.VIEWER)
 
-    response = await client.post(f"{URL}/transfer", json={"user_id": str(heir.id)})
+    response = await client.post(f"{URL}/transfer", json={"user_id": str(heir.user.id)})
 
     assert response.status_code == 200
-    assert response.json()["owner_id"] == str(heir.id)
+    assert response.json()["owner_id"] == str(heir.user.id)
     assert response.json()["role"] == "admin"
-    assert (await (await service.sign_in(heir)).get(URL)).json()["role"] == "owner"
+    assert (await heir.client.get(URL)).json()["role"] == "owner"
 
 
-async def test_transfer_to_a_stranger_is_not_found(
-    client: AsyncClient, session: AsyncSession
+async def test_transfer_to_a_stranger_gets_404(
+    client: AsyncClient, session: AsyncSession, user: User
 ) -> None:
-    stranger = await make_user(session)
-
-    response = await client.post(f"{URL}/transfer", json={"user_id": str(stranger.id)})
+    response = await client.post(f"{URL}/transfer", json={"user_id": str(user.id)})
 
     assert response.status_code == 404
     assert await roles_of(session) == ["owner"]

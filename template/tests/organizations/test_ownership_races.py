@@ -1,4 +1,4 @@
-"""Two owners act at once: exactly one request succeeds, and an owner remains."""
+"""Concurrent acts of two owners: exactly one succeeds, and an owner remains."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,6 @@ from app.models import Membership, Organization, User
 from app.services import organizations
 from tests.support.databases import LockWaits
 from tests.support.factories import add_member, make_admin, make_organization, make_user
-from tests.support.races import lock_waits as lock_waits
 from tests.support.races import overtaken
 from tests.support.service import Service
 from tests.support.waiting import eventually
@@ -125,7 +124,7 @@ async def test_two_owners_act(
     assert await roles_in(committed_service) == roles
 
 
-async def test_owner_transfers_to_somebody_who_leaves(
+async def test_owner_transfers_to_one_who_leaves(
     committed_service: Service, owners: list[Owner], at_once: AtOnce
 ) -> None:
     """The second request sees the result of the first."""

@@ -34,6 +34,8 @@ async def end(session: AsyncSession, actor: Membership, _: UUID) -> None:
     await organizations.delete(session, actor)
 
 
+UNNOTICED = {"synchronize_session": False}
+"""The session keeps the rows as it has read them."""
 ON_MEMBERS: list[Action] = [add, demote, memberships.remove, memberships.transfer_ownership]
 
 
@@ -54,10 +56,8 @@ async def member_id(session: AsyncSession, organization: Organization) -> UUID:
 async def test_lost_role_is_checked_under_the_lock(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
-    await session.execute(
-        update(Membership).where(Membership.id == actor.id).values(role=MemberRole.VIEWER),
-        execution_options={"synchronize_session": False},
-    )
+    change = update(Membership).where(Membership.id == actor.id)
+    await session.execute(change.values(role=MemberRole.VIEWER), execution_options=UNNOTICED)
 
     with pytest.raises(Forbidden):
         await action(session, actor, member_id)
@@ -68,8 +68,7 @@ async def test_removed_member_finds_nothing(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
     await session.execute(
-        delete(Membership).where(Membership.id == actor.id),
-        execution_options={"synchronize_session": False},
+        delete(Membership).where(Membership.id == actor.id), execution_options=UNNOTICED
     )
 
     with pytest.raises(NotFound):
@@ -80,12 +79,8 @@ async def test_removed_member_finds_nothing(
 async def test_deleted_organization_is_not_found(
     action: Action, session: AsyncSession, actor: Membership, member_id: UUID
 ) -> None:
-    await session.execute(
-        update(Organization)
-        .where(Organization.id == actor.organization_id)
-        .values(deleted_at=utc_now()),
-        execution_options={"synchronize_session": False},
-    )
+    change = update(Organization).where(Organization.id == actor.organization_id)
+    await session.execute(change.values(deleted_at=utc_now()), execution_options=UNNOTICED)
 
     with pytest.raises(NotFound):
         await action(session, actor, member_id)

@@ -1,7 +1,6 @@
 import tomllib
 
 import pytest
-from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 from starlette.types import Message
 
@@ -9,13 +8,12 @@ from app import main
 from app.core.config import Settings, load_settings
 from app.core.paths import ROOT
 from app.main import create_app
+from tests.api.test_http import client_of_another
 from tests.conftest import settings_for
 from tests.support.service import Service, running
 
 
-def test_app_is_created_on_first_access(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_app_is_created_on_first_use(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", settings.DATABASE_URL)
     monkeypatch.setenv("SECRET_KEY", settings.SECRET_KEY.get_secret_value())
 
@@ -67,14 +65,7 @@ async def test_lifespan_opens_and_closes_the_database(own_url: str) -> None:
     assert "Connections in pool: 0" in Service(app).database.engine.pool.status()
 
 
-async def test_documentation_is_under_the_prefix(client: AsyncClient) -> None:
-    for path in ("openapi.json", "docs", "redoc"):
-        assert (await client.get(f"/api/v1/{path}")).status_code == 200
-
-
-def test_document_has_the_project_metadata(
-    shared_service: Service,
-) -> None:
+def test_document_has_the_project_metadata(shared_service: Service) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     info = shared_service.app.openapi()["info"]
@@ -97,9 +88,7 @@ async def test_documentation_is_hidden_when_deployed(
     settings: Settings, environment: str, docs_enabled: bool | None, status: int
 ) -> None:
     changes = {"ENVIRONMENT": environment, "DOCS_ENABLED": docs_enabled}
-    transport = ASGITransport(create_app(settings.model_copy(update=changes)))
-
-    async with AsyncClient(transport=transport, base_url="http://test") as client:
+    async with client_of_another(settings, **changes) as client:
         for path in ("openapi.json", "docs", "redoc"):
             assert (await client.get(f"/api/v1/{path}")).status_code == status
 

@@ -1,4 +1,4 @@
-"""The rules that a new file breaks most easily, each with a reason that a failure can show."""
+"""The rules that a new file breaks most easily, each with its reason."""
 
 import ast
 import asyncio
@@ -17,8 +17,8 @@ from app.db.base import Base
 APP = Path(app.__file__).parent
 
 
-async def test_the_layers_hold() -> None:
-    """In a process of its own: import-linter disables the loggers of the one it runs in."""
+async def test_layers_hold() -> None:
+    """Run in a separate process: import-linter disables the loggers of its own."""
     lint = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
 
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", lint)
@@ -34,8 +34,8 @@ def test_every_model_is_imported_with_the_package() -> None:
     assert {f"app.models.{each.name}" for each in pkgutil.iter_modules(models.__path__)} <= imported
 
 
-def test_no_relationship_is_loaded_by_accident() -> None:
-    """A query for each row is slow, and without `await` it is an error."""
+def test_no_relationship_is_loaded_implicitly() -> None:
+    """A query per row is slow, and an error without `await`."""
     configure_mappers()
     accidental = [
         str(relationship)
@@ -47,8 +47,8 @@ def test_no_relationship_is_loaded_by_accident() -> None:
     assert accidental == []
 
 
-def test_every_foreign_key_says_what_a_deletion_does_and_has_an_index() -> None:
-    """Without an index a deletion reads the whole table that refers to the row."""
+def test_every_foreign_key_has_ondelete_and_an_index() -> None:
+    """Without an index, a deletion scans the whole table that refers to the row."""
     careless = [
         str(key)
         for table in Base.metadata.tables.values()
@@ -70,7 +70,7 @@ def is_indexed(table: Table, key: ForeignKeyConstraint) -> bool:
 
 
 def test_every_constraint_has_a_name() -> None:
-    """Or a migration cannot drop it."""
+    """Otherwise a migration cannot drop it."""
     nameless = [
         f"{table}: {each}"
         for table in Base.metadata.tables.values()
@@ -82,16 +82,16 @@ def test_every_constraint_has_a_name() -> None:
 
 
 def test_services_leave_the_commit_to_the_request() -> None:
-    """Or half of what a request did would outlive its failure."""
+    """Otherwise a failed request could leave partial changes behind."""
     committing = {
         path.name for path in (APP / "services").glob("*.py") if ".commit()" in path.read_text()
     }
 
-    assert committing <= {"logins.py"}  # where reuse of a refresh token must end the session
+    assert committing <= {"logins.py"}  # reuse of a refresh token must end the session
 
 
 async def test_importing_the_service_needs_no_settings(tmp_path: Path) -> None:
-    """Settings are read when the service starts: a module that reads them earlier breaks tools."""
+    """A module that reads settings before the service starts breaks tools."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "import app.main, app.cli"),
         cwd=tmp_path,

@@ -20,20 +20,20 @@ class Page(BaseModel):
 
 
 class Book:
-    """What is cached: its one page, and how often it was read."""
+    """A source of one page, which counts its reads."""
 
     def __init__(self) -> None:
         self.text = "old"
         self.reads = 0
-        self.being_read = asyncio.Event()
-        self.go_on = asyncio.Event()
-        self.go_on.set()
+        self.begun = asyncio.Event()
+        self.released = asyncio.Event()
+        self.released.set()
 
     async def read(self) -> Page:
         self.reads += 1
         page = Page(text=self.text)
-        self.being_read.set()
-        await self.go_on.wait()
+        self.begun.set()
+        await self.released.wait()
         return page
 
 
@@ -64,23 +64,21 @@ async def text(cache: Cache[Page], book: Book) -> str:
     return (await cache.get("1", book.read)).text
 
 
-async def test_a_value_is_loaded_once(cache: Cache[Page], book: Book) -> None:
+async def test_value_is_loaded_once(cache: Cache[Page], book: Book) -> None:
     assert [await text(cache, book) for _ in range(3)] == ["old"] * 3
 
     assert book.reads == 1
 
 
-async def test_a_hit_is_one_command(cache: Cache[Page], redis: SharedRedis, book: Book) -> None:
+async def test_hit_is_one_command(cache: Cache[Page], redis: SharedRedis, book: Book) -> None:
     await text(cache, book)
     before = await commands(redis)
     await text(cache, book)
 
-    assert await commands(redis) - before == 2  # the other one is the INFO that counts them
+    assert await commands(redis) - before == 2  # one of them is the INFO that counts
 
 
-async def test_a_value_lives_for_its_seconds(
-    cache: Cache[Page], redis: SharedRedis, book: Book
-) -> None:
+async def test_value_expires(cache: Cache[Page], redis: SharedRedis, book: Book) -> None:
     await text(cache, book)
     (key,) = await redis.client.keys("*:page:1")
     assert SECONDS - PATIENCE < await redis.client.ttl(key) <= SECONDS
@@ -90,7 +88,7 @@ async def test_a_value_lives_for_its_seconds(
     assert await text(cache, book) == "new"
 
 
-async def test_a_dropped_value_is_loaded_again(cache: Cache[Page], book: Book) -> None:
+async def test_dropped_value_is_loaded_again(cache: Cache[Page], book: Book) -> None:
     await text(cache, book)
     book.text = "new"
     await cache.drop("1", "2")
@@ -100,28 +98,28 @@ async def test_a_dropped_value_is_loaded_again(cache: Cache[Page], book: Book) -
     assert book.reads == 2
 
 
-@pytest.mark.parametrize("read_meanwhile", [True, False])
-async def test_a_value_that_was_read_before_the_drop_is_never_found_after_it(
-    cache: Cache[Page], book: Book, *, read_meanwhile: bool
+@pytest.mark.parametrize("read_before", [True, False])
+async def test_value_read_before_a_drop_is_not_cached(
+    cache: Cache[Page], book: Book, *, read_before: bool
 ) -> None:
     slow = Book()
-    slow.go_on.clear()
+    slow.released.clear()
     reader = asyncio.create_task(text(cache, slow))
     async with patience():
-        await slow.being_read.wait()
+        await slow.begun.wait()
 
     book.text = "new"
     await cache.drop("1")
-    if read_meanwhile:
+    if read_before:
         assert await text(cache, book) == "new"
-    slow.go_on.set()
+    slow.released.set()
 
     assert await reader == "old"
     assert await text(cache, book) == "new"
     assert await text(cache, book) == "new"
 
 
-async def test_names_and_services_do_not_meet(redis: SharedRedis, book: Book) -> None:
+async def test_names_and_services_are_separate(redis: SharedRedis, book: Book) -> None:
     namesakes = [
         Cache(redis, "page", Page, seconds=SECONDS),
         Cache(redis, "chapter", Page, seconds=SECONDS),
@@ -134,7 +132,7 @@ async def test_names_and_services_do_not_meet(redis: SharedRedis, book: Book) ->
 
 
 @pytest.mark.parametrize("garbage", [b"", b"nonsense", b'{"title": 1}', b"\xff\xfe"])
-async def test_what_it_cannot_read_is_loaded_again(
+async def test_unreadable_value_is_loaded_again(
     cache: Cache[Page], redis: SharedRedis, book: Book, garbage: bytes
 ) -> None:
     await text(cache, book)
@@ -148,7 +146,7 @@ async def test_what_it_cannot_read_is_loaded_again(
 
 
 @pytest.mark.parametrize("outage", ["kill", "stop"])
-async def test_without_redis_every_value_is_loaded(
+async def test_values_are_loaded_without_redis(
     cache: Cache[Page], server: RedisServer, book: Book, outage: str
 ) -> None:
     await text(cache, book)
@@ -160,12 +158,14 @@ async def test_without_redis_every_value_is_loaded(
     getattr(server, {"kill": "start_again", "stop": "resume"}[outage])()
 
 
-async def test_what_could_not_be_dropped_is_dropped_when_redis_is_back(
+async def test_failed_drop_is_repeated_after_the_outage(
     cache: Cache[Page], redis: SharedRedis, server: RedisServer, book: Book, clock: Clock
 ) -> None:
     await text(cache, book)
     server.stop()
-    await redis.client.connection_pool.disconnect()  # or Redis would obey when it wakes up
+    await (
+        redis.client.connection_pool.disconnect()
+    )  # otherwise Redis would execute it after `resume`
     book.text = "new"
     await cache.drop("1")
     server.resume()

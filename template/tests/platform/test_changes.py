@@ -15,7 +15,7 @@ from app.models import Organization, User
 from tests.conftest import settings_for
 from tests.support.factories import new_user
 
-Told = list[tuple[Kind, str, set[str]]]
+Seen = list[tuple[Kind, str, set[str]]]
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ async def database(own_url: str) -> AsyncGenerator[WatchedDatabase]:
 
 
 @pytest.fixture
-def told(database: WatchedDatabase) -> Told:
-    """What a listener hears, in order."""
-    told: Told = []
+def seen(database: WatchedDatabase) -> Seen:
+    """The changes that a listener has received, in order."""
+    seen: Seen = []
 
     async def listen(changes: list[Change]) -> None:
-        told.extend(
+        seen.extend(
             (change.kind, type(change.row).__name__, set(change.columns)) for change in changes
         )
 
     database.watch(listen)
-    return told
+    return seen
 
 
 async def make_organization(database: WatchedDatabase) -> Organization:
@@ -46,25 +46,25 @@ async def make_organization(database: WatchedDatabase) -> Organization:
     return organization
 
 
-async def test_a_committed_change_is_told(database: WatchedDatabase, told: Told) -> None:
+async def test_committed_change_is_reported(database: WatchedDatabase, seen: Seen) -> None:
     organization = await make_organization(database)
-    told.clear()
+    seen.clear()
 
     async with database.write() as session:
         stored = await session.get_one(Organization, organization.id)
         stored.name = "Acme & Co."
         await session.commit()
-        assert [(kind, name) for kind, name, _ in told] == [(Kind.UPDATED, "Organization")]
-        assert "name" in told[0][2]
-        assert "slug" not in told[0][2]
+        assert [(kind, name) for kind, name, _ in seen] == [(Kind.UPDATED, "Organization")]
+        assert "name" in seen[0][2]
+        assert "slug" not in seen[0][2]
 
         await session.delete(stored)
         await session.commit()
 
-    assert told[1][0] is Kind.DELETED
+    assert seen[1][0] is Kind.DELETED
 
 
-async def test_a_new_row_is_told_with_its_id(database: WatchedDatabase) -> None:
+async def test_new_row_is_reported_with_its_id(database: WatchedDatabase) -> None:
     ids: list[UUID] = []
 
     async def listen(changes: list[Change]) -> None:
@@ -76,30 +76,26 @@ async def test_a_new_row_is_told_with_its_id(database: WatchedDatabase) -> None:
     assert ids == [organization.id]
 
 
-async def test_a_transaction_that_commits_by_itself_is_told_too(
-    database: WatchedDatabase, told: Told
-) -> None:
+async def test_automatic_commit_is_reported(database: WatchedDatabase, seen: Seen) -> None:
     async with database.write.begin() as session:
         session.add(new_user())
 
-    assert [name for _, name, _ in told] == ["User"]
+    assert [name for _, name, _ in seen] == ["User"]
 
 
-async def test_several_flushes_are_told_in_order_and_only_after_the_commit(
-    database: WatchedDatabase, told: Told
-) -> None:
+async def test_commit_reports_flushes_in_order(database: WatchedDatabase, seen: Seen) -> None:
     async with database.write() as session:
         session.add(user := new_user())
         await session.flush()
         user.name = "Grace"
         await session.flush()
-        assert told == []
+        assert seen == []
         await session.commit()
 
-    assert [kind for kind, _, _ in told] == [Kind.CREATED, Kind.UPDATED]
+    assert [kind for kind, _, _ in seen] == [Kind.CREATED, Kind.UPDATED]
 
 
-async def test_what_is_rolled_back_is_not_told(database: WatchedDatabase, told: Told) -> None:
+async def test_rolled_back_change_is_not_reported(database: WatchedDatabase, seen: Seen) -> None:
     async with database.write() as session:
         session.add(new_user())
         await session.flush()
@@ -111,12 +107,10 @@ async def test_what_is_rolled_back_is_not_told(database: WatchedDatabase, told: 
         session.add(new_user())
         await session.flush()
 
-    assert [name for _, name, _ in told] == ["Organization"]
+    assert [name for _, name, _ in seen] == ["Organization"]
 
 
-async def test_of_savepoints_only_what_remains_in_the_end_is_told(
-    database: WatchedDatabase, told: Told
-) -> None:
+async def test_only_kept_savepoints_are_reported(database: WatchedDatabase, seen: Seen) -> None:
     async with database.write() as session:
         session.add(Organization(name="Acme", slug="acme"))
         await session.flush()
@@ -129,38 +123,34 @@ async def test_of_savepoints_only_what_remains_in_the_end_is_told(
         with pytest.raises(IntegrityError):
             async with session.begin_nested():
                 session.add(Organization(name="Acme again", slug="acme"))
-        assert told == []
+        assert seen == []
         await session.commit()
 
-    assert [name for _, name, _ in told] == ["Organization"] * 2
+    assert [name for _, name, _ in seen] == ["Organization"] * 2
 
 
-async def test_a_released_savepoint_is_forgotten_with_its_transaction(
-    database: WatchedDatabase, told: Told
-) -> None:
+async def test_rollback_forgets_savepoints(database: WatchedDatabase, seen: Seen) -> None:
     async with database.write() as session:
         async with session.begin_nested():
             session.add(new_user())
         await session.rollback()
 
-    assert told == []
+    assert seen == []
 
 
-async def test_a_row_that_was_only_read_is_not_told(database: WatchedDatabase, told: Told) -> None:
+async def test_unchanged_row_is_not_reported(database: WatchedDatabase, seen: Seen) -> None:
     organization = await make_organization(database)
-    told.clear()
+    seen.clear()
 
     async with database.write() as session:
         stored = await session.get_one(Organization, organization.id)
         stored.name = str(stored.name)
         await session.commit()
 
-    assert told == []
+    assert seen == []
 
 
-async def test_two_transactions_do_not_hear_of_each_other(
-    database: WatchedDatabase, told: Told
-) -> None:
+async def test_transactions_report_separately(database: WatchedDatabase, seen: Seen) -> None:
     async def register(name: str) -> None:
         async with database.write() as session:
             session.add(new_user(name=name))
@@ -168,46 +158,42 @@ async def test_two_transactions_do_not_hear_of_each_other(
 
     await asyncio.gather(register("Ada"), register("Grace"))
 
-    assert len(told) == 2
+    assert len(seen) == 2
 
 
-async def test_a_listener_that_fails_spoils_neither_the_commit_nor_the_next_listener(
-    database: WatchedDatabase,
-) -> None:
+async def test_failing_listener_harms_no_commit_or_listener(database: WatchedDatabase) -> None:
     async def fail(_: list[Change]) -> None:
         raise ConnectionError("not now")
 
     database.watch(fail)
-    told: list[object] = []
+    seen: list[object] = []
 
     async def listen(changes: list[Change]) -> None:
-        told.extend(change.row for change in changes)
+        seen.extend(change.row for change in changes)
 
     database.watch(listen)
 
     with capture_logs() as log:
         organization = await make_organization(database)
 
-    assert told == [organization]
+    assert seen == [organization]
     assert [entry["event"] for entry in log if entry["log_level"] == "error"] == ["listener_failed"]
     async with database.read() as session:
         assert await session.get(Organization, organization.id)
 
 
-async def test_a_row_that_is_marked_as_deleted_is_an_update(
-    database: WatchedDatabase, told: Told
-) -> None:
+async def test_soft_delete_is_an_update(database: WatchedDatabase, seen: Seen) -> None:
     user = new_user()
     async with database.write() as session:
         session.add(user)
         await session.commit()
-        told.clear()
+        seen.clear()
         stored = await session.get_one(User, user.id)
         stored.deleted_at = utc_now()
         await session.commit()
 
-    assert told[0][0] is Kind.UPDATED
-    assert "deleted_at" in told[0][2]
+    assert seen[0][0] is Kind.UPDATED
+    assert "deleted_at" in seen[0][2]
 
 
 def test_no_service_hides_a_change_in_a_bulk_statement() -> None:

@@ -2,16 +2,16 @@ import pytest
 
 from app.core.roles import UserRole
 from tests.support.command_line import run_on
+from tests.support.factories import PASSWORD
+from tests.support.logins import ADA, REGISTER, try_login
 from tests.support.service import Service
 
-EMAIL = "ada@example.com"
-PASSWORD = "Correct-Horse-7!"
+EMAIL = ADA["email"]
 
 
 async def login(service: Service) -> dict[str, str]:
     async with service.client() as client:
-        body = {"email": EMAIL, "password": PASSWORD}
-        response = await client.post("/api/v1/auth/login", json=body)
+        response = await try_login(client, EMAIL)
         response.raise_for_status()
         user: dict[str, str] = response.json()["user"]
         return user
@@ -34,10 +34,8 @@ async def test_password_is_asked_for_twice(committed_service: Service) -> None:
 
 
 async def test_existing_user_becomes_admin_only_on_request(committed_service: Service) -> None:
-    registration = {"email": EMAIL, "name": "Ada", "password": PASSWORD}
     async with committed_service.client() as client:
-        response = await client.post("/api/v1/auth/register", json=registration)
-    assert response.status_code == 201
+        assert (await client.post(REGISTER, json=ADA)).status_code == 201
 
     other = "Other-Horse-8!"
     rejected = await run_on(committed_service, "create-admin", EMAIL, ADMIN_PASSWORD=other)
@@ -65,10 +63,8 @@ async def test_email_of_undecodable_bytes_is_rejected(committed_service: Service
     assert "Use UTF-8 without control characters" in result.output
 
 
-@pytest.mark.parametrize("arguments", [("--password", PASSWORD), (PASSWORD,)])
-async def test_password_is_never_an_argument(
-    committed_service: Service, arguments: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("given", [("--password", PASSWORD), (PASSWORD,)])
+async def test_password_is_no_argument(committed_service: Service, given: tuple[str, ...]) -> None:
     """Every user of the machine can read the arguments of a process."""
-    result = await run_on(committed_service, "create-admin", EMAIL, *arguments)
+    result = await run_on(committed_service, "create-admin", EMAIL, *given)
     assert result.exit_code == 2

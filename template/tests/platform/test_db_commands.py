@@ -8,14 +8,13 @@ from sqlalchemy import make_url, text
 from app.core import paths
 from tests.support.command_line import run, run_on
 from tests.support.databases import Databases
+from tests.support.factories import PASSWORD
 from tests.support.service import Service
-
-PASSWORD = "Correct-Horse-7!"
 
 
 @pytest.fixture
 async def own_url(databases: Databases, migrated: str) -> str:
-    """Not a lent one: these tests change its tables."""
+    """A copy that is not lent again: these tests change its tables."""
     return await databases.copy(migrated)
 
 

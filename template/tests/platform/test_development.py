@@ -1,4 +1,4 @@
-"""`development/` is for development and tests: production does without it."""
+"""`development/` is for development and tests: production runs without it."""
 
 import os
 import re
@@ -13,7 +13,6 @@ from tests.platform.test_dev import NO_SERVERS
 from tests.support.command_line import KEY
 from tests.support.ports import reserved_port
 from tests.support.processes import output_after, running
-from tests.support.processes import project as project
 from tests.support.service import Service
 
 AS_IN_AN_IMAGE = """
@@ -62,7 +61,7 @@ async def test_missing_development_folder_is_one_sentence(project: Path) -> None
 
 
 def test_private_servers_are_not_installed_in_production() -> None:
-    """They are installed here, or no test would run: so they are development dependencies."""
+    """They are installed here, so they must be development dependencies."""
     code = "".join(path.read_text() for path in (ROOT / "development").glob("*.py"))
     wheels = re.findall(r'^WHEEL = "(.+)"$', code, re.MULTILINE)
     assert wheels

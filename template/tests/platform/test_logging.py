@@ -20,9 +20,7 @@ def log_a_failure() -> None:
         structlog.stdlib.get_logger("app.test").exception("it_failed", user_id=7)
 
 
-def test_a_deployed_service_logs_json(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_deployed_service_logs_json(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging(settings.model_copy(update={"ENVIRONMENT": "production"}))
 
     structlog.stdlib.get_logger("app.test").info("it_happened", user_id=7)
@@ -39,7 +37,7 @@ def test_a_deployed_service_logs_json(
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
-def test_a_traceback_tells_where_but_not_with_what(
+def test_traceback_has_no_argument_values(
     settings: Settings, capsys: pytest.CaptureFixture[str], environment: str
 ) -> None:
     setup_logging(settings.model_copy(update={"ENVIRONMENT": environment}))
@@ -53,9 +51,7 @@ def test_a_traceback_tells_where_but_not_with_what(
     assert "hunter2" not in re.sub(r"fail\(.*?\)", "", logged)
 
 
-def test_a_developer_reads_lines_without_colours_where_there_is_no_terminal(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_plain_log_without_terminal(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging(settings)
 
     structlog.stdlib.get_logger("app.test").info("it_happened", user_id=7)
@@ -66,9 +62,7 @@ def test_a_developer_reads_lines_without_colours_where_there_is_no_terminal(
     assert "\x1b" not in logged
 
 
-def test_what_is_below_the_level_is_not_logged(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_log_level_hides_lower_ones(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging(settings.model_copy(update={"LOG_LEVEL": "WARNING"}))
 
     structlog.stdlib.get_logger("app.test").info("whisper")
@@ -79,7 +73,7 @@ def test_what_is_below_the_level_is_not_logged(
     assert "word" in logged
 
 
-def test_setting_up_twice_logs_once(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_setup_logs_once(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging(settings)
     setup_logging(settings)
 

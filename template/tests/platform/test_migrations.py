@@ -90,7 +90,7 @@ async def look(settings: Settings, question: Callable[[Connection], T]) -> T:
         await engine.dispose()
 
 
-async def test_up_without_drift_down_without_a_trace_and_up_again(config: Config) -> None:
+async def test_migrations_go_up_down_and_up_without_drift(config: Config) -> None:
     settings = config.attributes["settings"]
 
     await asyncio.to_thread(command.upgrade, config, "head")
@@ -103,7 +103,7 @@ async def test_up_without_drift_down_without_a_trace_and_up_again(config: Config
     await asyncio.to_thread(command.check, config)
 
 
-async def test_starting_the_service_creates_no_table(empty_url: str) -> None:
+async def test_start_of_the_service_creates_no_table(empty_url: str) -> None:
     settings = settings_for(empty_url)
 
     async with running_with(settings):
@@ -112,7 +112,7 @@ async def test_starting_the_service_creates_no_table(empty_url: str) -> None:
     assert tables == []
 
 
-async def test_four_migrators_at_once_all_succeed(empty_url: str, tmp_path: Path) -> None:
+async def test_concurrent_migrators_succeed(empty_url: str, tmp_path: Path) -> None:
     migrators = [
         Forked(tmp_path / "log", run_command, "db", "upgrade", DATABASE_URL=empty_url)
         for _ in range(3)
@@ -124,17 +124,17 @@ async def test_four_migrators_at_once_all_succeed(empty_url: str, tmp_path: Path
     await asyncio.to_thread(command.check, alembic_config(settings_for(empty_url)))
 
 
-def test_there_is_one_newest_migration(config: Config) -> None:
+def test_migrations_have_one_head(config: Config) -> None:
     assert len(ScriptDirectory.from_config(config).get_heads()) == 1
 
 
-def test_every_migration_says_what_it_does(config: Config) -> None:
+def test_every_migration_has_a_docstring(config: Config) -> None:
     for migration in ScriptDirectory.from_config(config).walk_revisions():
         assert migration.module.__doc__, migration.path
 
 
-async def test_the_database_accepts_every_member_of_an_enum(own_url: str) -> None:
-    """The drift test does not see that an enum has got a new member."""
+async def test_database_accepts_every_enum_member(own_url: str) -> None:
+    """The drift test does not notice a new enum member."""
 
     def unchecked(connection: Connection) -> list[str]:
         inspector = inspect(connection)
@@ -153,9 +153,7 @@ async def test_the_database_accepts_every_member_of_an_enum(own_url: str) -> Non
     assert await look(settings_for(own_url), unchecked) == []
 
 
-async def test_a_new_revision_is_clean_code_and_can_be_undone(
-    empty_url: str, tmp_path: Path
-) -> None:
+async def test_new_revision_is_clean_and_reversible(empty_url: str, tmp_path: Path) -> None:
     for part in ("app", "migrations"):
         shutil.copytree(ROOT / part, tmp_path / part)
     shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")

@@ -19,7 +19,7 @@ from tests.support.waiting import PATIENCE, eventually, patience
         ("postgres://ada:secret@db:5433/app", "postgresql+asyncpg://ada:secret@db:5433/app"),
         ("postgresql://ada@db/app", "postgresql+asyncpg://ada@db/app"),
         ("postgresql+asyncpg://ada@db/app", "postgresql+asyncpg://ada@db/app"),
-        # As other drivers name the encryption.
+        # other drivers' name of the option
         ("postgresql://ada@db/app?sslmode=require", "postgresql+asyncpg://ada@db/app?ssl=require"),
     ],
 )

@@ -1,4 +1,4 @@
-"""An outage of the database, or a hung one: 503 until it ends, and no longer."""
+"""While the database is down or hangs: 503, and no longer than that."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
@@ -15,14 +15,11 @@ from app.core import probe
 from app.db import postgres
 from tests.conftest import settings_for
 from tests.support.factories import new_user
+from tests.support.logins import ADA, REGISTER, try_login
 from tests.support.ports import reserved_port
 from tests.support.postgres_line import Limits, Line
 from tests.support.service import Service, add_route, running_with
 from tests.support.waiting import NEVER, eventually
-
-REGISTER = "/api/v1/auth/register"
-LOGIN = {"email": "ada@example.com", "password": "Correct-Horse-7!"}
-NEWCOMER = LOGIN | {"name": "Ada"}
 
 
 @pytest.fixture
@@ -60,13 +57,13 @@ async def test_outage_is_503_until_it_ends(wired_service: Service, line: Line, p
 
     assert (await client.get("/health")).status_code == 200
     assert {(await client.get("/health/ready")).status_code for _ in range(5)} == {503}
-    response = await client.post(REGISTER, json=NEWCOMER)
+    response = await client.post(REGISTER, json=ADA)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
 
     await line.open()
     assert {(await client.get("/health/ready")).status_code for _ in range(5)} == {200}
-    assert (await client.post(REGISTER, json=NEWCOMER)).status_code == 201
+    assert (await client.post(REGISTER, json=ADA)).status_code == 201
 
 
 async def test_no_log_contains_the_password(
@@ -96,8 +93,8 @@ async def test_outage_uses_up_no_quota(wired_service: Service, line: Line) -> No
 
     async def register_and_log_in() -> list[int]:
         return [
-            (await client.post(REGISTER, json=NEWCOMER)).status_code,
-            (await client.post("/api/v1/auth/login", json=LOGIN)).status_code,
+            (await client.post(REGISTER, json=ADA)).status_code,
+            (await try_login(client, ADA["email"])).status_code,
         ]
 
     with wired_service.replaced(limiter=limiter):
@@ -131,7 +128,7 @@ async def test_hanging_database_is_503_in_bounded_time(
     line.silence()
     requests = [client.get("/health/ready") for _ in range(probes)]
 
-    await assert_503(client, line, limits, *requests, client.post(REGISTER, json=NEWCOMER))
+    await assert_503(client, line, limits, *requests, client.post(REGISTER, json=ADA))
 
 
 async def test_hanging_transaction_is_503_in_bounded_time(

@@ -37,7 +37,7 @@ def directory() -> Iterator[Path]:
 
 @asynccontextmanager
 async def another_process(directory: Path) -> AsyncGenerator[tuple[Process, str]]:
-    """Yield one that uses the server until its standard input ends, and the server's URL."""
+    """Yield a process that uses the server until its standard input ends, and the URL."""
     command = (sys.executable, "-c", HOLD, str(directory))
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     assert process.stdout
@@ -56,7 +56,7 @@ async def execute(url: str, statement: str) -> object:
 
 
 def has_ended(directory: Path) -> bool:
-    """The server removes this file last, when it has left its port."""
+    """The server removes this file last, after it has closed its port."""
     return not (directory / "data" / "postmaster.pid").exists()
 
 
@@ -135,9 +135,7 @@ def test_no_server_starts_for_a_given_url_or_production(
     assert not directory.exists()
 
 
-async def test_development_without_a_url_gets_a_server(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_development_gets_a_server(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(project, "ROOT", directory)
     with project.database_server():
         assert await execute(os.environ["DATABASE_URL"], "SHOW fsync") == "on"

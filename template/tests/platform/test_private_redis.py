@@ -25,7 +25,7 @@ with private_redis(int(sys.argv[1])) as url:
 
 @asynccontextmanager
 async def another_process() -> AsyncGenerator[tuple[Process, str]]:
-    """Yield one that has a server until its standard input ends, and the server's URL."""
+    """Yield a process that runs a server until its standard input ends, and the URL."""
     with reserved_port() as port:
         command = (sys.executable, "-c", HOLD, str(port))
         process = await asyncio.create_subprocess_exec(
@@ -62,7 +62,7 @@ async def test_server_ends_with_its_context() -> None:
 
 
 async def test_server_ends_with_a_killed_user_and_not_with_ctrl_c() -> None:
-    """Ctrl-C goes to a process group. The user ends first, and may need the server until then."""
+    """Ctrl-C goes to a process group, and the user may need the server until it ends."""
     async with another_process() as (process, url):
         async with connect(url) as client:
             server = (await client.info("server"))["process_id"]
@@ -112,7 +112,7 @@ def test_missing_wheel_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_pytest_workers_share_a_given_server(
     worker: str, path: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each has a database of its own there, which it empties."""
+    """Each empties and uses its own database there."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     if worker:
         monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)

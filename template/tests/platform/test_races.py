@@ -1,4 +1,4 @@
-"""What somebody else changes meanwhile counts, and no two requests wait for each other."""
+"""Concurrent changes count, and no two requests deadlock."""
 
 import pytest
 from httpx import AsyncClient
@@ -11,7 +11,6 @@ from app.services import logins, memberships, organizations, users
 from app.services.locking import lock_organization
 from tests.support.databases import LockWaits
 from tests.support.factories import add_member, make_invitation, make_organization, make_user
-from tests.support.races import lock_waits as lock_waits
 from tests.support.races import overtaken
 from tests.support.service import Service
 
@@ -20,8 +19,7 @@ TOKEN = "the-token-of-the-mail"
 
 @pytest.fixture
 async def ada(committed_service: Service) -> User:
-    async with committed_service.database.write() as session:
-        return await make_user(session)
+    return await committed_service.make(make_user)
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ async def client(committed_service: Service, ada: User) -> AsyncClient:
     return await committed_service.sign_in(ada)
 
 
-async def test_who_is_deleted_meanwhile_founds_no_organization(
+async def test_user_who_is_deleted_creates_no_organization(
     committed_service: Service, lock_waits: LockWaits, client: AsyncClient, ada: User
 ) -> None:
     founding = client.post("/api/v1/organizations/", json={"name": "Acme", "slug": "acme"})
@@ -42,7 +40,7 @@ async def test_who_is_deleted_meanwhile_founds_no_organization(
         assert await session.scalar(select(Organization)) is None
 
 
-async def test_a_session_ends_once(
+async def test_session_ends_once(
     committed_service: Service, lock_waits: LockWaits, client: AsyncClient, ada: User
 ) -> None:
     await committed_service.sign_in(ada)
@@ -57,7 +55,7 @@ async def test_a_session_ends_once(
     assert await overtaken(committed_service, lock_waits, [ending], end) == [404]
 
 
-async def test_an_invitation_is_not_accepted_while_its_reader_is_removed(
+async def test_member_who_is_removed_accepts_no_invitation(
     committed_service: Service, lock_waits: LockWaits, client: AsyncClient, ada: User
 ) -> None:
     async with committed_service.database.write() as session:

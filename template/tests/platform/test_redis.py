@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 
 import pytest
 from redis.exceptions import RedisError
@@ -9,14 +9,9 @@ from structlog.testing import capture_logs
 from app.core.config import Settings
 from app.core.redis import SharedRedis, open_redis
 from tests.conftest import settings_for
-from tests.support.redis_server import Clock, RedisServer, open_redis_server
+from tests.support.redis_server import Clock, RedisServer
 from tests.support.redis_server import clock as clock
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with open_redis_server() as server:
-        yield server
+from tests.support.redis_server import server as server
 
 
 @pytest.fixture
@@ -30,9 +25,7 @@ async def ping(shared: SharedRedis) -> None:
         await shared.client.ping()
 
 
-async def test_a_restart_between_two_commands_is_not_noticed(
-    shared: SharedRedis, server: RedisServer
-) -> None:
+async def test_restart_between_commands_is_hidden(shared: SharedRedis, server: RedisServer) -> None:
     await asyncio.gather(*[ping(shared) for _ in range(5)])
     server.kill()
     server.start_again()
@@ -40,11 +33,11 @@ async def test_a_restart_between_two_commands_is_not_noticed(
     await asyncio.gather(*[ping(shared) for _ in range(5)])
 
 
-async def test_more_commands_than_connections_wait_for_one_another(shared: SharedRedis) -> None:
+async def test_commands_wait_for_a_free_connection(shared: SharedRedis) -> None:
     await asyncio.gather(*[ping(shared) for _ in range(100)])
 
 
-async def test_only_one_caller_at_a_time_waits_for_a_server_that_hangs(
+async def test_one_caller_waits_for_a_hung_server(
     shared: SharedRedis, server: RedisServer, clock: Clock
 ) -> None:
     async def has_waited() -> bool:
@@ -66,7 +59,7 @@ async def test_only_one_caller_at_a_time_waits_for_a_server_that_hangs(
     await ping(shared)
 
 
-async def test_the_loss_and_the_return_are_logged_once(
+async def test_loss_and_return_are_logged_once(
     shared: SharedRedis, server: RedisServer, clock: Clock
 ) -> None:
     with capture_logs() as logs:
@@ -86,9 +79,7 @@ async def test_the_loss_and_the_return_are_logged_once(
     assert [log["event"] for log in logs] == ["redis_lost", "redis_back"]
 
 
-async def test_the_log_names_the_error_without_the_password(
-    settings: Settings, server: RedisServer
-) -> None:
+async def test_log_names_error_without_password(settings: Settings, server: RedisServer) -> None:
     url = server.url.replace("//", "//ada:hunter2@")
     with capture_logs() as logs:
         async with open_redis(settings_for(settings.DATABASE_URL, REDIS_URL=url)) as shared:

@@ -1,6 +1,6 @@
-"""What a client notices when Redis dies or hangs: little."""
+"""Clients hardly notice that Redis is down or hangs."""
 
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 
 import pytest
@@ -9,8 +9,9 @@ from app.core import probe
 from app.core.redis import SharedRedis
 from tests.conftest import settings_for
 from tests.support.factories import make_organization, make_user
-from tests.support.redis_server import Clock, RedisServer, open_redis_server
+from tests.support.redis_server import Clock, RedisServer
 from tests.support.redis_server import clock as clock
+from tests.support.redis_server import server as server
 from tests.support.service import Service, running_with
 from tests.support.waiting import PATIENCE
 
@@ -23,12 +24,6 @@ def database_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with open_redis_server() as server:
-        yield server
-
-
-@pytest.fixture
 async def limited(own_url: str, server: RedisServer) -> AsyncGenerator[Service]:
     settings = settings_for(own_url, REDIS_URL=server.url, RATE_LIMIT_ENABLED=True)
     async with running_with(settings) as service:
@@ -37,7 +32,7 @@ async def limited(own_url: str, server: RedisServer) -> AsyncGenerator[Service]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[SharedRedis]:
-    """An entry for each time that a request did not know in advance that Redis is away."""
+    """One entry for each attempt to reach Redis."""
     asked: list[SharedRedis] = []
     attempt = SharedRedis.attempt
 
@@ -52,7 +47,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SharedRedis]:
 
 
 @pytest.mark.parametrize(("lose", "repair"), [("kill", "start_again"), ("stop", "resume")])
-async def test_readiness_tells_the_truth_about_redis(
+async def test_readiness_follows_redis(
     limited: Service, server: RedisServer, lose: str, repair: str
 ) -> None:
     async with limited.client() as client:
@@ -69,7 +64,7 @@ async def test_readiness_tells_the_truth_about_redis(
         assert (await client.get(READY)).status_code == 200
 
 
-async def test_a_service_starts_before_redis(own_url: str, server: RedisServer) -> None:
+async def test_service_starts_before_redis(own_url: str, server: RedisServer) -> None:
     server.kill()
     settings = settings_for(own_url, REDIS_URL=server.url)
 
@@ -83,9 +78,8 @@ async def test_a_service_starts_before_redis(own_url: str, server: RedisServer) 
 async def test_readers_and_writers_hardly_wait(
     limited: Service, server: RedisServer, clock: Clock, asked: list[SharedRedis], outage: str
 ) -> None:
-    async with limited.database.write() as session:
-        owner = await make_user(session)
-        organization = await make_organization(session, owner, name="Old")
+    owner = await limited.make(make_user)
+    organization = await limited.make(make_organization, owner, name="Old")
     path = f"/api/v1/organizations/{organization.slug}"
     async with await limited.sign_in(owner) as client:
         await client.get(path)
@@ -97,7 +91,7 @@ async def test_readers_and_writers_hardly_wait(
             answer = await client.get(path)
             assert answer.status_code == 200
             assert answer.json()["name"] == "New"
-        assert len(asked) == 1  # the others do not wait until the pause is over
+        assert len(asked) == 1  # no other request tries before the pause ends
 
         clock.end_the_pause()
         await client.get(path)

@@ -80,9 +80,7 @@ def test_unknown_option_is_named(url: str, option: str) -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"REDIS_URL": ""}])
-def test_development_uses_the_local_server(
-    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_development_uses_localhost(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL")
 
     assert load(**given).REDIS_URL == "redis://localhost:6379/0"

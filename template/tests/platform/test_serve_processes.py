@@ -11,8 +11,7 @@ import pytest
 
 from app.core.config import Settings
 from app.core.paths import ROOT
-from tests.platform.test_dev import REGISTER, USER
-from tests.support.processes import project as project
+from tests.support.logins import ADA, REGISTER
 from tests.support.processes import running
 from tests.support.raw_http import connect, refused
 from tests.support.service import Service
@@ -34,11 +33,9 @@ if __name__ == "__main__":
 """
 
 
-async def test_shutdown_finishes_requests_and_every_process(
-    project: Path, committed_service: Service
-) -> None:
+async def test_shutdown_finishes_every_request(project: Path, committed_service: Service) -> None:
     environment = {"DATABASE_URL": committed_service.settings.DATABASE_URL, "WORKERS": "2"}
-    body = json.dumps(USER).encode()
+    body = json.dumps(ADA).encode()
 
     async with running(project, "serve", **environment) as (process, client):
         assert (await client.get("/health/ready")).status_code == 200
@@ -49,7 +46,7 @@ async def test_shutdown_finishes_requests_and_every_process(
             await refused(client)
             await begun.send(body)
             assert await begun.status() == 201
-            assert json.loads(await begun.rest())["email"] == USER["email"]
+            assert json.loads(await begun.rest())["email"] == ADA["email"]
             output, _ = await process.communicate()
 
     assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""`serve` in a process of its own, and clients that harm it if they can."""
+"""`serve` in its own process, and hostile clients."""
 
 import asyncio
 import signal
@@ -12,14 +12,13 @@ from sqlalchemy import select
 from app.db.dialect import create_engine
 from app.models import User
 from tests.conftest import settings_for
-from tests.platform.test_dev import REGISTER, USER
 from tests.support.command_line import KEY
 from tests.support.databases import Databases
+from tests.support.logins import ADA, LOGIN, REGISTER
 from tests.support.processes import kill, output_after, serving
 from tests.support.raw_http import connect
 from tests.support.waiting import PATIENCE, patience
 
-LOGIN = "/api/v1/auth/login"
 ENVIRONMENT = {
     "ENVIRONMENT": "development",
     "FORWARDED_ALLOW_IPS": "127.0.0.1",
@@ -32,7 +31,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 async def served(databases: Databases, migrated: str) -> AsyncGenerator[AsyncClient]:
-    """A client of the server that the tests share, unless they stop it."""
+    """A client of the server that the tests share if they do not stop it."""
     url = await databases.copy(migrated)
     async with serving(DATABASE_URL=url, **ENVIRONMENT) as (_, client):
         yield client
@@ -89,7 +88,7 @@ async def test_half_requests_block_nobody(served: AsyncClient) -> None:
 
         assert (await served.get("/health")).status_code == 200
         assert (await served.get("/health/ready")).status_code == 200
-        assert (await served.post(REGISTER, json=USER)).status_code == 201
+        assert (await served.post(REGISTER, json=ADA)).status_code == 201
 
 
 async def statuses_by_address(client: AsyncClient, *numbers: int) -> list[int]:
@@ -126,7 +125,7 @@ async def test_acknowledged_registration_survives_a_killed_server(own_url: str) 
     async def register(client: AsyncClient, worker: int) -> None:
         with suppress(HTTPError):
             for number in range(1000):
-                body = USER | {"email": f"{worker}.{number}@example.com"}
+                body = ADA | {"email": f"{worker}.{number}@example.com"}
                 response = await client.post(REGISTER, json=body)
                 assert response.status_code == 201
                 acknowledged.append(body["email"])

@@ -14,7 +14,7 @@ KEY = "it-opens-nothing-but-these-tests-1"
 
 @pytest.fixture(autouse=True)
 def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Read no `.env` but the test's own."""
+    """The only `.env` that the test reads."""
     monkeypatch.chdir(tmp_path)
     return tmp_path / ".env"
 
@@ -39,9 +39,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.CORS_ORIGINS == ("http://localhost:3000",)
 
 
-def test_env_example_lists_every_setting_with_its_default(
-    monkeypatch: pytest.MonkeyPatch, env_file: Path
-) -> None:
+def test_env_example_lists_every_default(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
     usual = load(monkeypatch)
     example = re.sub(r"^# (?=\w+=)", "", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
     env_file.write_text(example)
@@ -64,9 +62,7 @@ def test_list_is_comma_separated_or_json(monkeypatch: pytest.MonkeyPatch, origin
     assert settings.CORS_ORIGINS == ("http://a.example", "https://b.example:8443")
 
 
-def test_env_file_may_contain_unknown_names(
-    monkeypatch: pytest.MonkeyPatch, env_file: Path
-) -> None:
+def test_env_file_may_have_unknown_names(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
     env_file.write_text("SOMEBODY_ELSES=1\nWORKERS=7\nworkers_of_others=8\n")
 
     assert load(monkeypatch).WORKERS == 7
@@ -100,9 +96,7 @@ def test_database_url_gets_the_asyncio_driver(monkeypatch: pytest.MonkeyPatch) -
     assert url == load(monkeypatch, DATABASE_URL=url).DATABASE_URL
 
 
-def test_env_file_in_another_encoding_is_rejected(
-    monkeypatch: pytest.MonkeyPatch, env_file: Path
-) -> None:
+def test_env_file_must_be_utf_8(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> None:
     env_file.write_bytes(b"PROJECT_NAME=Caf\xe9\n")
 
     with pytest.raises(SettingsError, match="UTF-8"):

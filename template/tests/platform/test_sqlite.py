@@ -13,12 +13,11 @@ from app.db import sqlite
 from tests.conftest import settings_for
 from tests.support.databases import LockWaits
 from tests.support.factories import make_user
+from tests.support.logins import ADA, REGISTER
 from tests.support.races import blocked_or_done
-from tests.support.races import lock_waits as lock_waits
 from tests.support.service import Service, running_with
 from tests.support.waiting import PATIENCE, eventually, patience
 
-NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
 
 
@@ -39,9 +38,7 @@ async def test_every_connection_is_prepared_for_a_server(
         assert await session.scalar(text(f"PRAGMA {pragma}")) == value
 
 
-async def test_a_new_file_that_somebody_else_just_writes_is_prepared_as_soon_as_he_is_done(
-    empty_url: str,
-) -> None:
+async def test_connection_waits_for_the_first_writer_of_a_new_file(empty_url: str) -> None:
     engine = sqlite.create_engine(settings_for(empty_url), pool_timeout=PATIENCE)
     statements: list[str] = []
     event.listen(engine.sync_engine, "connect", trace_to(statements), insert=True)
@@ -62,7 +59,7 @@ async def test_a_new_file_that_somebody_else_just_writes_is_prepared_as_soon_as_
     await engine.dispose()
 
 
-async def test_keys_and_moments_are_stored_as_text(service: Service) -> None:
+async def test_uuids_and_datetimes_are_stored_as_text(service: Service) -> None:
     async with service.database.write() as session:
         await make_user(session)
         query = text("SELECT typeof(id), typeof(created_at), length(id) FROM users")
@@ -70,7 +67,7 @@ async def test_keys_and_moments_are_stored_as_text(service: Service) -> None:
         assert (await session.execute(query)).one() == ("text", "text", 32)
 
 
-async def test_a_lock_that_lasts_is_503_until_it_ends(
+async def test_long_lock_is_503_until_it_ends(
     own_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0)
@@ -79,43 +76,41 @@ async def test_a_lock_that_lasts_is_503_until_it_ends(
         async with service.database.write() as writer:
             await writer.execute(text("SELECT 1"))
 
-            response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+            response = await client.post(REGISTER, json=ADA)
 
             assert response.status_code == 503
             assert response.headers["Retry-After"] == "5"
             assert (await client.get("/health/ready")).status_code == 200
 
-        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        response = await client.post(REGISTER, json=ADA)
         assert response.status_code == 201
 
 
-async def test_a_request_cancelled_while_it_waits_for_the_lock_does_not_keep_it(
+async def test_request_cancelled_while_it_waits_keeps_no_lock(
     committed_service: Service, lock_waits: LockWaits
 ) -> None:
     client = committed_service.client()
     async with committed_service.database.write() as writer:
         await writer.execute(text("SELECT 1"))
-        request = asyncio.create_task(client.post("/api/v1/auth/register", json=NEWCOMER))
+        request = asyncio.create_task(client.post(REGISTER, json=ADA))
         await blocked_or_done(lock_waits, request)
         assert not request.done()
         request.cancel()
     async with patience():
         await asyncio.wait([request])
 
-    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    response = await client.post(REGISTER, json=ADA)
     assert response.status_code == 201
 
 
-async def test_on_a_full_disk_reads_work_and_writes_are_503_until_there_is_room(
-    own_url: str,
-) -> None:
+async def test_full_disk_is_503_for_writes_until_there_is_room(own_url: str) -> None:
     async with running_with(settings_for(own_url, **ONE_CONNECTION)) as service:
         client = service.client()
         await limit_pages(service, 1)
 
         for number in range(200):
-            body = NEWCOMER | {"email": f"{number}@example.com"}
-            response = await client.post("/api/v1/auth/register", json=body)
+            body = ADA | {"email": f"{number}@example.com"}
+            response = await client.post(REGISTER, json=body)
             if response.status_code != 201:
                 break
 
@@ -123,13 +118,11 @@ async def test_on_a_full_disk_reads_work_and_writes_are_503_until_there_is_room(
         assert (await client.get("/health/ready")).status_code == 200
 
         await limit_pages(service, 1_000_000)
-        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        response = await client.post(REGISTER, json=ADA)
         assert response.status_code == 201
 
 
-async def test_without_its_folder_the_service_starts_and_answers_503_until_it_is_there(
-    own_url: str, tmp_path: Path
-) -> None:
+async def test_missing_folder_is_503_until_it_exists(own_url: str, tmp_path: Path) -> None:
     missing = tmp_path / "volume"
     url = make_url(own_url).set(database=f"{missing}/{file_of(own_url).name}")
     async with running_with(settings_for(str(url))) as service:
@@ -137,21 +130,21 @@ async def test_without_its_folder_the_service_starts_and_answers_503_until_it_is
 
         assert (await client.get("/health")).status_code == 200
         assert (await client.get("/health/ready")).status_code == 503
-        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        response = await client.post(REGISTER, json=ADA)
         assert response.status_code == 503
 
         move(file_of(own_url), missing)
-        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        response = await client.post(REGISTER, json=ADA)
         assert response.status_code == 201
 
 
-async def test_a_file_that_is_no_database_is_an_outage(own_url: str) -> None:
+async def test_file_that_is_no_database_is_503(own_url: str) -> None:
     file_of(own_url).write_text("Not a database. " * 100)
     async with running_with(settings_for(own_url)) as service:
         client = service.client()
 
         assert (await client.get("/health/ready")).status_code == 503
-        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        response = await client.post(REGISTER, json=ADA)
         assert response.status_code == 503
 
 
@@ -174,14 +167,13 @@ def move(file: Path, folder: Path) -> None:
 
 
 async def limit_pages(service: Service, pages: int) -> None:
-    """Beyond them sqlite reports a full disk; those in use stay."""
+    """Make sqlite report a full disk beyond these pages; it keeps those in use."""
     async with service.database.read() as session:
         await session.execute(text(f"PRAGMA max_page_count = {pages}"))
 
 
-async def test_the_audit_log_is_not_overwritten_either(committed_service: Service) -> None:
-    async with committed_service.database.write() as session:
-        user = await make_user(session)
+async def test_audit_log_cannot_be_replaced(committed_service: Service) -> None:
+    user = await committed_service.make(make_user)
     await (await committed_service.sign_in(user)).patch("/api/v1/users/me", json={"name": "Ada"})
 
     async with committed_service.database.write() as session:

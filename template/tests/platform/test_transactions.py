@@ -14,12 +14,10 @@ from app.models import User
 from tests.conftest import settings_for
 from tests.support.databases import LockWaits
 from tests.support.factories import make_user, new_user
+from tests.support.logins import ADA, REGISTER
 from tests.support.races import blocked_or_done
-from tests.support.races import lock_waits as lock_waits
 from tests.support.service import Service, add_route, running_with
 from tests.support.waiting import PATIENCE, patience
-
-NEWCOMER = {"email": "ada@example.com", "name": "Ada", "password": "Correct-Horse-7!"}
 
 
 async def count_users(database: Database) -> int:
@@ -29,17 +27,15 @@ async def count_users(database: Database) -> int:
 
 @pytest.fixture
 async def narrow_service(own_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Service]:
-    """Yield a service with one connection, for which no request waits long."""
-    # Fires early without harm: a connection that is free is not waited for.
+    """A service with one connection, for which no request waits long."""
+    # Fires early without harm: no request waits for a free connection.
     monkeypatch.setattr(db_session, "POOL_TIMEOUT_SECONDS", 0.2)
     settings = settings_for(own_url, DATABASE_POOL_SIZE=1, DATABASE_MAX_OVERFLOW=0)
     async with running_with(settings) as service:
         yield service
 
 
-async def test_a_row_is_there_for_others_before_the_answer_starts(
-    committed_service: Service,
-) -> None:
+async def test_row_is_committed_before_the_response(committed_service: Service) -> None:
     users_at_start: list[int] = []
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,15 +47,13 @@ async def test_a_row_is_there_for_others_before_the_answer_starts(
         await committed_service.app(scope, receive, count_and_send)
 
     async with AsyncClient(transport=ASGITransport(watched), base_url="http://test") as client:
-        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        response = await client.post(REGISTER, json=ADA)
 
     assert response.status_code == 201
     assert users_at_start == [1]
 
 
-async def test_a_conflict_that_only_the_commit_finds_is_still_an_answer(
-    committed_service: Service,
-) -> None:
+async def test_conflict_found_at_commit_gets_409(committed_service: Service) -> None:
     async def add_without_flush(db: DB) -> None:
         db.add_all([new_user(email="ada@example.com"), new_user(email="ada@example.com")])
 
@@ -72,7 +66,7 @@ async def test_a_conflict_that_only_the_commit_finds_is_still_an_answer(
 
 
 @pytest.mark.parametrize(("error", "status"), [(Conflict("No."), 409), (RuntimeError("oops"), 500)])
-async def test_an_error_undoes_what_the_request_wrote(
+async def test_error_rolls_back_the_request(
     committed_service: Service, error: Exception, status: int
 ) -> None:
     async def write_and_fail(db: DB) -> None:
@@ -87,9 +81,7 @@ async def test_an_error_undoes_what_the_request_wrote(
     assert await count_users(committed_service.database) == 0
 
 
-async def test_a_cancelled_request_is_undone_and_frees_its_connection(
-    narrow_service: Service,
-) -> None:
+async def test_cancelled_request_frees_its_connection(narrow_service: Service) -> None:
     written = asyncio.Event()
 
     async def write_and_wait(db: DB) -> None:
@@ -106,13 +98,11 @@ async def test_a_cancelled_request_is_undone_and_frees_its_connection(
         await asyncio.wait([request])
 
     assert await count_users(narrow_service.database) == 0
-    response = await narrow_service.client().post("/api/v1/auth/register", json=NEWCOMER)
+    response = await narrow_service.client().post(REGISTER, json=ADA)
     assert response.status_code == 201
 
 
-async def test_readers_do_not_wait_for_a_writer(
-    committed_service: Service, lock_waits: LockWaits
-) -> None:
+async def test_reads_wait_for_no_writer(committed_service: Service, lock_waits: LockWaits) -> None:
     async with committed_service.database.write() as writer:
         user = await make_user(writer)
         client = await committed_service.sign_in(user)
@@ -127,31 +117,26 @@ async def test_readers_do_not_wait_for_a_writer(
     assert (await request).status_code == 200
 
 
-async def test_forty_writers_at_once_all_succeed(
+async def test_concurrent_writers_succeed(
     committed_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(committed_service.database.engine.sync_engine.pool, "_timeout", PATIENCE)
-    async with committed_service.database.write() as session:
-        client = await committed_service.sign_in(await make_user(session))
+    client = await committed_service.sign_in(await committed_service.make(make_user))
+    bodies = [{"name": "Acme", "slug": f"acme-{number}"} for number in range(40)]
 
     responses = await asyncio.gather(
-        *(
-            client.post("/api/v1/organizations/", json={"name": "Acme", "slug": f"acme-{number}"})
-            for number in range(40)
-        )
+        *(client.post("/api/v1/organizations/", json=body) for body in bodies)
     )
 
     assert {response.status_code for response in responses} == {201}
 
 
-async def test_without_a_free_connection_the_answer_is_503_until_there_is_one(
-    narrow_service: Service,
-) -> None:
+async def test_full_pool_is_503_until_a_connection_is_free(narrow_service: Service) -> None:
     client = narrow_service.client()
     async with narrow_service.database.write() as session:
         await session.execute(text("SELECT 1"))
 
-        response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+        response = await client.post(REGISTER, json=ADA)
         assert response.status_code == 503
         assert response.headers["Retry-After"] == "5"
         assert response.headers["Content-Type"] == "application/problem+json"
@@ -159,7 +144,7 @@ async def test_without_a_free_connection_the_answer_is_503_until_there_is_one(
         assert (await client.get("/health")).status_code == 200
 
     assert (await client.get("/health/ready")).status_code == 200
-    response = await client.post("/api/v1/auth/register", json=NEWCOMER)
+    response = await client.post(REGISTER, json=ADA)
     assert response.status_code == 201
 
 

@@ -83,7 +83,7 @@ def test_wrong_value_gets_one_sentence(sentence: str, value: str) -> None:
     assert line.endswith(".")
 
 
-def test_all_wrong_values_are_reported_at_once() -> None:
+def test_all_wrong_values_are_reported_together() -> None:
     with pytest.raises(SettingsError) as error:
         load(WORKERS="many", DEBUG="perhaps", CORS_ORIGINS="*")
 

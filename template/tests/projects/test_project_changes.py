@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.roles import MemberRole
 from app.models import Organization, Project
 from tests.support.factories import make_member, make_owner, make_project
+from tests.support.members import NewMember
 from tests.support.service import Service
 
 
@@ -77,10 +78,8 @@ async def test_archived_project_can_be_restored(member: AsyncClient, url: str) -
     assert response.json()["archived_at"] is None
 
 
-async def test_deleted_project_frees_its_slug(
-    service: Service, session: AsyncSession, organization: Organization, project: Project, url: str
-) -> None:
-    admin = await service.sign_in(await make_member(session, organization, MemberRole.ADMIN))
+async def test_deletion_frees_the_slug(new_member: NewMember, project: Project, url: str) -> None:
+    admin = (await new_member(MemberRole.ADMIN)).client
 
     assert (await admin.delete(url)).status_code == 204
     assert (await admin.get(url)).status_code == 404
@@ -89,7 +88,7 @@ async def test_deleted_project_frees_its_slug(
 
 
 async def test_project_outlives_its_author(
-    service: Service, session: AsyncSession, organization: Organization, member: AsyncClient
+    session: AsyncSession, organization: Organization, member: AsyncClient
 ) -> None:
     author = await make_member(session, organization)
     project = await make_project(session, organization, created_by=author.id)
@@ -101,9 +100,7 @@ async def test_project_outlives_its_author(
     assert response.json()["created_by"] == str(author.id)
 
 
-async def test_concurrent_requests_create_and_delete_a_project_once(
-    committed_service: Service,
-) -> None:
+async def test_project_is_created_and_deleted_once(committed_service: Service) -> None:
     owner = await committed_service.sign_in(await committed_service.make(make_owner))
     url = "/api/v1/organizations/acme/projects"
 

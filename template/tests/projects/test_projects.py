@@ -3,35 +3,30 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
+from app.core.roles import MemberRole
 from app.models import Organization
-from tests.support.factories import make_member, make_organization, make_project, make_user
+from tests.support.factories import make_organization, make_project, make_user
+from tests.support.members import NewMember
 from tests.support.problems import assert_problem
-from tests.support.service import Service
 
 URL = "/api/v1/organizations/acme/projects"
 APOLLO: dict[str, object] = {"name": "Apollo"}
 INVALID_SLUGS = ["a", "---", "-apollo", "Apollo", "apollo\n", "x" * 101]
 
 
-async def test_member_creates_a_project(
-    service: Service, session: AsyncSession, organization: Organization
-) -> None:
-    author = await make_member(session, organization)
-    client = await service.sign_in(author)
+async def test_member_creates_a_project(new_member: NewMember, organization: Organization) -> None:
+    author = await new_member(MemberRole.MEMBER)
+    body = {"name": "Apollo", "slug": "apollo", "description": "To the moon"}
 
-    response = await client.post(
-        f"{URL}/", json={"name": "Apollo", "slug": "apollo", "description": "To the moon"}
-    )
+    response = await author.client.post(f"{URL}/", json=body)
 
     assert response.status_code == 201
     project = response.json()
-    assert project["name"] == "Apollo"
-    assert project["slug"] == "apollo"
-    assert project["description"] == "To the moon"
+    assert project == project | body
     assert project["organization_id"] == str(organization.id)
-    assert project["created_by"] == str(author.id)
+    assert project["created_by"] == str(author.user.id)
     assert project["archived_at"] is None
-    assert (await client.get(f"{URL}/{project['id']}")).json() == project
+    assert (await author.client.get(f"{URL}/{project['id']}")).json() == project
 
 
 @pytest.mark.parametrize(
@@ -71,9 +66,7 @@ async def test_slug_is_unique_in_the_organization(
     assert_problem(response, 409, "The organization already has a project with this slug")
 
 
-async def test_another_organization_may_use_the_same_slug(
-    member: AsyncClient, session: AsyncSession
-) -> None:
+async def test_other_organization_may_use_slug(member: AsyncClient, session: AsyncSession) -> None:
     other = await make_organization(session, await make_user(session))
     await make_project(session, other, slug="apollo")
 
@@ -112,7 +105,7 @@ async def test_projects_are_listed_newest_first(
     assert second["has_more"] is False
 
 
-async def test_pages_are_stable_for_rows_of_the_same_moment(
+async def test_pages_are_stable_for_equal_times(
     member: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     now = utc_now()

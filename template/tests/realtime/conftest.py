@@ -24,13 +24,13 @@ async def shared_server(
 
 @pytest.fixture
 async def room(shared_server: Room) -> Room:
-    """The room of a new organization's project, on the shared server."""
+    """The room of a new project on the shared server."""
     return await make_room(shared_server.service, shared_server.address)
 
 
 @pytest.fixture
 def own_room(own_url: str) -> OpenRoom:
-    """Opens a room on a server of its own, with these settings."""
+    """Open a room on a separate server, with these settings."""
     return lambda **settings: open_room(settings_for(own_url, **settings))
 
 

@@ -1,4 +1,4 @@
-"""A program in a room, with an API key."""
+"""Connections with an API key."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,8 +14,7 @@ from tests.support.websocket_room import Room
 
 
 async def make_key(room: Room, user: User, *scopes: Scope, **columns: Any) -> tuple[ApiKey, str]:
-    async with room.service.database.write() as session:
-        return await make_api_key(session, user, *scopes, **columns)
+    return await room.service.make(make_api_key, user, *scopes, **columns)
 
 
 async def last_use(room: Room, key: ApiKey) -> object:
@@ -52,8 +51,7 @@ async def test_invalid_keys_are_rejected(room: Room) -> None:
     _, expired = await make_key(room, room.owner, expires_at=utc_now())
     _, without_read = await make_key(room, room.owner, Scope.WRITE)
     _, strangers = await make_key(room, await room.stranger())
-    async with room.service.database.write() as session:
-        other = await make_organization(session, room.owner)
+    other = await room.service.make(make_organization, room.owner)
     _, elsewhere = await make_key(room, room.owner, organization=other)
 
     for secret in (new_api_key(), revoked, expired):

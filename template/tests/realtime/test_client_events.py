@@ -1,4 +1,4 @@
-"""What becomes of the events that clients send, valid or not, and of too many of them."""
+"""Events from clients: invalid ones and too many of them."""
 
 import json
 from typing import Any
@@ -78,9 +78,7 @@ async def test_invalid_event_is_an_error_for_its_sender_alone(
     ["x" * 65_537, b"x" * 65_537, ["x" * 40_000] * 2],
     ids=["text", "binary", "fragments"],
 )
-async def test_oversized_message_closes_only_its_own_connection(
-    room: Room, sent: str | bytes | list[str]
-) -> None:
+async def test_oversized_message_gets_1009(room: Room, sent: str | bytes | list[str]) -> None:
     async with room.join(await room.add_member()) as loud, room.join(room.owner) as other:
         await loud.connection.send(sent)
 
@@ -111,9 +109,7 @@ async def test_messages_above_the_rate_limit_are_dropped(own_room: OpenRoom) -> 
     assert sorted(kinds[3:]) == ["message"] * 3 + ["rate_limited"] * 4
 
 
-async def test_rate_limit_ends_with_its_window(
-    own_room: OpenRoom, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rate_limit_ends_in_time(own_room: OpenRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(limits, "monotonic", clock.monotonic)
     async with own_room() as room:

@@ -1,4 +1,4 @@
-"""A connection from `join` to close, with a client that the test controls."""
+"""A connection from `join` to close, with a client under the test's control."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tests.support.websocket_server import unhurried
 
 
 class Client:
-    """The other side of an accepted connection; it reads while `reading` is set."""
+    """The client of an accepted connection; it reads while `reading` is set."""
 
     def __init__(self, hub: Hub, project_id: UUID) -> None:
         self.hub = hub
@@ -83,7 +83,7 @@ async def client(hub: Hub, project_id: UUID) -> AsyncGenerator[Client]:
 
 @pytest.fixture
 def checks(client: Client, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
-    """Counts the checks of access, all of which succeed."""
+    """The number of access checks, all of which succeed."""
     checks = asyncio.Semaphore(0)
 
     async def authorize(*_: object) -> Access:
@@ -106,9 +106,7 @@ async def test_disconnect_leaves_the_room(client: Client) -> None:
     assert closed["code"] == 1012
 
 
-async def test_client_that_does_not_read_is_closed_with_1013(
-    client: Client, hub: Hub, project_id: UUID
-) -> None:
+async def test_slow_client_is_closed_with_1013(client: Client, hub: Hub, project_id: UUID) -> None:
     other = await join(hub, project_id)
     client.reading.clear()
     await client.connect()
@@ -125,7 +123,7 @@ async def test_client_that_does_not_read_is_closed_with_1013(
     await hub.leave(other)
 
 
-async def test_client_that_takes_nothing_for_long_is_dropped(
+async def test_client_that_never_reads_is_dropped(
     client: Client, hub: Hub, checks: asyncio.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()

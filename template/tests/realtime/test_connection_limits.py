@@ -45,9 +45,7 @@ async def test_user_and_process_have_a_limit_of_connections(own_room: OpenRoom) 
 @pytest.mark.parametrize(
     ("limit", "status"), [("WEBSOCKET_MAX_PER_USER", 429), ("WEBSOCKET_MAX_CONNECTIONS", 503)]
 )
-async def test_concurrent_handshakes_stay_within_the_limit(
-    own_room: OpenRoom, limit: str, status: int
-) -> None:
+async def test_parallel_handshakes_are_limited(own_room: OpenRoom, limit: str, status: int) -> None:
     async with own_room(**{limit: 3}) as room:
         token = await room.token(room.owner)
         handshakes = (room.connect(token) for _ in range(9))

@@ -1,4 +1,4 @@
-"""What a hub does for its subscribers, with whichever broker it has."""
+"""What a hub does for its subscribers, with any broker."""
 
 import asyncio
 from dataclasses import replace
@@ -153,9 +153,7 @@ async def test_leaving_without_having_joined_is_harmless(hub: Hub, project_id: U
 
 
 @pytest.mark.parametrize("row", ["user_id", "credential_id", "organization_id", "project_id"])
-async def test_recheck_concerns_those_who_depend_on_the_row(
-    hub: Hub, project_id: UUID, row: str
-) -> None:
+async def test_recheck_concerns_dependents_of_the_row(hub: Hub, project_id: UUID, row: str) -> None:
     one, other = await join(hub, project_id), await join(hub, uuid4())
 
     hub.recheck(getattr(one.access, row))

@@ -28,7 +28,7 @@ def redis_settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def syncing(unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let hubs compare who is present all the time."""
+    """Let hubs sync presence all the time."""
     # Fires early without harm: the same news is never sent twice.
     monkeypatch.setattr(redis, "SYNC_SECONDS", PAUSE)
 
@@ -96,9 +96,7 @@ async def test_users_of_a_dead_process_leave(
 
 
 @pytest.mark.usefixtures("syncing")
-async def test_users_of_a_live_process_stay(
-    pair: Pair, settings: Settings, project_id: UUID
-) -> None:
+async def test_user_of_live_process_stays(pair: Pair, settings: Settings, project_id: UUID) -> None:
     here, there = pair
     ada = await join(here, project_id)
     await join(there, project_id)
@@ -133,7 +131,7 @@ async def test_process_whose_clock_is_ahead_removes_nobody(pair: Pair, project_i
     assert str(ada.access.user_id) in present
 
 
-async def test_foreign_messages_in_the_channel_are_logged_and_dropped(
+async def test_bad_messages_are_logged_and_dropped(
     pair: Pair, settings: Settings, project_id: UUID, read_log: Callable[[], str]
 ) -> None:
     messages: list[dict[str, Any]] = [
@@ -157,9 +155,7 @@ async def test_foreign_messages_in_the_channel_are_logged_and_dropped(
     assert "hunter2" not in log
 
 
-async def test_foreign_entries_in_the_presence_are_ignored(
-    pair: Pair, settings: Settings, project_id: UUID
-) -> None:
+async def test_bad_presence_is_ignored(pair: Pair, settings: Settings, project_id: UUID) -> None:
     async with open_redis(settings) as shared:
         junk = dict.fromkeys(("", "x", "{}", '{"process": "x", "user_id": 1, "name": "Ada"}'), 9e9)
         await shared.client.zadd(f"{settings.JWT_ISSUER}:room:{project_id}", junk)
@@ -171,7 +167,7 @@ async def test_foreign_entries_in_the_presence_are_ignored(
 
 
 @pytest.mark.usefixtures("syncing", "pinging")
-async def test_defect_does_not_end_the_sync(
+async def test_bug_does_not_end_the_sync(
     pair: Pair, project_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = asyncio.Semaphore(0)

@@ -1,7 +1,6 @@
-"""Two hubs while their Redis is away, and after it is back."""
+"""Two hubs during and after an outage of their Redis."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -19,14 +18,9 @@ from tests.support.realtime_redis import pair as pair
 from tests.support.realtime_redis import pinging as pinging
 from tests.support.realtime_redis import unhurried as unhurried
 from tests.support.redis import connect
-from tests.support.redis_server import RedisServer, open_redis_server
+from tests.support.redis_server import RedisServer
+from tests.support.redis_server import server as server
 from tests.support.waiting import PAUSE, eventually, patience
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with open_redis_server() as server:
-        yield server
 
 
 @pytest.fixture
@@ -55,7 +49,7 @@ async def test_processes_work_alone_without_redis_and_sync_afterwards(
 
     server.start_again()
     joined = await next_event(grace)
-    while joined["type"] == "message":  # sent during the outage: it may arrive late, or never
+    while joined["type"] == "message":  # sent during the outage: may arrive late or never
         joined = await next_event(grace)
     assert (joined["type"], joined["user_id"]) == ("presence.joined", str(bob.access.user_id))
     await reaches(here, there, project_id)
@@ -64,7 +58,7 @@ async def test_processes_work_alone_without_redis_and_sync_afterwards(
     assert str(grace.access.user_id) not in gone
 
 
-async def test_redis_that_hangs_delays_one_join_and_nothing_else(
+async def test_hung_redis_delays_one_join_and_nothing_else(
     pair: Pair, server: RedisServer, project_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = pair
@@ -126,9 +120,7 @@ async def test_silent_connection_is_replaced(
             server.resume()
 
 
-async def test_access_is_checked_again_after_an_outage(
-    pair: Pair, server: RedisServer, project_id: UUID
-) -> None:
+async def test_outage_ends_in_a_recheck(pair: Pair, server: RedisServer, project_id: UUID) -> None:
     here, there = pair
     ada = await join(here, project_id)
 

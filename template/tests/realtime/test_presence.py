@@ -1,4 +1,4 @@
-"""Who is in the room, as the others see it."""
+"""Presence, as other members see it."""
 
 from datetime import datetime
 

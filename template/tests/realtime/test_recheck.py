@@ -1,4 +1,4 @@
-"""Access that is revoked directly in the database: a timer notices."""
+"""Access that is revoked directly in the database: a timer finds out."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -69,9 +69,7 @@ async def test_role_changed_in_the_database_takes_effect(watchful: Room) -> None
         await client.post_until("forbidden")
 
 
-async def test_busy_database_closes_no_connection(
-    watchful: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_busy_database_drops_nobody(watchful: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     async with watchful.join(watchful.owner) as client:
         async with watchful.service.database.engine.connect():
             with monkeypatch.context() as patch, capture_logs() as log:
@@ -83,7 +81,7 @@ async def test_busy_database_closes_no_connection(
         assert await client.close_code() == 4403
 
 
-async def test_checks_that_hang_block_neither_handshakes_nor_expiry(
+async def test_hung_checks_block_no_handshake_or_expiry(
     watchful: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(*_: object) -> None:
@@ -92,8 +90,7 @@ async def test_checks_that_hang_block_neither_handshakes_nor_expiry(
     token = await watchful.token(watchful.owner)
     with later() as clock:
         expires_at = utc_now() + timedelta(minutes=1)
-        async with watchful.service.database.write() as session:
-            _, key = await make_api_key(session, watchful.owner, expires_at=expires_at)
+        _, key = await watchful.service.make(make_api_key, watchful.owner, expires_at=expires_at)
         async with (
             watchful.join(watchful.owner, token=key) as program,
             watchful.join(watchful.owner) as client,

@@ -26,7 +26,7 @@ Pair = tuple[Serving, Serving]
 
 @dataclass
 class Chat:
-    """A connection that receives everything, and posts all the time."""
+    """A connection that receives everything and posts all the time."""
 
     client: RoomClient
     received: set[str] = field(default_factory=set)
@@ -154,9 +154,7 @@ async def test_rooms_survive_an_outage_of_redis(committed_service: Service) -> N
                     assert chat.gone <= {str(newcomer.id)}
 
 
-async def test_revocation_during_an_outage_takes_effect_afterwards(
-    committed_service: Service,
-) -> None:
+async def test_revocation_in_an_outage_applies_afterwards(committed_service: Service) -> None:
     with open_redis_server() as redis:
         async with serve_twice(committed_service, run_unhurried, REDIS_URL=redis.url) as pair:
             here, _ = await make_room_on_both(committed_service, *pair)

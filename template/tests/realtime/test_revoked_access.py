@@ -42,12 +42,9 @@ async def test_user_who_ends_all_sessions_is_disconnected(
     [("PATCH", {"is_active": False}), ("PATCH", {"role": "admin"}), ("DELETE", {})],
     ids=["deactivated", "promoted", "deleted"],
 )
-async def test_user_whom_an_admin_changes_is_disconnected(
-    room: Room, method: str, body: dict[str, Any]
-) -> None:
+async def test_changed_user_is_disconnected(room: Room, method: str, body: dict[str, Any]) -> None:
     user = await room.add_member()
-    async with room.service.database.write() as session:
-        admin = await make_admin(session)
+    admin = await room.service.make(make_admin)
     async with room.join(user) as client, room.join(room.owner) as other:
         await room.call(admin, method, f"/api/v1/users/{user.id}", **body)
         assert await client.close_code() == 4401
@@ -63,7 +60,7 @@ async def test_logout_closes_only_the_connections_of_its_session(room: Room) -> 
         await other.stays_open()
 
 
-async def test_reused_refresh_token_closes_the_connections_of_its_session(room: Room) -> None:
+async def test_reused_refresh_token_closes_the_sessions_connections(room: Room) -> None:
     async with room.service.client() as session:
         pair = await log_in(session, room.owner)
         async with room.join(room.owner, token=pair["access_token"]) as client:
@@ -73,10 +70,10 @@ async def test_reused_refresh_token_closes_the_connections_of_its_session(room: 
             assert await client.close_code() == 4401
 
 
-async def test_removed_member_is_disconnected_from_that_organization_alone(room: Room) -> None:
+async def test_removed_member_is_disconnected_from_that_organization(room: Room) -> None:
     user = await room.add_member()
-    async with room.service.database.write() as session:
-        elsewhere = await make_project(session, await make_organization(session, user))
+    organization = await room.service.make(make_organization, user)
+    elsewhere = await room.service.make(make_project, organization)
     async with (
         room.join(user) as client,
         room.join(user, project=elsewhere.id) as other,
@@ -120,10 +117,9 @@ async def test_deleted_project_is_announced_and_then_closed(room: Room) -> None:
 
 async def test_deleted_organization_closes_all_its_rooms_and_no_other(room: Room) -> None:
     second, user = await room.second_project(), await room.stranger()
-    async with room.service.database.write() as session:
-        elsewhere = await make_organization(session, room.owner)
-        other = await make_project(session, elsewhere)
-        await add_member(session, elsewhere, user)
+    elsewhere = await room.service.make(make_organization, room.owner)
+    other = await room.service.make(make_project, elsewhere)
+    await room.service.make(add_member, elsewhere, user)
     async with (
         room.join(room.owner) as one,
         room.join(room.owner, project=second.id) as two,

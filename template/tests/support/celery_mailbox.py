@@ -1,4 +1,4 @@
-"""A mail server that can hold a mail back, so that its task is running until a test says so."""
+"""A mail server that can hold an email back, which keeps its task running."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -18,13 +18,13 @@ class HoldingMailbox(Mailbox):
         self._released = asyncio.Event()
 
     def hold(self, address: str) -> None:
-        """Let the first mail to it arrive only after `release`."""
+        """Hold back the next email to this address until `release`."""
         self._held_address = address
         self._held.clear()
         self._released.clear()
 
     async def holding(self) -> None:
-        """Return once a mail is held."""
+        """Return once an email is held."""
         async with patience():
             await self._held.wait()
 

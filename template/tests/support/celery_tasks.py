@@ -20,12 +20,12 @@ PATIENT = (
     (celery_process, "ANSWER_SECONDS"),
     (mail, "TIMEOUT_SECONDS"),
 )
-for module, name in PATIENT:  # here, so that it holds in all processes of the tests
+for module, name in PATIENT:  # set here to hold in all processes of the tests
     setattr(module, name, PATIENCE)
 
 
 async def report(job: Job, *values: object) -> None:
-    """Send the values, through Redis, to the test that waits for them."""
+    """Send the values through Redis to the waiting test."""
     async with connect(job.settings.REDIS_URL) as redis:
         await redis.rpush(job.id, " ".join(map(str, values)))
 

@@ -1,4 +1,4 @@
-"""A real worker in its own process, the messages for it and what it prints."""
+"""A real worker in its own process, its messages and its output."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ from tests.support.waiting import PATIENCE
 
 
 def settings_of_its_own(database_url: str, **overrides: Any) -> Settings:
-    """Return settings with a queue that nobody else uses, even on a server that all tests share."""
+    """Return settings with a private queue, even on a server that all tests share."""
     own = {"JWT_ISSUER": f"test-{uuid4()}", "TASK_TIME_LIMIT": 3600}
     return settings_for(database_url, **own | overrides)
 
@@ -57,7 +57,7 @@ class Worker:
         return job_id
 
     async def reported(self, job_id: str) -> str:
-        """Return what the job has reported, or will."""
+        """Wait for the job's report and return it."""
         url = self.settings.REDIS_URL
         async with Redis.from_url(url, decode_responses=True, socket_timeout=None) as redis:
             answer = await redis.blpop([job_id], timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""A clock that stands still, so that nothing expires while a slow machine works."""
+"""A frozen clock: nothing expires while a slow machine works."""
 
 from collections.abc import Generator
 from datetime import UTC, datetime

@@ -12,7 +12,7 @@ from app.core import probe
 from tests.support.waiting import PATIENCE
 
 LockWaits = Callable[[], Awaitable[int]]
-"""Returns how many transactions wait for a lock now."""
+"""The number of transactions that wait for a lock now."""
 
 
 class Databases(Protocol):

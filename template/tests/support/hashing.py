@@ -1,4 +1,4 @@
-"""What others do while a request hashes a password."""
+"""Acts of others while a request hashes a password."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager

@@ -17,7 +17,7 @@ from tests.support.service import Service, running_with
 async def running_limited(
     database_url: str, quotas: dict[Policy, str] | None = None, **overrides: Any
 ) -> AsyncGenerator[Service]:
-    """Yield a service with these settings, and with these quotas in place of the usual ones."""
+    """Yield a service with these settings and quotas."""
     settings = settings_for(database_url, **{"RATE_LIMIT_ENABLED": True} | overrides)
     all_quotas = rate_limit.quotas(settings) | (quotas or {})
     async with running_with(settings) as service:

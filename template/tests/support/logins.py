@@ -1,4 +1,4 @@
-"""What a client does with its tokens, now and later."""
+"""Registration, logins and what a client does with its tokens, now and later."""
 
 from datetime import timedelta
 
@@ -8,16 +8,22 @@ from httpx import AsyncClient, Response
 from app.core.clock import utc_now
 from app.models import User
 from tests.support.factories import PASSWORD
-from tests.support.service import Service
+
+LOGIN = "/api/v1/auth/login"
+REGISTER = "/api/v1/auth/register"
+ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
+"""A registration."""
 
 Pair = dict[str, str]
 
 
+async def try_login(client: AsyncClient, email: str, password: str = PASSWORD) -> Response:
+    return await client.post(LOGIN, json={"email": email, "password": password})
+
+
 async def log_in(client: AsyncClient, user: User) -> Pair:
-    body = {"email": user.email, "password": PASSWORD}
-    response = await client.post("/api/v1/auth/login", json=body)
-    answer: Pair = response.json()
-    return answer
+    pair: Pair = (await try_login(client, user.email)).json()
+    return pair
 
 
 async def refresh(client: AsyncClient, pair: Pair) -> Response:
@@ -25,9 +31,12 @@ async def refresh(client: AsyncClient, pair: Pair) -> Response:
     return await client.post("/api/v1/auth/refresh", json=body)
 
 
-async def status_of_me(service: Service, pair: Pair) -> int:
-    async with service.client(pair["access_token"]) as client:
-        return (await client.get("/api/v1/users/me")).status_code
+def bearer(pair: Pair) -> dict[str, str]:
+    return {"Authorization": f"Bearer {pair['access_token']}"}
+
+
+async def status_of_me(client: AsyncClient, pair: Pair) -> int:
+    return (await client.get("/api/v1/users/me", headers=bearer(pair))).status_code
 
 
 def later(seconds: float = 0, *, days: int = 0) -> time_machine.travel:

@@ -1,4 +1,4 @@
-"""A real mail server on a free port, in the tests' own event loop, and what has arrived there."""
+"""A real mail server on a free port, in the tests' event loop, and its inbox."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ PASSWORD = "Letter-Box-9!"
 
 
 class Mailbox(AsyncMessage):
-    """Accepts mail from everyone. A client that logs in must use USERNAME and PASSWORD."""
+    """A server without authentication; a client that logs in must use USERNAME and PASSWORD."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Mailbox(AsyncMessage):
         return {"SMTP_HOST": HOST, "SMTP_PORT": port, "SMTP_SECURITY": "none"}
 
     async def start(self) -> None:
-        """Accept connections, which are refused until then."""
+        """Accept connections, which are rejected before."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: SMTP(

@@ -38,7 +38,7 @@ class Operation:
     method: str
     path: str
     document: Schema
-    """Of the whole API."""
+    """The OpenAPI document of the whole API."""
 
     @property
     def described(self) -> Schema:
@@ -126,8 +126,8 @@ async def make_tenant(
 
 
 async def make_superuser(service: Service, session: AsyncSession) -> tuple[AsyncClient, Values]:
-    """Sign in an administrator who owns an organization, and make all that a body may refer to."""
-    await make_admin(session)  # the last one could not go
+    """Sign in an admin who owns an organization, and make every row a body may refer to."""
+    await make_admin(session)  # the last admin cannot be deleted
     user, values = await make_tenant(session)
     user.role = UserRole.ADMIN
     user.email = user.email_normalized = "ada@example.com"

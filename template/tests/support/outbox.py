@@ -1,4 +1,4 @@
-"""The mails that requests cause, sent during the request to a real mail server."""
+"""The emails of requests, sent during the request to a real mail server."""
 
 import re
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""Databases for the tests: on a private PostgreSQL, or on the server of `TEST_DATABASE_URL`."""
+"""Databases for the tests: on a private PostgreSQL or the server of `TEST_DATABASE_URL`."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -54,7 +54,7 @@ class PostgresDatabases:
 
     @asynccontextmanager
     async def lend(self, migrated: str) -> AsyncGenerator[str]:
-        """Empty it afterwards and lend it again: to create a new one takes longer."""
+        """Empty it afterwards to lend it again, which is faster than a new one."""
         url = self._returned.pop() if self._returned else await self.copy(migrated)
         yield url
         await self._execute(EMPTY, database=make_url(url).database)

@@ -1,4 +1,4 @@
-"""What comes between the service and PostgreSQL in the tests of outages."""
+"""Faults between the service and PostgreSQL."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.support.waiting import NEVER, eventually
 
 
 class Line:
-    """The wire between the service and its database: it can be cut, and it can fall silent."""
+    """The wire between the service and its database, to cut or to silence."""
 
     def __init__(self, host: str, far_port: int, port: int) -> None:
         self._far_end = (host, far_port)
@@ -21,7 +21,7 @@ class Line:
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = port
         self.held = 0
-        """How many connections have sent something that the silence holds back."""
+        """Number of connections whose data the silence holds back."""
 
     async def open(self) -> None:
         self._flowing.set()
@@ -34,7 +34,7 @@ class Line:
         self._flowing.set()
 
     def cut(self) -> None:
-        """Closes what is connected and refuses what is not."""
+        """Close every connection and reject new ones."""
         if self._server:
             self._server.close()
         for writer in self._writers:
@@ -58,7 +58,7 @@ class Line:
 
 
 class Limits:
-    """Limits of the service that pass when a test says so, and never before."""
+    """Time limits of the service that pass only when the test decides."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What every error looks like (RFC 9457)."""
+"""The format of every error (RFC 9457)."""
 
 from httpx import Response
 

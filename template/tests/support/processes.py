@@ -1,7 +1,7 @@
-"""The service's commands in processes of their own.
+"""The service's commands in separate processes.
 
-`running` starts a new Python, as a user does. `serving` and `Forked` fork, on Linux, a process that
-has imported the application already: the import is most of what a start costs.
+`running` starts a new Python, as a user does. On Linux, `serving` and `Forked` fork a process that
+has already imported the application, because the import takes most of a start.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Forked:
         """Run the function with the arguments; `environment` adds to that of the tests."""
         self.log = log
         log.touch()
-        # A daemon: a run that ends too early does not wait for it.
+        # A daemon: an aborted run does not wait for it.
         self._process = CONTEXT.Process(
             target=_run, args=(log, os.environ | environment, function, arguments), daemon=True
         )
@@ -119,7 +119,7 @@ def project() -> Iterator[Path]:
 async def running(
     project: Path, command: str, program: tuple[str, str] = ("-m", "app"), /, **environment: str
 ) -> AsyncGenerator[tuple[asyncio.subprocess.Process, AsyncClient]]:
-    """Yield a command that a new Python runs, and a client for it, as soon as it answers."""
+    """Run a command in a new Python; yield it and a client once it answers."""
     with reserved_port() as port:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -141,7 +141,7 @@ async def running(
 async def serving(
     run: Callable[..., None] = run_command, /, **environment: str
 ) -> AsyncGenerator[tuple[Forked, AsyncClient]]:
-    """Yield `serve` in one forked process, and a client for it, as soon as it answers."""
+    """Run `serve` in one forked process; yield it and a client once it answers."""
     with TemporaryDirectory() as folder, reserved_port() as port:
         options = ("--host=127.0.0.1", f"--port={port}")
         process = Forked(Path(folder, "log"), run, "serve", *options, WORKERS="1", **environment)

@@ -1,4 +1,4 @@
-"""Subscribers without a network, for tests that look into a hub's queues."""
+"""Subscribers without a network, for tests that inspect a hub's queues."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from tests.support.waiting import patience
 
 
 class Clock:
-    """Replaces `time`: it stands still until the test moves it."""
+    """A replacement for `time` that stands still until the test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""Hubs on one Redis, as several processes have them."""
+"""Hubs on one Redis, like those of several processes."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,7 +24,7 @@ Pair = tuple[Hub, Hub]
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No slow machine is taken for a Redis that hangs, or for a process that has died."""
+    """A slow machine does not look like a hung Redis or a dead process."""
     monkeypatch.setattr(redis_channel, "PONG_SECONDS", PATIENCE)
     # Fires early without harm: it is one more attempt.
     monkeypatch.setattr(redis_channel, "RETRY_SECONDS", PAUSE)
@@ -35,7 +35,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def pinging(unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let hubs ping Redis after every short silence."""
-    # Fires early without harm: a ping is answered however late.
+    # Fires early without harm: a late answer to a ping counts.
     monkeypatch.setattr(redis_channel, "PING_SECONDS", PAUSE)
 
 
@@ -49,7 +49,7 @@ async def pair(
 
 
 def run_unhurried(*arguments: str) -> None:
-    """Run a command in a process of its own, which waits for Redis as long as it is slow."""
+    """Run a command that waits for a slow Redis as long as it takes."""
     client.TIMEOUT_SECONDS = client.WAIT_SECONDS = redis.WAIT_SECONDS = int(PATIENCE)
     redis_channel.PONG_SECONDS = int(PATIENCE)
     hub.RECHECK_SECONDS = redis.SYNC_SECONDS = redis.EXPIRY_SECONDS = int(NEVER)

@@ -1,4 +1,4 @@
-"""Redis for the tests: a private server, or databases of the one of `TEST_REDIS_URL`."""
+"""Redis for the tests: a private server, or databases on the server of `TEST_REDIS_URL`."""
 
 import os
 from collections.abc import Generator
@@ -17,17 +17,17 @@ from tests.support.waiting import PATIENCE
 
 LIMITS = ("socket_timeout", "socket_connect_timeout")
 LONG: dict[str, Any] = dict.fromkeys(LIMITS, PATIENCE / 3)
-"""Less than PATIENCE: what was sent just before its server was stopped fails before the test."""
-AWAY: set[int] = set()
+"""Less than PATIENCE: a command sent just before its server stopped fails before the test."""
+DOWN: set[int] = set()
 """The ports of servers that a test has killed or stopped."""
 
 
 class PatientPool(BlockingConnectionPool):
-    """Applies the service's time limits only to a server that is away: others are slow at worst."""
+    """A pool with the service's time limits only for a server that is down."""
 
     async def ensure_connection(self, connection: Any) -> None:
         own = self.connection_kwargs
-        limits = own if own.get("port") in AWAY else LONG
+        limits = own if own.get("port") in DOWN else LONG
         for limit in LIMITS:
             setattr(connection, limit, limits[limit])
         await super().ensure_connection(connection)
@@ -38,12 +38,12 @@ PATIENT = (
     (redis, "WAIT_SECONDS", PATIENCE),
     (probe, "PROBE_SECONDS", PATIENCE),
 )
-for module, name, patient in PATIENT:  # here, so that it holds in all processes of the tests
+for module, name, patient in PATIENT:  # set here to hold in all processes of the tests
     setattr(module, name, patient)
 
 
 def connect(url: str) -> AsyncRedis:
-    """A client for a test that reads and writes text."""
+    """Return a client that reads and writes text."""
     return AsyncRedis.from_url(
         url, decode_responses=True, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
     )
@@ -51,7 +51,7 @@ def connect(url: str) -> AsyncRedis:
 
 @pytest.fixture(scope="session", autouse=True)
 def redis_url() -> Generator[str]:
-    """What every service under test finds in its environment."""
+    """Set `REDIS_URL` for every service under test."""
     given = os.environ.get("TEST_REDIS_URL")
     with (
         own_database(given) if given else private_redis() as url,
@@ -63,7 +63,7 @@ def redis_url() -> Generator[str]:
 
 @contextmanager
 def own_database(server: str) -> Generator[str]:
-    """Emptied. The first worker of pytest gets the database of the URL, the next one the next."""
+    """Empty and yield a database: the URL's for the first pytest worker, then the next."""
     url = urlsplit(server)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     number = int(url.path.strip("/") or 0) + int(worker)

@@ -1,4 +1,4 @@
-"""A Redis server for one test, which may kill, restart or stop it in the middle of work."""
+"""A Redis server for one test, which may kill, restart or stop it during work."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ from redis import Redis
 from app.core import redis
 from development.redis import private_redis
 from tests.support.ports import reserved_port
-from tests.support.redis import AWAY, LONG
+from tests.support.redis import DOWN, LONG
 
 
 class RedisServer:
-    """Always at the same `url`, and empty after each start."""
+    """A server that keeps its `url` and is empty after each start."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -24,7 +24,7 @@ class RedisServer:
 
     def start_again(self) -> None:
         """Start it, and return once it answers."""
-        AWAY.discard(self._port)
+        DOWN.discard(self._port)
         self.url = self._running.enter_context(private_redis(self._port))
         with Redis.from_url(self.url, **LONG) as client:
             self._pid: int = client.info("server")["process_id"]
@@ -32,16 +32,16 @@ class RedisServer:
     def kill(self) -> None:
         """Break its connections; new ones are refused."""
         self._send(signal.SIGKILL)
-        AWAY.add(self._port)
+        DOWN.add(self._port)
         self._running.close()
 
     def stop(self) -> None:
         """Let it accept connections and commands without an answer, until it is resumed."""
         self._send(signal.SIGSTOP)
-        AWAY.add(self._port)
+        DOWN.add(self._port)
 
     def resume(self) -> None:
-        AWAY.discard(self._port)
+        DOWN.discard(self._port)
         self._send(signal.SIGCONT)
 
     def close(self) -> None:
@@ -65,8 +65,14 @@ def open_redis_server() -> Generator[RedisServer]:
             server.close()
 
 
+@pytest.fixture
+def server() -> Generator[RedisServer]:
+    with open_redis_server() as server:
+        yield server
+
+
 class Clock:
-    """A clock that stands still: the pause after a failed command ends when a test says so."""
+    """A frozen clock: the pause after a failed command ends when the test decides."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -47,7 +47,7 @@ class Service:
 
     @contextmanager
     def replaced(self, **resources: Any) -> Iterator[None]:
-        """Requests use these resources instead."""
+        """Let requests use these resources instead."""
         usual = self.resources
         self.app.state.resources = replace(usual, **resources)
         yield
@@ -100,7 +100,7 @@ class Service:
 
 @asynccontextmanager
 async def undone(session: AsyncSession) -> AsyncGenerator[None]:
-    """Undo what is committed inside, also by the service."""
+    """Undo all commits inside, including those of the service."""
     await session.commit()
     assert isinstance(session.bind, AsyncConnection)
     transaction = await session.bind.begin_nested()
@@ -133,10 +133,10 @@ async def running(app: FastAPI) -> AsyncGenerator[Service]:
 
 @contextmanager
 def application(settings: Settings) -> Iterator[FastAPI]:
-    """Yield an application that may have run before, because a new one takes longer to make.
+    """Yield an application that may have run before, because a new one is slow to make.
 
-    It has these settings, but for those that `create_app` reads: hosts, origins, documentation,
-    sizes and the password policy.
+    Settings that `create_app` reads are not applied: hosts, origins, documentation, sizes and
+    the password policy.
     """
     app = IDLE.pop() if IDLE else create_app(settings)
     app.state.settings = settings

@@ -33,7 +33,7 @@ class SqliteDatabases:
         yield await self.copy(migrated)
 
     def lock_waits(self, engine: AsyncEngine) -> LockWaits:
-        """While a transaction holds the write lock, all that have sent this statement wait."""
+        """Count the connections that have sent BEGIN IMMEDIATE and got no lock yet."""
         waiting: set[Connection | None] = set()
 
         def ask(connection: Connection, _: Any, statement: str, *__: Any) -> None:

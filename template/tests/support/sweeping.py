@@ -1,4 +1,4 @@
-"""Nothing outlives a run of the tests, however it ends: no process and no temporary folder.
+"""Clean up after a run of the tests, however it ends: processes and temporary folders.
 
 Run as a script, this waits until its standard input is closed. Then it kills every process that was
 started with its argument, a folder, in TMPDIR, and deletes the folder. Where there is no /proc, it
@@ -23,17 +23,17 @@ PAUSE = 0.05
 
 
 def sweep_afterwards() -> subprocess.Popen[bytes]:
-    """Give the run a folder for temporary files, and start what cleans up when we have ended."""
+    """Give the run a temporary folder, and start the process that cleans up afterwards."""
     folder = tempfile.mkdtemp(prefix="tests-")
     Path(folder).chmod(0o711)  # a server may run as another account
     sweeper = subprocess.Popen(
         (sys.executable, "-I", __file__, folder),
-        stdin=subprocess.PIPE,  # closed when we end, in whatever way
+        stdin=subprocess.PIPE,  # closed when we end, in any way
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    # pytest keeps the folders of its last runs, to look into a failure.
+    # pytest keeps the folders of its last runs, to inspect a failure.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     return sweeper
@@ -51,7 +51,7 @@ def sweep(folder: str) -> None:
 
 
 def _kill(folder: str, chosen: Callable[[bytes], bool]) -> bool:
-    """Whether there was one to kill; it is chosen by its command line."""
+    """Kill the processes whose command line is chosen; return whether there was one."""
     processes = [process for process, command in _processes(folder) if chosen(command)]
     for process in processes:
         try:
@@ -62,7 +62,7 @@ def _kill(folder: str, chosen: Callable[[bytes], bool]) -> bool:
 
 
 def _processes(folder: str) -> list[tuple[int, bytes]]:
-    """The processes of the run, with their command lines."""
+    """Return the processes of the run with their command lines."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -29,9 +29,9 @@ async def eventually(condition: Callable[[], T]) -> T: ...
 
 
 async def eventually(condition: Callable[[], Any]) -> Any:
-    """Return the first truthy result of `condition`, which is called until there is one.
+    """Call `condition` until its result is truthy, and return that.
 
-    Raises TimeoutError once `PATIENCE` is exhausted.
+    Raises TimeoutError after `PATIENCE`.
     """
     async with patience():
         while True:

@@ -1,4 +1,4 @@
-"""Rooms in processes of their own, started by `serve` on the database of a service in this one."""
+"""Rooms in separate processes, started by `serve` on the database of a service in this one."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -26,7 +26,7 @@ class Serving:
         return self.client.base_url.netloc.decode()
 
     async def ended(self) -> str:
-        """Return what it printed, once it has ended by itself."""
+        """Wait for its end and return its output."""
         return (await self.process.communicate())[0].decode()
 
     async def call(self, method: str, path: str, token: str, **body: object) -> int:
@@ -44,7 +44,7 @@ class Serving:
 
 
 def run_unhurried(*arguments: str) -> None:
-    """Run a command in a process of its own, whose time limits no slow machine exceeds."""
+    """Run a command whose time limits no slow machine exceeds."""
     options.GRACE_SECONDS = int(PATIENCE)
     with unhurried():
         run_command(*arguments)

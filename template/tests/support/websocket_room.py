@@ -39,7 +39,7 @@ class RoomClient:
         return event
 
     async def expect(self, kind: str) -> Event:
-        """Return the next event, which must be of this kind; others' presence is skipped."""
+        """Return the next event, which must be of this kind; skip presence events."""
         event = await self.event()
         while event["type"].startswith("presence.") and event["type"] != kind:
             event = await self.event()
@@ -70,7 +70,7 @@ class RoomClient:
         await self.receives("still here")
 
     async def close_code(self) -> int:
-        """Return the code it is closed with, after whatever else arrives."""
+        """Read until the connection closes, and return the code."""
         try:
             while True:
                 await self.event()
@@ -108,16 +108,13 @@ class Room:
         return f"{self.projects}/{self.project.id}"
 
     async def add_member(self, role: MemberRole = MemberRole.MEMBER) -> User:
-        async with self.service.database.write() as session:
-            return await make_member(session, self.organization, role)
+        return await self.service.make(make_member, self.organization, role)
 
     async def stranger(self) -> User:
-        async with self.service.database.write() as session:
-            return await make_user(session)
+        return await self.service.make(make_user)
 
     async def second_project(self) -> Project:
-        async with self.service.database.write() as session:
-            return await make_project(session, self.organization)
+        return await self.service.make(make_project, self.organization)
 
     async def sign_in(self, user: User) -> AsyncClient:
         return await self.service.sign_in(user)
@@ -132,7 +129,7 @@ class Room:
         return response
 
     def connect(self, token: str | None, *, project: UUID | str = "", **options: Any) -> connect:
-        """Return a connection that is yet to be opened, with `options` of `websockets`."""
+        """Return a connection to open, with `options` of `websockets`."""
         url = self.url.replace(str(self.project.id), str(project or self.project.id))
         bearer = [Subprotocol("bearer"), Subprotocol(token)] if token else None
         usual = {
@@ -149,7 +146,7 @@ class Room:
     async def join(
         self, user: User, *, token: str | None = None, **options: Any
     ) -> AsyncGenerator[RoomClient]:
-        """Yield a connection of the user, once it is ready."""
+        """Yield a connection of the user once it is ready."""
         async with self.connect(token or await self.token(user), **options) as connection:
             client = RoomClient(connection)
             client.ready = await client.expect("ready")
@@ -175,8 +172,7 @@ class Room:
 
 
 async def make_room(service: Service, address: str) -> Room:
-    async with service.database.write() as session:
-        owner = await make_user(session)
-        organization = await make_organization(session, owner)
-        project = await make_project(session, organization)
+    owner = await service.make(make_user)
+    organization = await service.make(make_organization, owner)
+    project = await service.make(make_project, organization)
     return Room(service, address, owner, organization, project)

@@ -1,4 +1,4 @@
-"""A real server for rooms, in the tests' own event loop."""
+"""A real server for rooms, in the tests' event loop."""
 
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -23,7 +23,7 @@ OpenRoom = Callable[..., AbstractAsyncContextManager[Room]]
 
 @contextmanager
 def unhurried(ping_seconds: float = NEVER) -> Generator[None]:
-    """Give checks, sends and close frames all the time that a slow machine needs."""
+    """Give checks, sends and close frames the time that a slow machine needs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(options, "PING_SECONDS", ping_seconds)
         patch.setattr(access, "CHECK_SECONDS", PATIENCE)
@@ -44,15 +44,13 @@ async def open_room(
     ):
         for name, value in of_socket.items():
             listener.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
-        async with serving(app, settings, listener):
+        async with serve(app, settings, listener):
             yield await make_room(Service(app), f"{HOST}:{listener.getsockname()[1]}")
 
 
 @asynccontextmanager
-async def serving(
-    app: FastAPI, settings: Settings, listener: socket.socket
-) -> AsyncGenerator[None]:
-    """As `serve` does."""
+async def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> AsyncGenerator[None]:
+    """Run the server with the options of `serve`."""
     chosen = options.server_options(settings, HOST, 0) | {"app": app, "factory": False}
     config = uvicorn.Config(**chosen, lifespan="on", timeout_graceful_shutdown=int(PATIENCE))
     config.load()

@@ -16,7 +16,7 @@ def test_pauses_double_up_to_the_longest_with_jitter() -> None:
 
 
 @pytest.mark.parametrize("longest", [1, 16, 1000])
-def test_task_is_given_up_when_the_pauses_add_up_to_the_limit(longest: float) -> None:
+def test_task_is_given_up_when_its_pauses_reach_the_limit(longest: float) -> None:
     backoff = Backoff(longest=longest, give_up_after=300)
 
     pauses = takewhile(bool, map(backoff.pause_after, count(1)))

@@ -18,9 +18,7 @@ async def {name}(job: Job) -> None: ...
 """
 
 
-def test_worker_finds_the_tasks_of_a_new_module(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worker_finds_tasks_of_new_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"task_{uuid4().hex}"
     (tmp_path / f"module_{name}.py").write_text(OWN_TASK.format(name=name))
     monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])

@@ -1,7 +1,7 @@
-"""The Redis that carries the tasks: how it is reached, and what happens while it is away."""
+"""The Redis that carries the tasks: its URL, and what happens during an outage."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ssl import CERT_REQUIRED
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,24 +19,17 @@ from app.tasks.mail import send_welcome_email
 from tests.conftest import settings_for
 from tests.support.celery_worker import settings_of_its_own
 from tests.support.factories import PASSWORD
+from tests.support.logins import ADA, REGISTER
 from tests.support.redis import connect
-from tests.support.redis_server import RedisServer, open_redis_server
+from tests.support.redis_server import RedisServer
+from tests.support.redis_server import server as server
 from tests.support.service import Service, running_with
 from tests.support.waiting import PATIENCE, patience
-
-REGISTER = "/api/v1/auth/register"
-ADA = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with open_redis_server() as server:
-        yield server
 
 
 @pytest.fixture
 def broken(own_url: str, server: RedisServer) -> Settings:
-    """A service whose tasks go to the server."""
+    """Settings of a service whose tasks go to the server."""
     return settings_for(own_url, CELERY_BROKER_URL=server.url)
 
 
@@ -61,9 +54,7 @@ def test_redis_must_prove_its_name_with_tls(settings: Settings) -> None:
         ("unix://ada:p%40ss@/run/redis.sock?db=1", ("ada", "p@ss", "1")),
     ],
 )
-def test_socket_is_reached_as_its_url_says(
-    settings: Settings, url: str, expected: tuple[str, ...]
-) -> None:
+def test_socket_url_is_understood(settings: Settings, url: str, expected: tuple[str, ...]) -> None:
     own = settings_for(settings.DATABASE_URL, CELERY_BROKER_URL=url)
 
     with create_celery(own).connection_for_write() as connection:
@@ -74,9 +65,7 @@ def test_socket_is_reached_as_its_url_says(
     assert (parts.path, *login, database) == ("/run/redis.sock", *expected)
 
 
-async def test_services_that_share_a_redis_have_their_own_keys(
-    service: Service, server: RedisServer
-) -> None:
+async def test_services_on_one_redis_share_no_key(service: Service, server: RedisServer) -> None:
     settings = settings_of_its_own(service.settings.DATABASE_URL, REDIS_URL=server.url)
     async with open_tasks(settings, service.database) as runner:
         await runner.start(send_welcome_email, str(uuid4()), [], {})
@@ -125,7 +114,7 @@ async def test_hung_redis_blocks_no_other_request(
 
 
 @pytest.mark.usefixtures("no_retries")
-async def test_hung_redis_delays_the_shutdown_only_for_a_moment(
+async def test_hung_redis_hardly_delays_the_shutdown(
     broken: Settings,
     server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""A process of the worker, in a thread of the tests because it has its own event loop."""
+"""A worker process, run in a thread because it has its own event loop."""
 
 import asyncio
 from collections.abc import Generator

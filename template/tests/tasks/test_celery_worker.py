@@ -39,9 +39,7 @@ def retries(job: str, worker: Worker) -> str:
     return "\n".join(line for line in lines if job in line and "task_retried" in line)
 
 
-async def test_redelivery_of_a_finished_task_is_ignored(
-    worker: Worker, mailbox: HoldingMailbox
-) -> None:
+async def test_redelivery_when_finished_is_ignored(worker: Worker, mailbox: HoldingMailbox) -> None:
     job = await worker.publish(celery_tasks.send_mail, to="once@example.com")
     await worker.printed(f"[{job}] succeeded")
 
@@ -51,9 +49,7 @@ async def test_redelivery_of_a_finished_task_is_ignored(
     assert mailbox.count("once@example.com") == 1
 
 
-async def test_redelivery_of_a_running_task_is_ignored(
-    worker: Worker, mailbox: HoldingMailbox
-) -> None:
+async def test_redelivery_while_running_is_ignored(worker: Worker, mailbox: HoldingMailbox) -> None:
     mailbox.hold("twice@example.com")
     job = await worker.publish(celery_tasks.send_mail, to="twice@example.com")
     await mailbox.holding()
@@ -116,9 +112,7 @@ async def test_blocking_task_is_killed_and_retried(settings: Settings, tmp_path:
         await eventually(lambda: retries(job, worker).count("TimeLimitExceeded") > 1)
 
 
-async def test_task_that_cannot_start_is_left_to_other_workers(
-    worker: Worker, tmp_path: Path
-) -> None:
+async def test_task_that_cannot_start_goes_to_other_workers(worker: Worker, tmp_path: Path) -> None:
     word = str(uuid4())
     jobs = [await worker.publish(celery_tasks.wait_for_word, word=word) for _ in range(4)]
     for job in jobs[:2]:

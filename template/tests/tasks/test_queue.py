@@ -14,20 +14,8 @@ from app.tasks.queue import Job, Task, TaskQueue, task
 from tests.support.waiting import patience
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between attempts, which no test waits for."""
-    pauses: list[float] = []
-
-    async def note(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(module, "sleep", note)
-    return pauses
-
-
 class Work:
-    """A task that fails as often as it is told to, and notes its calls."""
+    """A task that fails a given number of times, and records its calls."""
 
     def __init__(self, failures: int = 0, error: Exception | None = None) -> None:
         self.failures = failures
@@ -99,7 +87,7 @@ async def test_jobs_have_different_ids() -> None:
 
 
 async def test_task_waits_five_minutes_for_an_outage(pauses: list[float]) -> None:
-    await do(Work(failures=999, error=Unavailable("The queue is away")), "value")
+    await do(Work(failures=999, error=Unavailable("The queue is down")), "value")
 
     assert 225 < sum(pauses) < 400
     assert max(pauses) <= 20

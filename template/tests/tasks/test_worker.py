@@ -1,4 +1,4 @@
-"""The commands `worker` and `dev`, whose worker starts again after a change, as users see them."""
+"""The commands `worker` and `dev`, which reloads its worker, as users see them."""
 
 import os
 import signal
@@ -10,15 +10,14 @@ from uuid import uuid4
 
 from app.core.config import Settings
 from development.redis import private_redis
-from tests.platform.test_dev import USER
 from tests.support import celery_tasks
 from tests.support.celery_mailbox import HoldingMailbox
 from tests.support.celery_mailbox import mailbox as mailbox
 from tests.support.celery_worker import running_worker, settings_of_its_own
 from tests.support.factories import PASSWORD
+from tests.support.logins import ADA, REGISTER
 from tests.support.ports import reserved_port
 from tests.support.processes import answering, output_after, running
-from tests.support.processes import project as project
 from tests.support.service import Service
 from tests.support.waiting import patience
 
@@ -66,14 +65,12 @@ async def printed(process: Process, *texts: str) -> None:
                 assert line
 
 
-async def test_dev_runs_redis_and_reloads_the_worker(
-    project: Path, committed_service: Service
-) -> None:
+async def test_dev_runs_redis_and_reloads_worker(project: Path, committed_service: Service) -> None:
     environment = {"DATABASE_URL": committed_service.settings.DATABASE_URL, "REDIS_URL": ""}
     async with running(project, "dev", **environment) as (process, client):
         assert (await client.get("/health/ready")).status_code == 200
-        assert (await client.post("/api/v1/auth/register", json=USER)).status_code == 201
-        await printed(process, f"To: {USER['email']}")
+        assert (await client.post(REGISTER, json=ADA)).status_code == 201
+        await printed(process, f"To: {ADA['email']}")
         health = project / "app" / "api" / "health.py"
         health.write_text(health.read_text().replace('"healthy"', '"mended"'))
         await printed(process, "ready.")
@@ -84,9 +81,7 @@ async def test_dev_runs_redis_and_reloads_the_worker(
     assert "redis_lost" not in output[output.index("Shutting down") :]
 
 
-async def test_worker_of_dev_ends_with_a_killed_dev(
-    project: Path, committed_service: Service
-) -> None:
+async def test_worker_ends_with_a_killed_dev(project: Path, committed_service: Service) -> None:
     (project / "development" / "watchfiles.py").write_text("raise ImportError('the wrong one')")
     development = await create_subprocess_exec(
         sys.executable,
