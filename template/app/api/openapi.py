@@ -17,7 +17,7 @@ DETAILS = {
     400: "The body is not valid JSON",
     401: "Could not validate credentials",
     403: "Insufficient permissions",
-    404: "Project not found",
+    404: "Organization not found",
     409: "Slug already taken",
     413: "The body exceeds 1048576 bytes",
     422: "body.name: Field required",

@@ -10,13 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.deps import DB
 from app.core.clock import utc_now
 from app.db.conflicts import UNKNOWN, conflict_sentence
-from app.models import IdempotencyKey, Login, Project, RefreshToken
+from app.models import IdempotencyKey, Login, RefreshToken
 from tests.support.factories import (
     HASHED_PASSWORD,
     add_member,
     make_invitation,
     make_organization,
-    make_project,
     make_user,
     new_user,
 )
@@ -38,12 +37,6 @@ async def same_slug(session: AsyncSession) -> None:
 async def same_member(session: AsyncSession) -> None:
     owner = await make_user(session)
     await add_member(session, await make_organization(session, owner), owner)
-
-
-async def same_project(session: AsyncSession) -> None:
-    organization = await make_organization(session, await make_user(session))
-    await make_project(session, organization, slug="apollo")
-    await make_project(session, organization, slug="apollo")
 
 
 async def same_invitation(session: AsyncSession) -> None:
@@ -74,7 +67,6 @@ async def same_key(session: AsyncSession) -> None:
         (same_email, "Email already registered"),
         (same_slug, "Slug already taken"),
         (same_member, "The user is already a member"),
-        (same_project, "The organization already has a project with this slug"),
         (same_invitation, "There is already an open invitation for this email"),
         (same_key, "A request with this Idempotency-Key is already in progress"),
         (same_token, UNKNOWN),
@@ -91,7 +83,7 @@ async def test_constraint_has_its_own_sentence(
 
 async def test_missing_reference_gets_409(committed_service: Service) -> None:
     async def refer_to_nothing(db: DB) -> None:
-        db.add(Project(organization_id=uuid4(), name="Apollo", slug="apollo"))
+        db.add(RefreshToken(session_id=uuid4(), token_hash="0" * 64, expires_at=utc_now()))
         await db.flush()
 
     response = await committed_service.client().post(add_route(committed_service, refer_to_nothing))

@@ -49,13 +49,13 @@ async def test_key_belongs_to_one_url(
     caller: AsyncClient, user: User, session: AsyncSession
 ) -> None:
     slugs = [(await make_organization(session, user)).slug for _ in range(2)]
-    paths = [f"{ORGANIZATIONS}{slug}/projects/" for slug in slugs]
-    apollo = {"name": "Apollo", "slug": "apollo"}
+    paths = [f"{ORGANIZATIONS}{slug}/members/" for slug in slugs]
+    body = {"user_id": str((await make_user(session)).id)}
 
-    first = await caller.post(paths[0], json=apollo, headers=KEY)
-    elsewhere = await caller.post(paths[1], json=apollo, headers=KEY)
-    same = await caller.post(paths[0].removesuffix("/"), json=apollo, headers=KEY)
-    queried = await caller.post(f"{paths[0]}?other=1", json=apollo, headers=KEY)
+    first = await caller.post(paths[0], json=body, headers=KEY)
+    elsewhere = await caller.post(paths[1], json=body, headers=KEY)
+    same = await caller.post(paths[0].removesuffix("/"), json=body, headers=KEY)
+    queried = await caller.post(f"{paths[0]}?other=1", json=body, headers=KEY)
 
     assert_problem(elsewhere, 422)
     assert_problem(queried, 422)
@@ -103,8 +103,8 @@ async def test_lost_right_gets_no_replay(
     caller: AsyncClient, user: User, session: AsyncSession, role: MemberRole | None, status: int
 ) -> None:
     organization = await make_organization(session, user)
-    path = f"{ORGANIZATIONS}{organization.slug}/projects/"
-    body = {"name": "Apollo", "slug": "apollo"}
+    path = f"{ORGANIZATIONS}{organization.slug}/members/"
+    body = {"user_id": str((await make_user(session)).id)}
     first = await caller.post(path, json=body, headers=KEY)
     mine = Membership.user_id == user.id
     if role:

@@ -17,7 +17,6 @@ from tests.support.factories import (
     make_admin,
     make_member,
     make_organization,
-    make_project,
     make_user,
 )
 from tests.support.logins import log_in, refresh
@@ -129,10 +128,9 @@ async def test_organization_reads_only_its_own_events(
     service: Service, client: AsyncClient, session: AsyncSession, organization: Organization
 ) -> None:
     stranger = await make_user(session)
-    other = await make_organization(session, stranger, slug="other")
-    project = await make_project(session, other)
-    path = f"/api/v1/organizations/other/projects/{project.id}"
-    await (await service.sign_in(stranger)).delete(path)
+    other = await make_organization(session, stranger)
+    path = f"/api/v1/organizations/{other.slug}"
+    await (await service.sign_in(stranger)).patch(path, json={"name": "Other Inc"})
     await client.patch(ACME, json={"name": "Acme Inc"})
 
     assert {event["organization_id"] for event in await events(client)} == {str(organization.id)}

@@ -9,9 +9,9 @@ from app.core.roles import MemberRole
 from app.models import Organization, User
 from tests.support.factories import (
     add_member,
+    make_invitation,
     make_member,
     make_organization,
-    make_project,
     make_user,
 )
 from tests.support.problems import assert_problem
@@ -143,10 +143,10 @@ async def test_invalid_change_gets_422(body: object, client: AsyncClient) -> Non
 async def test_deleted_organization_is_gone_for_its_members(
     client: AsyncClient, session: AsyncSession, organization: Organization, owner: User
 ) -> None:
-    project = await make_project(session, organization)
+    invitation = f"/invitations/{(await make_invitation(session, organization, owner)).id}"
 
     assert (await client.delete(f"{URL}acme")).status_code == 204
-    for path in ("", "/members", f"/members/{owner.id}", "/projects", f"/projects/{project.id}"):
+    for path in ("", "/members", f"/members/{owner.id}", "/invitations", invitation):
         method = "DELETE" if path.count("/") == 2 else "GET"
         assert (await client.request(method, f"{URL}acme{path}")).status_code == 404
     assert (await client.get(URL)).json()["total"] == 0
@@ -160,4 +160,4 @@ async def test_slug_of_a_deleted_organization_is_free(client: AsyncClient) -> No
     response = await client.post(URL, json=ACME)
 
     assert response.status_code == 201
-    assert (await client.get(f"{URL}acme/projects")).json()["total"] == 0
+    assert (await client.get(f"{URL}acme/invitations")).json()["total"] == 0

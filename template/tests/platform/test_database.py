@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Organization, User
-from tests.support.factories import make_project, make_user
+from tests.support.factories import add_member, make_user
 
 
 async def test_naive_datetime_is_rejected(session: AsyncSession) -> None:
@@ -43,8 +43,10 @@ async def test_database_rejects_an_unknown_role(session: AsyncSession) -> None:
 
 
 async def test_database_rejects_a_missing_reference(session: AsyncSession) -> None:
+    user = await make_user(session)
+
     with pytest.raises(IntegrityError):
-        await make_project(session, Organization(id=uuid4()))
+        await add_member(session, Organization(id=uuid4()), user)
 
 
 async def test_repr_has_the_id_and_no_personal_data(session: AsyncSession) -> None:

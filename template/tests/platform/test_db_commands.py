@@ -36,12 +36,12 @@ async def test_empty_database_asks_to_be_migrated(committed_service: Service) ->
 
 async def test_check_names_the_differences(committed_service: Service) -> None:
     async with committed_service.database.write.begin() as session:
-        await session.execute(text("ALTER TABLE projects ADD COLUMN colour VARCHAR(9)"))
+        await session.execute(text("ALTER TABLE users ADD COLUMN colour VARCHAR(9)"))
         await session.execute(text("CREATE TABLE forgotten (id INTEGER PRIMARY KEY)"))
     result = await run_on(committed_service, "db", "check")
     assert result.exit_code == 1
     assert "remove table forgotten" in result.output
-    assert "remove column projects.colour" in result.output
+    assert "remove column users.colour" in result.output
 
 
 @pytest.mark.parametrize("options", [(), ("--empty",)])

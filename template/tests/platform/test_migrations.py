@@ -54,11 +54,11 @@ class TemplateProbe(Identified, Timestamped, Base):
     number: Mapped[str] = mapped_column(String(20))
     paid_at: Mapped[datetime | None]
     colour: Mapped[Colour] = mapped_column(COLOUR)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
 
 
-Project.template_probe_colour = mapped_column(COLOUR, server_default="red")
-Project.template_probe_at = mapped_column(UtcDateTime, nullable=True)
+User.template_probe_colour = mapped_column(COLOUR, server_default="red")
+User.template_probe_at = mapped_column(UtcDateTime, nullable=True)
 """
 
 REVISE = """
