@@ -84,11 +84,16 @@ def _no_proxy() -> str:
 def project(rendering: Path, workshop: Path) -> Path:
     """A copy of the rendering, so that tests that read the rendering don't see what tools write."""
     project = workshop / "myapp"
+    restore(project, rendering)
+    return project
+
+
+def restore(project: Path, rendering: Path) -> None:
+    """Make the project the same as the rendering, whatever has been done in it."""
     shutil.copytree(rendering, project, copy_function=_copy_if_changed, dirs_exist_ok=True)
     for path in sorted(project.rglob("*"), reverse=True):
         if "__pycache__" not in path.parts and not (rendering / path.relative_to(project)).exists():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return project
 
 
 def _copy_if_changed(source: str, target: str) -> str:

@@ -117,7 +117,7 @@ def alembic_config(settings: "Settings") -> "Config":
 
 
 def describe(difference: Any) -> str:
-    """Put one of Alembic's tuples into words: `add column projects.colour`."""
+    """Put one of Alembic's tuples into words: `add column users.colour`."""
     if isinstance(difference, list):  # the changes of one column
         return ", ".join(map(describe, difference))
     action, *details = difference
