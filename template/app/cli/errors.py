@@ -23,7 +23,7 @@ def readable_errors() -> Generator[None]:
         raise SystemExit(str(error)) from None
     except DBAPIError as error:
         reason = _first_line(error.orig)
-        raise SystemExit(f"Database error: {reason}. Is it migrated? (db upgrade)") from None
+        raise SystemExit(f"The database reports: {reason}. Is it migrated? (db upgrade)") from None
     except (OSError, SQLAlchemyError) as error:
         raise SystemExit(f"The database cannot be reached: {_first_line(error)}") from None
 
