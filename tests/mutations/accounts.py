@@ -101,7 +101,7 @@ ACCOUNTS = [
         "app/services/auth.py",
         """    if not matches:\n""",
         """    if False:\n""",
-        "test_delete_me",
+        "test_me",
     ),
     Mutation(
         "the reader of the old address stays logged in",
@@ -115,7 +115,7 @@ ACCOUNTS = [
         "app/api/v1/auth.py",
         """users.register(db, resources.passwords, new, enumeration_safe=safe)""",
         """users.register(db, resources.passwords, new, enumeration_safe=False)""",
-        "test_registration_safe",
+        "test_auth",
     ),
     Mutation(
         "a user logs in without a verified address",
@@ -129,6 +129,6 @@ ACCOUNTS = [
         "app/services/logins.py",
         """    mine = (Login.user_id == user_id) & (Login.id == login_id)""",
         """    mine = Login.id == login_id""",
-        "test_session_list",
+        "test_sessions",
     ),
 ]

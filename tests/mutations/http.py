@@ -17,7 +17,7 @@ HTTP = [
         "app/main.py.jinja",
         """allow_origins=settings.CORS_ORIGINS""",
         """allow_origin_regex=".*\"""",
-        "test_cors",
+        "test_http",
     ),
     Mutation(
         "every host name is accepted",
@@ -73,7 +73,7 @@ HTTP = [
         "app/api/middleware.py",
         """response if response.status_code == 200 else _RefusedPreflight(response)""",
         """response""",
-        "test_cors",
+        "test_http",
     ),
     Mutation(
         "the first of two Host headers is trusted",

@@ -92,7 +92,7 @@ INVITATIONS = [
         return None
 """,
         "",
-        "test_races",
+        "test_transactions",
         ALL,
     ),
     Mutation(

@@ -57,21 +57,21 @@ RIGHTS = [
         "app/core/roles.py",
         """member.rank < actor.rank""",
         """member.rank <= actor.rank""",
-        "test_member_ranks",
+        "test_members",
     ),
     Mutation(
         "an admin makes owners",
         "app/core/roles.py",
         """ and role.rank <= actor.rank""",
         "",
-        "test_member_ranks",
+        "test_members",
     ),
     Mutation(
         "a role is granted without checking the caller's own role",
         "app/services/memberships.py",
         """    if not (may_manage(actor.role, member.role) and may_grant(actor.role, role)):""",
         """    if not may_manage(actor.role, member.role):""",
-        "test_member_ranks",
+        "test_members",
     ),
     Mutation(
         "rights are read before the organization is locked",
@@ -102,7 +102,7 @@ RIGHTS = [
         "app/services/users.py",
         """    if admins and not any(""",
         """    if False and not any(""",
-        "test_delete_me",
+        "test_me",
     ),
     Mutation(
         "two administrators remove one another",
@@ -131,7 +131,7 @@ RIGHTS = [
         "app/services/organizations.py",
         """    await lock_user(session, user.id)\n""",
         "",
-        "test_races",
+        "test_transactions",
         ALL,
     ),
     Mutation(

@@ -46,7 +46,7 @@ SECRETS = [
         "app/core/logging.py",
         """ExceptionDictTransformer(show_locals=False)""",
         """ExceptionDictTransformer(show_locals=True)""",
-        "test_logging",
+        "test_app",
     ),
     Mutation(
         "the repr of a row shows all its values",

@@ -66,7 +66,7 @@ SESSIONS = [
         "app/services/logins.py",
         """.order_by(Login.id).with_for_update()""",
         "",
-        "test_races",
+        "test_transactions",
         ALL,
     ),
 ]

@@ -15,8 +15,7 @@ from tests.support.factories import (
     make_organization,
     make_user,
 )
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.service import Service, assert_problem
 
 USERS = "/api/v1/users/"
 OTHER = "Ask another administrator to change your account"

@@ -16,8 +16,7 @@ from app.models import ApiKey, AuditEvent, User
 from app.services import api_keys
 from tests.support.factories import make_admin, make_api_key, make_organization, make_user
 from tests.support.logins import later
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.service import Service, assert_problem
 
 KEYS = "/api/v1/users/me/api-keys/"
 ME = "/api/v1/users/me"

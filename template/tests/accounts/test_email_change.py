@@ -9,9 +9,8 @@ from app.services.one_time_tokens import LIFETIMES
 from tests.support.factories import PASSWORD, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later, log_in, status_of_me, try_login
-from tests.support.outbox import Outbox, mails_of, sent_to, token_in
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.mailbox import Outbox, mails_of, sent_to, token_in
+from tests.support.service import Service, assert_problem
 
 CHANGE = "/api/v1/users/me/email"
 CONFIRM = "/api/v1/auth/confirm-email"

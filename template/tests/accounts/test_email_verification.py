@@ -12,9 +12,8 @@ from tests.conftest import settings_for
 from tests.support.factories import make_admin, make_one_time_token, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import ADA, REGISTER, later, try_login
-from tests.support.outbox import Outbox, mails_of, token_in
-from tests.support.problems import assert_problem
-from tests.support.service import Service, running_with
+from tests.support.mailbox import Outbox, mails_of, token_in
+from tests.support.service import Service, assert_problem, running_with
 
 ASK = "/api/v1/auth/request-verification"
 VERIFY = "/api/v1/auth/verify-email"

@@ -7,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.rate_limit import Policy
 from app.models import User
 from tests.support.factories import PASSWORD, make_user
-from tests.support.hashing import before
 from tests.support.limited import running_limited
 from tests.support.logins import Pair, bearer, log_in, refresh, status_of_me, try_login
-from tests.support.outbox import Outbox, sent_to, token_in
-from tests.support.problems import assert_problem
+from tests.support.mailbox import Outbox, sent_to, token_in
+from tests.support.races import before
+from tests.support.service import assert_problem
 
 CHANGE = "/api/v1/users/me/password"
 NEW = "Another-Horse-8!"

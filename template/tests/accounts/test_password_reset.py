@@ -14,10 +14,8 @@ from app.tasks.queue import TaskRunner
 from tests.support.factories import PASSWORD, make_api_key, make_one_time_token, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later, log_in, refresh, status_of_me, try_login
-from tests.support.mailbox import text
-from tests.support.outbox import Outbox, mails_of, token_in
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.mailbox import Outbox, mails_of, text, token_in
+from tests.support.service import Service, assert_problem
 
 FORGOT = "/api/v1/auth/forgot-password"
 RESET = "/api/v1/auth/reset-password"

@@ -7,7 +7,7 @@ from httpx import AsyncClient
 
 from app.core.config import Settings
 from tests.support.logins import LOGIN
-from tests.support.problems import assert_problem
+from tests.support.service import assert_problem
 
 JSON = {"Content-Type": "application/json"}
 

@@ -19,8 +19,7 @@ from tests.support.factories import (
     make_user,
     new_user,
 )
-from tests.support.problems import assert_problem
-from tests.support.service import Service, add_route
+from tests.support.service import Service, add_route, assert_problem
 
 
 async def same_email(session: AsyncSession) -> None:

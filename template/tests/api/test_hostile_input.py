@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.schemas.common import Input
 from tests.support.catalogue import Values
 from tests.support.operations import Operation, make_superuser, operations_of
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.service import Service, assert_problem
 
 SECRET = "hunter2"
 HOSTILE_BODIES: dict[str, Callable[[dict[str, Any]], bytes]] = {

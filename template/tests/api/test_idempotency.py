@@ -9,10 +9,8 @@ from app.core.clock import utc_now
 from app.core.roles import MemberRole
 from app.models import IdempotencyKey, Membership, User
 from tests.support.factories import PASSWORD, make_api_key, make_organization, make_user
-from tests.support.outbox import Outbox
-from tests.support.outbox import outbox as outbox
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.mailbox import Outbox
+from tests.support.service import Service, assert_problem
 
 ORGANIZATIONS = "/api/v1/organizations/"
 REGISTER = "/api/v1/auth/register"

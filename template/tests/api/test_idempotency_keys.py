@@ -18,8 +18,7 @@ from app.services import idempotency
 from app.services.idempotency import PURGED_AT_ONCE, KeyedRequest
 from tests.support.factories import PASSWORD
 from tests.support.logins import ADA, REGISTER, later
-from tests.support.problems import assert_problem
-from tests.support.service import Service, add_route
+from tests.support.service import Service, add_route, assert_problem
 
 GRACE = ADA | {"email": "grace@example.com"}
 

@@ -15,8 +15,8 @@ from app.db.base import Base
 from app.models import AuditEvent, IdempotencyKey, Invitation, Organization, User
 from tests.conftest import settings_for
 from tests.support.factories import PASSWORD, make_owner, new_user
-from tests.support.hashing import before
-from tests.support.outbox import mails_of
+from tests.support.mailbox import mails_of
+from tests.support.races import before
 from tests.support.service import Service, add_route, running_with
 from tests.support.waiting import patience
 

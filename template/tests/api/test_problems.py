@@ -9,8 +9,7 @@ from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.main import create_app
 from tests.support.logins import LOGIN, REGISTER
-from tests.support.problems import assert_problem
-from tests.support.service import running
+from tests.support.service import assert_problem, running
 
 ORIGIN = "http://localhost:3000"
 

@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import utc_now
 from app.models import AuditEvent
 from tests.support.factories import make_admin
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.service import Service, assert_problem
 
 URL = "/api/v1/audit"
 NOW = utc_now()

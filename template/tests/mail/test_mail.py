@@ -1,18 +1,27 @@
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 import aiosmtplib
 import pytest
+from httpx import AsyncClient
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
 from time_machine import Traveller
 
+from app.api.deps import DB, Tasks
 from app.core import mail
 from app.core.clock import utc_now
 from app.core.config import Settings
+from app.core.errors import Conflict
 from app.core.logging import setup_logging
+from app.tasks.mail import send_welcome_email
 from tests.support import mailbox as server
-from tests.support.mailbox import Mailbox, text
+from tests.support.factories import make_user
+from tests.support.logins import ADA, REGISTER
+from tests.support.mailbox import Mailbox, Outbox, text
 from tests.support.mailbox import mailbox as mailbox
+from tests.support.service import Service, add_route
 
 
 @pytest.fixture
@@ -140,3 +149,38 @@ async def test_production_without_a_server_warns_and_logs_no_mail(
     assert "SMTP_HOST is not set" in line
     assert "ada@example.com" not in line
     assert "Hello" not in line
+
+
+async def test_failed_registration_sends_no_mail(client: AsyncClient, outbox: Outbox) -> None:
+    statuses = [(await client.post(REGISTER, json=ADA)).status_code for _ in range(2)]
+
+    assert statuses == [201, 409]
+    assert len(outbox) == 1
+
+
+async def test_failed_request_drops_its_tasks(
+    service: Service, session: AsyncSession, client: AsyncClient, outbox: Outbox
+) -> None:
+    user = await make_user(session)
+
+    async def enqueue_and_fail(db: DB, queue: Tasks) -> None:
+        queue.enqueue(send_welcome_email, str(user.id))
+        raise Conflict("Too late")
+
+    response = await client.post(add_route(service, enqueue_and_fail))
+
+    assert response.status_code == 409
+    assert outbox == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "mails"), [({}, 1), ({"deleted_at": utc_now()}, 0), ({"is_active": False}, 0)]
+)
+async def test_only_active_users_get_mail(
+    service: Service, session: AsyncSession, outbox: Outbox, columns: dict[str, Any], mails: int
+) -> None:
+    user = await make_user(session, **columns)
+
+    await service.resources.tasks.start(send_welcome_email, "a-job", [str(user.id)], {})
+
+    assert len(outbox) == mails

@@ -13,9 +13,8 @@ from app.services import invitations
 from app.tasks.mail import send_invitation_email
 from tests.support.factories import add_member, make_invitation, make_user
 from tests.support.logins import later
-from tests.support.outbox import Outbox, token_in
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.mailbox import Outbox, token_in
+from tests.support.service import Service, assert_problem
 
 ACME = "/api/v1/organizations/acme"
 ACCEPT = "/api/v1/invitations/accept"

@@ -11,10 +11,9 @@ from app.services import invitations
 from tests.support.factories import make_invitation, make_owner, make_user
 from tests.support.limited import running_limited
 from tests.support.logins import later
+from tests.support.mailbox import Outbox, mails_of
 from tests.support.members import NewMember
-from tests.support.outbox import Outbox, mails_of
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.service import Service, assert_problem
 
 URL = "/api/v1/organizations/acme/invitations"
 ADA = {"email": "Ada@example.com", "role": "member"}

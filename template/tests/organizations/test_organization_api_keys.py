@@ -7,8 +7,7 @@ from app.core.roles import MemberRole, Scope
 from app.models import AuditEvent, Membership, Organization, User
 from app.services import api_keys
 from tests.support.factories import add_member, make_admin, make_api_key, make_organization
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.service import Service, assert_problem
 
 ACME = "/api/v1/organizations/acme"
 KEYS = f"{ACME}/api-keys/"

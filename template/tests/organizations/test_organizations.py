@@ -14,8 +14,7 @@ from tests.support.factories import (
     make_organization,
     make_user,
 )
-from tests.support.problems import assert_problem
-from tests.support.service import Service
+from tests.support.service import Service, assert_problem
 
 URL = "/api/v1/organizations/"
 ACME: dict[str, Any] = {"name": "Acme Ltd", "slug": "acme"}

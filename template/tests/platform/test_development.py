@@ -10,9 +10,8 @@ from pathlib import Path
 
 from app.core.paths import ROOT
 from tests.platform.test_dev import NO_SERVERS
-from tests.support.command_line import KEY
 from tests.support.ports import reserved_port
-from tests.support.processes import output_after, running
+from tests.support.processes import KEY, output_after, running
 from tests.support.service import Service
 
 AS_IN_AN_IMAGE = """

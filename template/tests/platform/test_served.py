@@ -12,10 +12,9 @@ from sqlalchemy import select
 from app.db.dialect import create_engine
 from app.models import User
 from tests.conftest import settings_for
-from tests.support.command_line import KEY
 from tests.support.databases import Databases
 from tests.support.logins import ADA, LOGIN, REGISTER
-from tests.support.processes import kill, output_after, serving
+from tests.support.processes import KEY, kill, output_after, serving
 from tests.support.raw_http import connect
 from tests.support.waiting import PATIENCE, patience
 

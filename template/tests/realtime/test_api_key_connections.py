@@ -8,7 +8,7 @@ from app.core.roles import Scope
 from app.core.tokens import new_api_key
 from app.models import ApiKey, User
 from tests.support.factories import make_api_key, make_organization
-from tests.support.problems import assert_problem
+from tests.support.service import assert_problem
 from tests.support.waiting import eventually
 from tests.support.websocket_room import Room
 

@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from app.db import session as db_session
-from tests.support.problems import assert_problem
+from tests.support.service import assert_problem
 from tests.support.waiting import PAUSE, eventually
 from tests.support.websocket_room import Room
 from tests.support.websocket_server import OpenRoom

@@ -14,7 +14,7 @@ from app.models import User
 from tests.conftest import settings_for
 from tests.support.factories import make_organization, make_project
 from tests.support.logins import later
-from tests.support.problems import assert_problem
+from tests.support.service import assert_problem
 from tests.support.websocket_room import Room
 from tests.support.websocket_server import open_room
 

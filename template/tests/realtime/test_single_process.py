@@ -3,7 +3,7 @@
 import socket
 
 from app.core.config import Settings
-from tests.support.command_line import run_on
+from tests.support.processes import run_on
 from tests.support.service import Service
 
 

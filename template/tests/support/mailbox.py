@@ -1,6 +1,7 @@
 """A real mail server on a free port, in the tests' event loop, and its inbox."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ from aiosmtpd.handlers import AsyncMessage
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from app.core import mail
+from app.tasks.queue import Job, Task, TaskRunner
+from tests.support.service import Service
 from tests.support.waiting import PATIENCE
 
 mail.TIMEOUT_SECONDS = int(PATIENCE)  # a slow machine is no outage of the mail server
@@ -20,6 +23,7 @@ mail.TIMEOUT_SECONDS = int(PATIENCE)  # a slow machine is no outage of the mail 
 HOST = "127.0.0.1"
 USERNAME = "postmaster"
 PASSWORD = "Letter-Box-9!"
+Outbox = list[EmailMessage]
 
 
 class Mailbox(AsyncMessage):
@@ -104,3 +108,37 @@ def text(mail: EmailMessage, kind: str = "plain") -> str:
     assert body
     content: str = body.get_content()
     return content
+
+
+@pytest.fixture
+async def outbox(service: Service) -> AsyncGenerator[Outbox]:
+    async with mails_of(service) as mails:
+        yield mails
+
+
+@asynccontextmanager
+async def mails_of(service: Service, **changes: Any) -> AsyncGenerator[Outbox]:
+    """Run tasks in this process, so that they end before the client has its response.
+
+    `changes` are settings of the tasks.
+    """
+    async with open_mailbox() as mailbox:
+        settings = service.settings.model_copy(update=mailbox.settings | changes)
+
+        async def start(
+            task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]
+        ) -> None:
+            await task(Job(job_id, settings, service.database), *args, **kwargs)
+
+        with service.replaced(tasks=TaskRunner(start)):
+            yield mailbox.mails
+
+
+def token_in(mail: EmailMessage) -> str:
+    found = re.search(r"Your token: (\S+)", text(mail))
+    assert found, text(mail)
+    return found[1]
+
+
+def sent_to(outbox: Outbox, address: str) -> Outbox:
+    return [mail for mail in outbox if mail["To"] == address]

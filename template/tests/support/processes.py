@@ -19,17 +19,20 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from httpx import AsyncClient, TransportError
+from typer.testing import CliRunner, Result
 
 from app.cli import main
 from app.core.config import Settings
 from app.core.paths import ROOT
 from tests.support.ports import reserved_port
+from tests.support.service import Service
 from tests.support.waiting import PATIENCE, eventually, patience
 
 CONTEXT = get_context("forkserver") if sys.platform == "linux" else get_context("spawn")
 CONTEXT.set_forkserver_preload(
     ["app.main", "app.cli.database", "app.cli.project", "tests.conftest", "uvicorn"]
 )
+KEY = "only-the-tests-use-this-key-0123456789"
 
 
 class Forked:
@@ -186,3 +189,16 @@ async def output_after(process: Process, sent: signal.Signals) -> str:
     async with patience():
         output, _ = await process.communicate()
     return output.decode()
+
+
+async def run(*arguments: str, typed: str = "", **environment: str) -> Result:
+    environment = {"ENVIRONMENT": "development", "SECRET_KEY": KEY} | environment
+    return await asyncio.to_thread(
+        CliRunner().invoke, main, arguments, input=typed, env=environment
+    )
+
+
+async def run_on(service: Service, *arguments: str, typed: str = "", **environment: str) -> Result:
+    """Run a command on the database of the service."""
+    url = service.settings.DATABASE_URL
+    return await run(*arguments, typed=typed, **{"DATABASE_URL": url} | environment)

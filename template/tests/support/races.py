@@ -1,13 +1,15 @@
-"""Requests that wait for the lock of another transaction."""
+"""Requests that wait for a lock, or are overtaken while they hash a password."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import pytest
 from httpx import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.passwords import Passwords
 from tests.support.databases import Databases, LockWaits
 from tests.support.service import Service
 from tests.support.waiting import eventually
@@ -43,3 +45,19 @@ async def overtaken(
             await change(session)
         await session.commit()
     return [(await task).status_code for task in tasks]
+
+
+@contextmanager
+def before(name: Literal["hash", "verify"], act: Callable[[], Awaitable[object]]) -> Iterator[None]:
+    """Call `act` each time before a password is hashed or verified, except by `act` itself."""
+    usual = getattr(Passwords, name)
+
+    async def interrupted(passwords: Passwords, *args: Any) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Passwords, name, usual)
+            await act()
+        return await usual(passwords, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Passwords, name, interrupted)
+        yield

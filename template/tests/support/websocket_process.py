@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from httpx import AsyncClient
 
 from app.server import options
-from tests.support.command_line import KEY
-from tests.support.processes import Forked, run_command, serving
+from tests.support.processes import KEY, Forked, run_command, serving
 from tests.support.service import Service
 from tests.support.waiting import PATIENCE, eventually
 from tests.support.websocket_room import Room, make_room

@@ -1,5 +1,6 @@
 import asyncio
 from importlib import import_module
+from itertools import count, takewhile
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from structlog.typing import EventDict
 
 from app.core.errors import Unavailable
 from app.tasks import queue as module
+from app.tasks.backoff import Backoff
 from app.tasks.queue import Job, Task, TaskQueue, task
 from tests.support.waiting import patience
 
@@ -120,3 +122,23 @@ async def test_task_that_is_lost_at_shutdown_is_logged(monkeypatch: pytest.Monke
             await doing
 
     assert errors(log) == [("task_lost", "work")]
+
+
+def test_pauses_double_up_to_the_longest_with_jitter() -> None:
+    backoff = Backoff(longest=16, give_up_after=100)
+
+    pauses = [backoff.pause_after(failures) or 0 for failures in range(1, 8)]
+
+    ratios = [pause / usual for pause, usual in zip(pauses, [1, 2, 4, 8, 16, 16, 16], strict=True)]
+    assert all(0.75 <= ratio <= 1.25 for ratio in ratios)
+    assert len(set(ratios)) == len(ratios)
+
+
+@pytest.mark.parametrize("longest", [1, 16, 1000])
+def test_task_is_given_up_when_its_pauses_reach_the_limit(longest: float) -> None:
+    backoff = Backoff(longest=longest, give_up_after=300)
+
+    pauses = takewhile(bool, map(backoff.pause_after, count(1)))
+
+    assert 0.75 * 300 < sum(filter(None, pauses)) < 1.25 * (300 + longest)
+    assert backoff.pause_after(10_000) is None
