@@ -83,7 +83,7 @@ async def test_the_loss_and_the_return_are_logged_once(
         await ping(shared)
         await ping(shared)
 
-    assert [log["event"] for log in logs] == ["redis_lost", "redis_back"]
+    assert [log["event"] for log in logs] == ["redis_unavailable", "redis_recovered"]
 
 
 async def test_the_log_names_the_error_without_the_password(
@@ -95,4 +95,4 @@ async def test_the_log_names_the_error_without_the_password(
             with pytest.raises(RedisError):
                 await ping(shared)
 
-    assert logs == [{"event": "redis_lost", "error": "AuthenticationError", "log_level": "error"}]
+    assert logs == [{"event": "redis_unavailable", "error": "AuthenticationError", "log_level": "error"}]

@@ -170,7 +170,7 @@ async def test_service_is_not_ready_without_its_broker(
     async with running_with(broken) as service:
         refused = await service.client().get("/health/ready")
         assert refused.status_code == 503
-        assert refused.json()["detail"] == "Redis does not answer"
+        assert refused.json()["detail"] == "Redis is not responding"
 
         server.start_again()
         assert (await service.client().get("/health/ready")).status_code == 200

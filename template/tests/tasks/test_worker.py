@@ -81,7 +81,7 @@ async def test_dev_runs_redis_and_reloads_the_worker(
         output = await output_after(process, signal.SIGINT)
     assert process.returncode == 0
     assert "Traceback" not in output
-    assert "redis_lost" not in output[output.index("Shutting down") :]
+    assert "redis_unavailable" not in output[output.index("Shutting down") :]
 
 
 async def test_worker_of_dev_ends_with_a_killed_dev(
