@@ -20,7 +20,7 @@ MAX_PORT = 65_535
 
 
 def with_driver(value: str) -> str:
-    """Add the asyncio driver, which hosting platforms omit. Raise ValueError if the URL is invalid."""
+    """Add the asyncio driver, which hosting platforms omit. Raise ValueError for a wrong URL."""
     try:
         url = make_url(value)
         (url.host or "").encode("idna")

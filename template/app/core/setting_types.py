@@ -36,7 +36,7 @@ def _split(value: object) -> object:
     try:
         return json.loads(value)
     except ValueError:
-        raise ValueError("Separate the items with commas, or write a JSON array of strings") from None
+        raise ValueError("Separate the items with commas, or use a JSON array of strings") from None
 
 
 def _matches(pattern: str, sentence: str) -> AfterValidator:
@@ -69,7 +69,7 @@ def _network(value: str) -> str:
     try:
         network = ip_network(value)
     except ValueError:
-        raise ValueError("Write each proxy as an IP address or a network such as 10.0.0.0/8") from None
+        raise ValueError("Write each proxy as an IP address or network: 10.0.0.0/8") from None
     if network.prefixlen == 0:
         raise ValueError("List each proxy: a trusted address can claim to be any client")
     return value

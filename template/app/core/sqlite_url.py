@@ -9,7 +9,7 @@ DEVELOPMENT_URL = EXAMPLE_URL
 
 
 def with_driver(value: str) -> str:
-    """Add the asyncio driver. Raise ValueError if the URL is invalid."""
+    """Add the asyncio driver. Raise ValueError for a wrong URL."""
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):

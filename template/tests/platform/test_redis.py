@@ -95,4 +95,6 @@ async def test_the_log_names_the_error_without_the_password(
             with pytest.raises(RedisError):
                 await ping(shared)
 
-    assert logs == [{"event": "redis_unavailable", "error": "AuthenticationError", "log_level": "error"}]
+    assert logs == [
+        {"event": "redis_unavailable", "error": "AuthenticationError", "log_level": "error"}
+    ]

@@ -26,7 +26,7 @@ WRONG = {
     "WORKERS: Input should be greater than or equal to 1": ["0"],
     "DEBUG: Input should be a valid boolean": ["perhaps"],
     "LOG_LEVEL: Input should be 'DEBUG'": ["LOUD"],
-    "PROJECT_NAME: Write it on one line": ["a\nb", "a\n", "", "x" * 101],
+    "PROJECT_NAME: Use one line": ["a\nb", "a\n", "", "x" * 101],
     "MAIL_FROM: Use the format noreply@example.com": [
         "a..b@c.de",
         "a",
