@@ -113,9 +113,7 @@ RateLimit = Annotated[
 ]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = ListOf[SecretKey]
-Title = Annotated[
-    str, _matches(r"[^\x00-\x1f\x7f]{1,100}", "Use one line of 1 to 100 characters")
-]
+Title = Annotated[str, _matches(r"[^\x00-\x1f\x7f]{1,100}", "Use one line of 1 to 100 characters")]
 WebUrl = Annotated[
     str,
     _matches(

@@ -30,7 +30,7 @@ async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[T
 
     async def start(task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         if not task.function.__module__.startswith(f"{__package__}."):
-            raise LookupError(f"No worker imports {task.name}: move it to a module in {__package__}")
+            raise LookupError(f"No worker imports {task.name}: move it into {__package__}")
         # In a thread, because Celery's client blocks.
         await asyncio.to_thread(publish, celery, task, job_id, args, kwargs)
 

@@ -97,7 +97,7 @@ def request_class(settings: Settings, celery: Celery, task: Task[...]) -> type[R
 
 
 def keep_logging(**_: Any) -> None:
-    """Keep Celery from setting up logging, and show the log of billiard 4.3, which does not propagate."""
+    """Keep our logging setup, and show billiard's log: billiard 4.3 turns `propagate` off."""
     logging.getLogger("multiprocessing").propagate = True
 
 

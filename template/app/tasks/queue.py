@@ -82,7 +82,7 @@ class TaskQueue:
     def enqueue(self, task: Task[P], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run the task after the response.
 
-        Arguments must be JSON values, such as ids and strings, because they may go to another process.
+        Arguments must be JSON, such as ids and strings, because they may go to another process.
         """
         arguments = json.dumps([args, kwargs])
         self._background.add_task(_start_with_retries, self._start, task, str(uuid4()), arguments)
