@@ -39,5 +39,5 @@ def with_driver(value: str) -> str:
         raise ValueError(f"asyncpg has no option {unknown[0]}: remove it")
     for name, values in url.normalized_query.items():
         if not all(re.fullmatch(OPTIONS[name], value) for value in values):
-            raise ValueError(f"asyncpg does not accept this value for the option {name}")
+            raise ValueError(f"asyncpg does not accept this value of the option {name}")
     return url.set(drivername=DRIVER).render_as_string(hide_password=False)
