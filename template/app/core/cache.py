@@ -46,8 +46,8 @@ class Cache(Generic[T]):
     async def drop(self, *keys: str) -> None:
         """Await this after the commit.
 
-        Keys that Redis misses are dropped once it responds again; until then, other processes may
-        use the old value, at most until it expires.
+        Keys that do not reach Redis are dropped once it responds again; until then, other processes
+        may use the old value, at most until it expires.
         """
         self._not_dropped.update(keys)
         with suppress(RedisError), self._redis.attempt():

@@ -7,7 +7,7 @@ from app.core.paths import ROOT
 
 
 def are_pending(applied: set[str]) -> bool:
-    """Return False for an unknown revision: it is of a newer release, compatible with this one."""
+    """Return False for an unknown revision, which a newer but compatible release has applied."""
     known, newest = _revisions(ROOT)
     return applied <= known and applied != newest
 

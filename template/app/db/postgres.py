@@ -103,7 +103,7 @@ def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
 
 
 def is_conflict(error: IntegrityError) -> bool:
-    """Return whether other rows conflict with it, as opposed to a row that is never valid."""
+    """Return whether a row conflicts with others, as opposed to one that is never valid."""
     return _state(error) in CONFLICTS
 
 
