@@ -1,1 +1,1 @@
-"""What every layer may use, and what depends on none of them."""
+"""Shared foundations: every layer may use them, and they depend on none."""

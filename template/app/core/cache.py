@@ -1,7 +1,7 @@
-"""A cache in Redis for values of one type; while Redis does not answer, it is empty.
+"""A Redis cache for values of one type. While Redis is not responding, every lookup is a miss.
 
-Each value is stored with a stamp, and counts only as long as the stamp of its key is the same.
-`drop` deletes the stamp, so a value that was read before, and is stored after it, never counts.
+Each value is stored with a stamp and is valid only while the stamp of its key is the same.
+`drop` deletes the stamp, so a value that was loaded before but stored after it is never used.
 """
 
 from asyncio import CancelledError
@@ -27,9 +27,9 @@ class Cache(Generic[T]):
         self._not_dropped: set[str] = set()
 
     async def get(self, key: str, load: Callable[[], Awaitable[T]]) -> T:
-        """`load` must not read from a snapshot of the database that is older than its call."""
+        """Load on a miss. `load` must not read from a database snapshot older than its call."""
         stamp = ""
-        # What an older release, or anybody else, has stored there is a ValueError.
+        # An entry that another release or program wrote may raise ValueError.
         with suppress(RedisError, ValueError), self._redis.attempt():
             await self._delete_stamps()
             stamp, entry = await self._read(key)
@@ -44,8 +44,10 @@ class Cache(Generic[T]):
         return value
 
     async def drop(self, *keys: str) -> None:
-        """Await it after the commit. Keys that Redis does not get now are dropped when it is back;
-        until then, other processes may have the old value, for as long as it is kept at most.
+        """Await this after the commit.
+
+        Keys that do not reach Redis are dropped once it responds again; until then, other processes
+        may use the old value, at most until it expires.
         """
         self._not_dropped.update(keys)
         with suppress(RedisError), self._redis.attempt():
@@ -68,7 +70,7 @@ class Cache(Generic[T]):
 
     async def _new_stamp(self, key: str) -> str:
         stamp = uuid4().hex
-        # One that outlives a value is good for the next one, too.
+        # A stamp that outlives its value is reused for the next one.
         await self._redis.client.set(self._stamp_key(key), stamp, ex=10 * self._seconds)
         return stamp
 

@@ -1,4 +1,4 @@
-"""The one clock: aware moments, in UTC."""
+"""The clock of the service: timezone-aware datetimes in UTC."""
 
 from datetime import UTC, datetime
 

@@ -1,9 +1,9 @@
-"""Passwords that an attacker tries first: from leaks, and rows of keys, in every disguise."""
+"""Passwords that attackers try first: leaked ones and rows of keys, disguised or not."""
 
 import re
 from functools import cache
 
-# What people write for letters, where a password must hold other characters.
+# Characters that people substitute for letters to satisfy a password policy.
 SUBSTITUTES = str.maketrans("@013457$!", "aoleastsi")
 SPECIAL = " !@#$%^&*()-_=+.,;:?/"
 AROUND = "0123456789" + SPECIAL
@@ -15,16 +15,16 @@ ROWS = (
     "1q2w3e4r5t6y7u8i",
 )
 MORE_COMMON = {"admin", "administrator", "changeme"}
-MOST_USED = 3000  # as many as OWASP ASVS 5.0, 6.2.4, asks for; the others count undisguised only
+MOST_USED = 3000  # required by OWASP ASVS 5.0, 6.2.4; the rest match only undisguised
 REPEATED = re.compile(r"(.+?)\1+")
 
 
 def is_common(password: str) -> bool:
-    """Loads the list when it is called first, which takes a fifth of a second."""
+    """Return whether the password is common. The first call takes 0.2 s to load the list."""
     folded = password.casefold()
     bare = folded.strip(AROUND)
     cores = {folded, folded.strip(SPECIAL)}
-    # A word with about as much around it as it is long; more than that is no word any more.
+    # With more padding than that, a common word no longer makes the password guessable.
     if len(folded) - len(bare) <= max(MOST_AROUND, len(bare)):
         cores.add(bare)
     cores |= {repeated[1] for text in (folded, bare) if (repeated := REPEATED.fullmatch(text))}
@@ -42,7 +42,8 @@ def _is_row(core: str) -> bool:
 
 @cache
 def _from_leaks(most: int | None = None) -> frozenset[str]:
-    """30,000 of them, the most used first; imported here, because most processes never need it."""
+    """Return the `most` used of 30,000 leaked passwords, or all of them."""
+    # Imported late, because most processes never need it.
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"][:most])

@@ -1,10 +1,10 @@
-"""How a request can fail: services raise these, the API turns them into responses."""
+"""Request errors: services raise them, and the API turns them into responses."""
 
 from typing import ClassVar
 
 
 class AppError(Exception):
-    """`detail` is shown to the client: one sentence, without a final period or secrets."""
+    """`detail` is one sentence for the client, without a final period or secrets."""
 
     status: ClassVar[int]
 
@@ -14,12 +14,12 @@ class AppError(Exception):
 
 
 class InvalidOneTimeToken(AppError):
-    """A mailed token that is unknown, was used, has expired or is void: which one is not told."""
+    """An emailed token that is unknown, used, expired or void; the client cannot tell which."""
 
     status = 400
 
     def __init__(self) -> None:
-        super().__init__("The token is wrong, was used already or has expired; ask for a new one")
+        super().__init__("The token is invalid, expired or already used; request a new one")
 
 
 class Unauthorized(AppError):
@@ -41,7 +41,7 @@ class Forbidden(AppError):
 
 
 class NotFound(AppError):
-    """Also when the caller may not know that it exists."""
+    """The resource does not exist, or the caller may not know that it does."""
 
     status = 404
 
@@ -51,7 +51,7 @@ class Conflict(AppError):
 
 
 class Invalid(AppError):
-    """Well-formed input that breaks a rule of the service; `field` is its name in the body."""
+    """Well-formed input that violates a business rule; `field` is its name in the body."""
 
     status = 422
 
@@ -68,7 +68,7 @@ class KeyReused(AppError):
 
 
 class TooManyRequests(AppError):
-    """The `quota` of a `window` is spent; `window` and `retry_after` are in seconds."""
+    """The `quota` per `window` is used up; `window` and `retry_after` are in seconds."""
 
     status = 429
 
@@ -81,6 +81,6 @@ class TooManyRequests(AppError):
 
 
 class Unavailable(AppError):
-    """Temporarily, and not the client's fault: trying again shortly may work."""
+    """A temporary failure of the service or a dependency; a retry may succeed."""
 
     status = 503

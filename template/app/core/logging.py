@@ -1,4 +1,4 @@
-"""Logs: one event a line, JSON when deployed, for our own events and those of libraries."""
+"""Logs of the service and its libraries: one event per line, as JSON when deployed."""
 
 import logging
 import sys
@@ -50,7 +50,7 @@ def _tame_libraries() -> None:
 
 
 def _render(settings: Settings) -> list["Processor"]:
-    """Tracebacks come without local variables: a password may be among them."""
+    """Render tracebacks without local variables, which may include a password."""
     if settings.deployed:
         tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         return [

@@ -1,4 +1,4 @@
-"""Mail: composed from a template in `app/templates/mail`, sent through an SMTP server."""
+"""Email: composed from a template in `app/templates/mail` and sent through an SMTP server."""
 
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,7 +21,7 @@ recipient or add a line break and another header.
 
 
 class Undelivered(Exception):
-    """Carries the server's code but not its text, which names the recipient: errors are logged."""
+    """Holds the server's code but not its text, which names the recipient: errors are logged."""
 
 
 templates = Environment(
@@ -43,14 +43,14 @@ def compose(
     token: str = "",
     **values: str,
 ) -> EmailMessage:
-    """Render a mail with a text and an HTML part, and a link that hands `token` to `page`.
+    """Render an email with text and HTML parts, and a link that passes `token` to `page`.
 
-    Without FRONTEND_URL the mail shows the token instead. Mails with the same `message_id` count as
-    one. Raises ValueError if a header is invalid.
+    Without FRONTEND_URL the email shows the token instead. Emails with the same `message_id` count
+    as one. Raise ValueError if a header is invalid.
     """
     parts = {"project_name": settings.PROJECT_NAME, "name": "", "link": "", "token": token} | values
     if settings.FRONTEND_URL and page and token:
-        # Browsers keep the part after # to themselves: no log and no Referer shows the token.
+        # Browsers do not send the fragment, so the token stays out of logs and Referer headers.
         parts["link"] = f"{settings.FRONTEND_URL}{page}#token={token}"
     parts |= _render_blocks(template, parts)
     message = EmailMessage()
@@ -62,7 +62,7 @@ def compose(
 
 
 def _render_blocks(name: str, values: dict[str, str]) -> dict[str, str]:
-    """Return the blocks of a mail, `subject`, `text` and `footer`, as plain text."""
+    """Return the blocks of an email, `subject`, `text` and `footer`, as plain text."""
     template = templates.get_template(f"{name}.txt")
     context = template.new_context(values)
     return {block: "".join(render(context)).strip() for block, render in template.blocks.items()}
@@ -72,7 +72,7 @@ def _set_headers(
     message: EmailMessage, settings: Settings, *, message_id: str, to: str, subject: str
 ) -> None:
     if ENCODED_WORD in to:
-        raise ValueError("The recipient has invalid characters")
+        raise ValueError("The recipient contains invalid characters")
     sender = Address(settings.PROJECT_NAME, addr_spec=settings.MAIL_FROM)
     recipient = validate_email(to, check_deliverability=False)
     message["From"] = sender
@@ -84,16 +84,16 @@ def _set_headers(
 
 
 async def send(settings: Settings, message: EmailMessage) -> None:
-    """Send the mail. Without SMTP_HOST, log it in development and only warn when deployed."""
+    """Send the email. Without SMTP_HOST, log it in development and only warn when deployed."""
     if settings.SMTP_HOST:
         await _deliver(settings, message)
     elif settings.deployed:
-        logger.warning("Mail was not sent: SMTP_HOST is not set")
+        logger.warning("Email not sent: SMTP_HOST is not set")
     else:
         body = message.get_body(("plain",))
         text = body.get_content() if body else ""
         head = f"To: {message['To']}\nSubject: {message['Subject']}"
-        logger.info(f"Mail was not sent: SMTP_HOST is not set\n\n{head}\n\n{text}")
+        logger.info(f"Email not sent: SMTP_HOST is not set\n\n{head}\n\n{text}")
 
 
 async def _deliver(settings: Settings, message: EmailMessage) -> None:
@@ -109,6 +109,6 @@ async def _deliver(settings: Settings, message: EmailMessage) -> None:
             timeout=TIMEOUT_SECONDS,
         )
     except aiosmtplib.SMTPRecipientsRefused as error:
-        raise Undelivered(f"The recipient was refused: {error.recipients[0].code}") from None
+        raise Undelivered(f"The recipient was rejected: {error.recipients[0].code}") from None
     except aiosmtplib.SMTPResponseException as error:
-        raise Undelivered(f"The mail was refused: {error.code}") from None
+        raise Undelivered(f"The email was rejected: {error.code}") from None

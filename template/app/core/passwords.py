@@ -1,4 +1,4 @@
-"""Passwords: the rules for a new one, and argon2id hashes made in threads."""
+"""Passwords: rules for new ones, and argon2id hashing in threads."""
 
 import os
 import secrets
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Passwords:
-    """One instance for the process: it computes as many hashes at a time as there are cores."""
+    """One instance per process, which computes at most one hash per core at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._policy = settings.PASSWORD_POLICY
@@ -38,18 +38,18 @@ class Passwords:
         return await self._in_thread(lambda: self._argon2.hash(password))
 
     async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-        """Whether it matches, and a new hash to store if the old one has weaker parameters.
+        """Return whether it matches, and a new hash to store if the old one has weaker parameters.
 
-        Without a hash, for an unknown e-mail, it takes just as long and never matches.
+        Without a hash, for an unknown email, take just as long and never match.
         """
         return await self._in_thread(lambda: self._verify(password, hashed or self._dummy))
 
     async def check_new(self, password: str, *, email: str, field: str = "password") -> None:
-        """Raises Invalid, for that field.
+        """Raise Invalid for `field` if the password is weak.
 
-        The policy "length" follows NIST SP 800-63B-4: long, with no rules on characters.
+        The policy "length" follows NIST SP 800-63B-4: a minimum length, no character rules.
         """
-        # In a thread: the list of common ones is loaded at the first call.
+        # In a thread, because the first call loads the list of common passwords.
         common = await to_thread.run_sync(is_common, password)
         if sentence := self._weakness(password, email, common=common):
             raise Invalid(sentence, field=field)
@@ -59,7 +59,7 @@ class Passwords:
         if few or common:
             return "Password is too easy to guess"
         if _letters(password) in {_letters(email), _letters(email.partition("@")[0])} - {""}:
-            return "Password must not be the e-mail address, nor the name in it"
+            return "Password must not be the email address or the name in it"
         if self._policy == "length":
             too_short = len(password) < LONG_ENOUGH
             return f"Password must have at least {LONG_ENOUGH} characters" if too_short else None
@@ -74,12 +74,12 @@ class Passwords:
     def _verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
         try:
             return self._argon2.verify_and_update(password, hashed)
-        except UnknownHashError:  # from another system: only a new password helps
+        except UnknownHashError:  # from another system: the user needs a new password
             return self._argon2.verify_and_update(password, self._dummy)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._waiting >= MAX_WAITING:
-            raise Unavailable("Too many logins at the moment; try again shortly")
+            raise Unavailable("Too many logins in progress; try again shortly")
         self._waiting += 1
         try:
             return await to_thread.run_sync(work, limiter=self._limiter)

@@ -1,4 +1,4 @@
-"""Check the URL of the database, and convert it to the form that SQLAlchemy expects."""
+"""Validate the database URL and convert it for SQLAlchemy."""
 
 import re
 
@@ -20,17 +20,17 @@ MAX_PORT = 65_535
 
 
 def with_driver(value: str) -> str:
-    """Add the asyncio driver: hosting platforms provide URLs without one. Raises ValueError."""
+    """Add the asyncio driver, which hosting platforms omit. Raise ValueError for a wrong URL."""
     try:
         url = make_url(value)
         (url.host or "").encode("idna")
         if (url.port or 0) > MAX_PORT:
             raise ValueError("no such port")
     except (ArgumentError, ValueError):
-        # The message of the error may quote part of the password.
-        raise ValueError(f"Write it as {EXAMPLE_URL}") from None
+        # The error message may quote part of the password.
+        raise ValueError(f"Use the format {EXAMPLE_URL}") from None
     if url.drivername not in {"postgres", "postgresql", DRIVER}:
-        raise ValueError(f"This service runs on PostgreSQL: {EXAMPLE_URL}")
+        raise ValueError(f"Use a PostgreSQL URL: {EXAMPLE_URL}")
     if not url.database:
         raise ValueError(f"The URL must name a database: {EXAMPLE_URL}")
     if mode := url.query.get("sslmode"):  # libpq's name for the option `ssl` of asyncpg

@@ -1,4 +1,4 @@
-"""Readiness probes: each resource hands out its own."""
+"""Readiness probes: each resource provides its own."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -9,12 +9,12 @@ from app.core.errors import Unavailable
 PROBE_SECONDS = 2
 
 Probe = Callable[[], Awaitable[None]]
-"""Returns once the resource answers. Raises Unavailable."""
+"""Return once the resource responds, or raise Unavailable."""
 
 
 @asynccontextmanager
 async def probing(detail: str, fault: type[Exception]) -> AsyncGenerator[None]:
-    """Raise Unavailable if the block fails with `fault`, or takes too long."""
+    """Raise Unavailable if the block fails with `fault` or takes too long."""
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             yield

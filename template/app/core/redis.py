@@ -1,4 +1,4 @@
-"""Redis, which the processes of the service share: useful while it answers, never needed."""
+"""Redis, shared by the processes of the service: used while it responds, never required."""
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,36 +18,36 @@ TIMEOUT_SECONDS = 1
 PAUSE_SECONDS = 1
 CONNECTIONS = 20
 WAIT_SECONDS = 2
-"""For one of the connections to become free: many commands at once are no outage."""
+"""The wait for a free connection: a burst of commands is not an outage."""
 
 logger = structlog.stdlib.get_logger(__name__)
 
 
 class SharedRedis:
-    """The client, and whether it is worth asking now."""
+    """A client that skips Redis for a moment after a command has failed."""
 
     def __init__(self, client: Redis, name: str) -> None:
         self.client = client
         self.name = name
-        """Begins every key, because services may share a server."""
+        """The prefix of every key, because services may share a server."""
         self._lost = False
         self._next_try = 0.0
 
     async def check(self) -> None:
-        """Raises Unavailable; for readiness."""
-        async with probing("Redis does not answer", RedisError):
+        """Raise Unavailable if Redis is not responding. For readiness."""
+        async with probing("Redis is not responding", RedisError):
             await self.client.ping()
 
     @contextmanager
     def attempt(self) -> Generator[None]:
-        """For commands in its block: after one that failed, the others fail at once for a moment.
+        """Run a block of commands, which fails immediately for a moment after a failure.
 
-        Then one caller tries again, so that few requests wait for a server that hangs.
-        Raises RedisError.
+        Then one caller tries again, so that few requests wait for a hung server.
+        Raise RedisError.
         """
         if self._lost:
             if monotonic() < self._next_try:
-                raise RedisConnectionError("Redis did not answer a moment ago")
+                raise RedisConnectionError("Redis did not respond a moment ago")
             self._next_try = monotonic() + PAUSE_SECONDS
         try:
             yield
@@ -60,23 +60,23 @@ class SharedRedis:
         self._next_try = monotonic() + PAUSE_SECONDS
         if not self._lost:
             self._lost = True
-            # Without its message: old servers quote the command, AUTH too.
-            logger.error("redis_lost", error=type(error).__name__)
+            # Without its message: old servers quote the command, including AUTH.
+            logger.error("redis_unavailable", error=type(error).__name__)
 
     def _regain(self) -> None:
         if self._lost:
             self._lost = False
-            logger.info("redis_back")
+            logger.info("redis_recovered")
 
 
 @asynccontextmanager
 async def open_redis(settings: Settings) -> AsyncGenerator[SharedRedis]:
-    """Connects on first use, so the service starts, and reports not ready, without Redis."""
+    """Connect on first use: without Redis, the service starts and reports not ready."""
     pool = BlockingConnectionPool.from_url(
         settings.REDIS_URL,
         decode_responses=True,
-        encoding_errors="replace",  # what others may have written under our keys
-        # A connection that a restart of Redis has closed is replaced at once.
+        encoding_errors="replace",  # other programs may have written to our keys
+        # Immediately replace a connection that a restart of Redis has closed.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         socket_connect_timeout=TIMEOUT_SECONDS,
         socket_timeout=TIMEOUT_SECONDS,

@@ -1,4 +1,4 @@
-"""Check the URL of Redis, and supply its default."""
+"""Validate the Redis URL and supply its default."""
 
 import re
 from typing import Annotated
@@ -31,7 +31,7 @@ OPTIONS = {
 
 
 def _redis_url(value: str, info: ValidationInfo) -> str:
-    """`REDIS_URL` is the default of every other one."""
+    """Validate a URL. `REDIS_URL` is the default of every other one."""
     value = value or info.data.get("REDIS_URL", "")
     if not value and info.data.get("ENVIRONMENT", "development") == "development":
         value = DEVELOPMENT_URL
@@ -40,11 +40,11 @@ def _redis_url(value: str, info: ValidationInfo) -> str:
     if not value:
         raise ValueError(f"Set it to the URL of your Redis: {EXAMPLE_URL}")
     if not (SERVER.fullmatch(value) or SOCKET.fullmatch(value)):
-        raise ValueError(f"Write it as {EXAMPLE_URL}, or rediss:// for TLS")
+        raise ValueError(f"Use the format {EXAMPLE_URL}, or rediss:// for TLS")
     try:
         ConnectionPool.from_url(value)
     except ValueError:
-        raise ValueError(f"Write it as {EXAMPLE_URL}, or rediss:// for TLS") from None
+        raise ValueError(f"Use the format {EXAMPLE_URL}, or rediss:// for TLS") from None
     url = urlsplit(value)
     if unknown := sorted(parse_qs(url.query, keep_blank_values=True).keys() - OPTIONS[url.scheme]):
         raise ValueError(f"A {url.scheme}:// URL has no option {unknown[0]}: remove it")

@@ -1,4 +1,4 @@
-"""Who may do what: the platform's roles, and the ranks inside an organization."""
+"""Permissions: platform roles, ranked organization roles and API key scopes."""
 
 from enum import StrEnum
 
@@ -20,13 +20,13 @@ class MemberRole(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an API key may be used for; its user's rights are the limit of each."""
+    """What an API key may do, within the rights of its user."""
 
     READ = "read"
     WRITE = "write"
-    """Every method that may change something."""
+    """Every method that may change data."""
     ADMIN = "admin"
-    """The operations of administrators, beside the scope for the method."""
+    """Administrator operations, in addition to the scope for the method."""
 
 
 _RANKS = {
@@ -38,13 +38,15 @@ _RANKS = {
 
 
 def may_manage(actor: MemberRole, member: MemberRole) -> bool:
-    """Whether `actor` may remove `member` or change their role: owners may manage everyone,
-    admins those below them."""
+    """Return whether `actor` may remove `member` or change their role.
+
+    Owners may manage everyone, admins those below them.
+    """
     if actor is MemberRole.OWNER:
         return True
     return actor is MemberRole.ADMIN and member.rank < actor.rank
 
 
 def may_grant(actor: MemberRole, role: MemberRole) -> bool:
-    """Whether `actor` may give `role` to a member: owners and admins, up to their own role."""
+    """Return whether `actor` may grant `role`: owners and admins, up to their own role."""
     return actor.rank >= MemberRole.ADMIN.rank and role.rank <= actor.rank

@@ -1,4 +1,4 @@
-"""The types of settings: how the text of a variable is parsed, and which values are rejected."""
+"""Types of settings: how a variable is parsed, and which values are rejected."""
 
 import json
 import re
@@ -17,7 +17,7 @@ MIN_KEY_BYTES = 32
 MIN_KEY_CHARACTERS = 10
 PLACEHOLDER = re.compile(
     "change|default|example|insecure|password|placeholder|replace|secret|your[-_]"
-    "|09d25e094faa6ca2",  # the beginning of the key in FastAPI's tutorial
+    "|09d25e094faa6ca2",  # the start of the key in FastAPI's tutorial
     re.IGNORECASE,
 )
 REPEATED = re.compile(r"(.+?)\1+.?")
@@ -28,7 +28,7 @@ ORIGIN = re.compile(rf"https?://({HOST.pattern}|\[[0-9a-f:.]+\])(:[1-9][0-9]{{0,
 
 
 def _split(value: object) -> object:
-    """Read a JSON array, or items separated by commas."""
+    """Parse a JSON array, or items separated by commas."""
     if not isinstance(value, str):
         return value
     if not value.lstrip().startswith("["):
@@ -36,7 +36,7 @@ def _split(value: object) -> object:
     try:
         return json.loads(value)
     except ValueError:
-        raise ValueError("Separate the items by commas, or write a JSON array of strings") from None
+        raise ValueError("Separate the items with commas, or use a JSON array of strings") from None
 
 
 def _matches(pattern: str, sentence: str) -> AfterValidator:
@@ -50,11 +50,11 @@ def _matches(pattern: str, sentence: str) -> AfterValidator:
 
 def _origin(value: str) -> str:
     if value == "*":
-        raise ValueError("'*' is not allowed, because requests carry credentials: name each origin")
+        raise ValueError("'*' is not allowed, because requests carry credentials: list each origin")
     if not ORIGIN.fullmatch(value):
         raise ValueError(
             "Write each origin as scheme://host or scheme://host:port, "
-            "in lower case and without a trailing slash"
+            "in lowercase and without a trailing slash"
         )
     return value
 
@@ -69,9 +69,9 @@ def _network(value: str) -> str:
     try:
         network = ip_network(value)
     except ValueError:
-        raise ValueError("Write each proxy as an IP address or a network: 10.0.0.0/8") from None
+        raise ValueError("Write each proxy as an IP address or network: 10.0.0.0/8") from None
     if network.prefixlen == 0:
-        raise ValueError("Name the proxies: a trusted address can claim to be any client")
+        raise ValueError("List each proxy: a trusted address can claim to be any client")
     return value
 
 
@@ -93,7 +93,7 @@ def _mail_address(value: str) -> str:
     with suppress(ValueError, MessageError):
         if Address(addr_spec=value.encode("ascii").decode()).domain:
             return value
-    raise ValueError("Write it as noreply@example.com")
+    raise ValueError("Use the format noreply@example.com")
 
 
 ListOf = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split)]
@@ -102,31 +102,29 @@ MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Networks = ListOf[Annotated[str, AfterValidator(_network)]]
 Origins = ListOf[Annotated[str, AfterValidator(_origin)]]
 PathPrefix = Annotated[
-    str, _matches(r"(/[a-z0-9_-]+)+", "Write it as /api/v1, without a trailing slash")
+    str, _matches(r"(/[a-z0-9_-]+)+", "Use the format /api/v1, without a trailing slash")
 ]
 RateLimit = Annotated[
     str,
     _matches(
         r"[1-9][0-9]{0,6}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?",
-        "Write it as 10/minute or 10/15 minutes: a number, then second, minute, hour or day",
+        "Use the format 10/minute or 10/15 minutes; units are second, minute, hour and day",
     ),
 ]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = ListOf[SecretKey]
-Title = Annotated[
-    str, _matches(r"[^\x00-\x1f\x7f]{1,100}", "Write it on one line of 1 to 100 characters")
-]
+Title = Annotated[str, _matches(r"[^\x00-\x1f\x7f]{1,100}", "Use one line of 1 to 100 characters")]
 WebUrl = Annotated[
     str,
     _matches(
         rf"({ORIGIN.pattern}(/[A-Za-z0-9._~-]+)*)?",
-        "Write it as https://www.example.com, without a trailing slash",
+        "Use the format https://www.example.com, without a trailing slash",
     ),
 ]
 
 
 def sentences(error: ValidationError) -> str:
-    """One line for each wrong value: its name, and what is wrong, without the value."""
+    """Return one line per invalid setting: its name and the problem, without the value."""
     return "\n".join(
         f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}."
         for problem in error.errors()

@@ -1,4 +1,4 @@
-"""Tokens: signed access tokens (RFC 9068), and opaque ones, of which only a hash is stored."""
+"""Tokens: signed access tokens (RFC 9068), and opaque ones, stored only as a hash."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ from app.core.errors import InvalidToken
 
 ACCESS_TYPE = "at+jwt"
 API_KEY_PREFIX = "ak_"
-"""By which scanners for leaked secrets can tell a key; no signed token begins like this."""
+"""Lets scanners for leaked secrets recognize a key; no signed token begins with it."""
 CLAIMS = ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "type"]
 LEEWAY_SECONDS = 10
 
@@ -29,13 +29,13 @@ class AccessClaims:
 
 @dataclass(frozen=True)
 class KeyClaims:
-    """An API key says nothing of itself: the rest is in the database."""
+    """An API key carries no claims: everything else is in the database."""
 
     key_hash: str
 
 
 def read_bearer(settings: Settings, token: str) -> AccessClaims | KeyClaims:
-    """Of what a client sends as `Authorization: Bearer`. Raises InvalidToken."""
+    """Parse a bearer credential: an access token or an API key. Raise InvalidToken."""
     if token.startswith(API_KEY_PREFIX):
         return KeyClaims(hash_token(token))
     return read_access_token(settings, token)
@@ -58,7 +58,7 @@ def create_access_token(settings: Settings, *, user_id: UUID, session_id: UUID) 
 
 
 def read_access_token(settings: Settings, token: str) -> AccessClaims:
-    """Raises InvalidToken, whatever is wrong with the token."""
+    """Raise InvalidToken, whatever is wrong with the token."""
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         try:
             return _claims(_decode(settings, token, key.get_secret_value()))
@@ -94,7 +94,7 @@ def _claims(payload: dict[str, Any]) -> AccessClaims:
 
 
 def new_opaque_token() -> str:
-    """256 random bits, shown to the client once; only `hash_token` of it is stored."""
+    """Generate 256 random bits, shown to the client once; only their `hash_token` is stored."""
     return secrets.token_urlsafe(32)
 
 

@@ -1,4 +1,4 @@
-"""The declarative base: constraints get predictable names, so that migrations can find them."""
+"""The declarative base; migrations rely on its predictable names of constraints."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -25,7 +25,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: UtcDateTime}
 
     def __repr__(self) -> str:
-        """The key only: a row in a log line must not carry personal data or hashes."""
+        """Show only the key: a row in a log must not reveal personal data or hashes."""
         key = ", ".join(map(str, inspect(self).identity or ["not stored"]))
         return f"<{type(self).__name__} {key}>"
 
@@ -40,7 +40,7 @@ class Timestamped:
 
 
 class SoftDeleted:
-    """Rows that are marked as deleted rather than removed, because others refer to them."""
+    """Rows that are marked as deleted, not removed, because others refer to them."""
 
     deleted_at: Mapped[datetime | None]
 
@@ -55,7 +55,7 @@ class SoftDeleted:
 
 
 class Revocable:
-    """Credentials that are good until they are revoked, or expire if they have an end."""
+    """Credentials that are valid until they are revoked, or expire if `expires_at` is set."""
 
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

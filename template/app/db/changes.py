@@ -1,6 +1,6 @@
-"""Tells who watches the database which rows a transaction has changed, once it is committed.
+"""Notify listeners which rows a transaction has changed, once it is committed.
 
-What a bulk statement (`update()`, `delete()`) changes is not seen: load the rows and change them.
+Bulk statements (`update()`, `delete()`) are not recorded: load the rows and change them instead.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -32,14 +32,14 @@ class Change:
     kind: Kind
     row: Base
     columns: frozenset[str]
-    """Those with a new value."""
+    """The columns with a new value."""
 
 
 Listener = Callable[[list[Change]], Awaitable[None]]
 
 
 class RecordingSession(Session):
-    """Notes the changes of each flush in `info`, and forgets those that are rolled back."""
+    """Record the changes of each flush in `info`, and discard those that are rolled back."""
 
 
 class WatchedSession(AsyncSession):
@@ -47,14 +47,14 @@ class WatchedSession(AsyncSession):
 
     async def commit(self) -> None:
         await super().commit()
-        await self._tell()
+        await self._notify()
 
     async def close(self) -> None:
-        """Also ends `async with session.begin()`, which commits by itself."""
+        """Notify here too, because `async with session.begin()` commits without `commit`."""
         await super().close()
-        await self._tell()
+        await self._notify()
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         changes = self.info.pop("committed", [])
         for listener in self.info["listeners"] if changes else ():
             try:
@@ -75,7 +75,7 @@ class WatchedDatabase(session.Database):
         )
 
     def watch(self, listener: Listener) -> None:
-        """It is awaited after each commit, before the request is answered."""
+        """Await the listener after each commit with changes, before the response."""
         self._listeners.append(listener)
 
 
@@ -108,14 +108,14 @@ def _mark(session: Session, transaction: SessionTransaction) -> None:
 
 @event.listens_for(RecordingSession, "after_commit")
 def _keep(session: Session) -> None:
-    if not session.in_nested_transaction():  # a savepoint that is released may yet be undone
+    if not session.in_nested_transaction():  # a released savepoint can still be undone
         session.info.setdefault("committed", []).extend(session.info.pop("flushed", []))
         session.info.pop("savepoints", None)
 
 
 @event.listens_for(RecordingSession, "after_soft_rollback")
 def _forget(session: Session, transaction: SessionTransaction) -> None:
-    """Of a savepoint only what was flushed after it."""
+    """Discard what was rolled back: for a savepoint, only what was flushed after it."""
     while transaction.parent and not transaction.nested:
         transaction = transaction.parent
     mark = session.info.get("savepoints", {}).get(transaction, 0)

@@ -1,4 +1,4 @@
-"""Turns a violated unique constraint into the sentence that its model declares."""
+"""Translate a violated unique constraint into the sentence that its model declares."""
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.exc import IntegrityError
@@ -6,11 +6,11 @@ from sqlalchemy.exc import IntegrityError
 from app.db.base import Base
 from app.db.dialect import violates
 
-UNKNOWN = "The request conflicts with the current state; read it again and retry"
+UNKNOWN = "The request conflicts with the current state; reload it and retry"
 
 
 def conflict_sentence(error: IntegrityError) -> str:
-    """The `info={"conflict": ...}` of the violated index or constraint."""
+    """Return `info["conflict"]` of the violated index or constraint."""
     for rule in _unique_rules():
         if violates(error, rule):
             return str(rule.info.get("conflict", UNKNOWN))

@@ -1,4 +1,4 @@
-"""Whether the database has got every migration that this code needs."""
+"""Check whether the database has every migration that this code needs."""
 
 from functools import cache
 from pathlib import Path
@@ -7,14 +7,14 @@ from app.core.paths import ROOT
 
 
 def are_pending(applied: set[str]) -> bool:
-    """A revision that this code does not know is of a newer release, beside which it goes on."""
+    """Return False for an unknown revision, which a newer but compatible release has applied."""
     known, newest = _revisions(ROOT)
     return applied <= known and applied != newest
 
 
 @cache
 def _revisions(root: Path) -> tuple[frozenset[str], frozenset[str]]:
-    # Imported late: a service starts a fifth faster without it.
+    # Imported late, because a service starts a fifth faster without it.
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 

@@ -1,4 +1,4 @@
-"""PostgreSQL through asyncpg: every wait has a limit, so that a hung server becomes an error."""
+"""PostgreSQL through asyncpg: every wait has a timeout, so that a hung server becomes an error."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ NO_ANSWER = "The database is not responding; try again shortly"
 
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 15
-"""The server's limit. Ours is longer: COMMAND_TIMEOUT_SECONDS only ends the wait for a hung one."""
+"""Enforced by the server. COMMAND_TIMEOUT_SECONDS is longer: it ends the wait for a hung server."""
 COMMAND_TIMEOUT_SECONDS = 20
 LOCK_TIMEOUT_SECONDS = 10
 MIGRATION_LOCK = 20_010
-"""Any number that no other advisory lock in this database uses."""
+"""An arbitrary number that no other advisory lock in this database uses."""
 
 # SQLSTATE: foreign key, unique, exclusion.
 CONFLICTS = {"23503", "23505", "23P01"}
@@ -31,17 +31,17 @@ CONFLICTS = {"23503", "23505", "23P01"}
 OUTAGES = {"08", "40", "53", "57"}
 
 WRITE_OPTIONS = {"isolation_level": "READ COMMITTED"}
-"""Execution options of a session that may write. Others do without BEGIN and COMMIT: two of their
+"""Execution options of a session that may write. Others skip BEGIN and COMMIT, so two of their
 statements may see different snapshots."""
 
 RENDER_AS_BATCH = False
-"""Migrations alter a table in place."""
+"""Migrations alter tables in place."""
 
 
 def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
     engine = create_async_engine(
         settings.DATABASE_URL,
-        isolation_level="AUTOCOMMIT",  # or each ping is a transaction: three round trips
+        isolation_level="AUTOCOMMIT",  # otherwise a ping is a transaction: three round trips
         echo=settings.DEBUG,
         hide_parameters=True,
         pool_size=settings.DATABASE_POOL_SIZE,
@@ -65,7 +65,7 @@ def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """A second migrator waits for the first one's transaction."""
+    """Make a second migrator wait for the transaction of the first."""
     engine = create_async_engine(
         settings.DATABASE_URL,
         hide_parameters=True,
@@ -76,12 +76,12 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 
 
 def partial(condition: str) -> dict[str, Any]:
-    """Arguments of an Index that holds only the rows of which `condition` is true."""
+    """Return the arguments for an Index of only the rows that meet `condition`."""
     return {"postgresql_where": text(condition)}
 
 
 def append_only(table: str) -> list[str]:
-    """Statements after which the table refuses every change of a row."""
+    """Return statements that make the table reject changes to its rows."""
     return [
         f"CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql"
         f" AS $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
@@ -103,12 +103,12 @@ def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
 
 
 def is_conflict(error: IntegrityError) -> bool:
-    """Whether other rows are in the way, in contrast to a row that no state could accept."""
+    """Return whether a row conflicts with others, as opposed to one that is never valid."""
     return _state(error) in CONFLICTS
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the database cannot answer now, in contrast to a statement that is wrong."""
+    """Return whether the database is unavailable, as opposed to a wrong statement."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _state(error)[:2] in OUTAGES
     return isinstance(error, PoolTimeoutError)
@@ -123,14 +123,14 @@ def _translate(context: ExceptionContext) -> None:
     if isinstance(error, TimeoutError):
         raise Unavailable(NO_ANSWER) from error
     if isinstance(error.__cause__, asyncpg.PostgresError):
-        # It quotes the refused row, with e-mail and password hash: keep that out of the log.
+        # It quotes the rejected row, with email and password hash: keep it out of the log.
         error.__cause__.detail = None
 
 
 def _translate_pings(dialect: Any) -> None:
     """Turn the timeout of a ping, which precedes the use of a pooled connection, into Unavailable.
 
-    SQLAlchemy 2.1 passes only errors of the driver from a ping to `handle_error`
+    SQLAlchemy 2.1 passes only driver errors from a ping to `handle_error`
     (sqlalchemy/sqlalchemy#5648), and asyncpg raises a TimeoutError after `command_timeout`.
     """
     ping = dialect.do_ping
@@ -146,7 +146,7 @@ def _translate_pings(dialect: Any) -> None:
 
 def _take_turn(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (MIGRATION_LOCK,))
-    # While a migration waits for a table's lock, every request queues up behind it.
+    # While a migration waits for a table's lock, every request queues behind it.
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
 
 
@@ -154,7 +154,7 @@ async def _connect(*args: Any, **kwargs: Any) -> asyncpg.Connection:
     try:
         return await asyncpg.connect(*args, **kwargs)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        # SQLAlchemy 2.1 wraps asyncpg's errors of an attempt to connect, but not those of the
-        # network (sqlalchemy/sqlalchemy#11956).
+        # SQLAlchemy 2.1 wraps asyncpg's connection errors, but not network errors
+        # (sqlalchemy/sqlalchemy#11956).
         logger.error("database_unreachable", error=repr(error))
         raise Unavailable(NO_ANSWER) from error

@@ -1,4 +1,4 @@
-"""The database's sessions: `write` for transactions that may change rows, `read` for the rest."""
+"""Database sessions: `write` for transactions that may change rows, `read` for the rest."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -21,29 +21,29 @@ POOL_TIMEOUT_SECONDS = 5.0
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        """Each statement by itself: transactions are those of `write`."""
+        """Commits each statement by itself; only `write` opens transactions."""
         self.read = async_sessionmaker(engine, expire_on_commit=False)
         self.write = async_sessionmaker(
             engine.execution_options(**WRITE_OPTIONS), expire_on_commit=False
         )
 
     async def check_migrated(self) -> None:
-        """Raises Unavailable; for readiness."""
-        detail = "The database does not answer, or has not been migrated"
+        """Raise Unavailable unless the database is ready. For readiness."""
+        detail = "The database is not responding or has not been migrated"
         async with probing(detail, SQLAlchemyError), self.read() as session:
             applied = await session.scalars(text("SELECT version_num FROM alembic_version"))
         if await asyncio.to_thread(migrations.are_pending, set(applied)):
             raise Unavailable("The database has not been migrated to this release")
 
     async def check(self) -> None:
-        """Raises what every statement raises while the database is away."""
+        """Raise the same error as any statement if the database is unavailable."""
         async with self.read() as session:
             await session.execute(select(1))
 
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncGenerator[Database]:
-    """Connects on first use, so the service starts, and reports not ready, without its database."""
+    """Connect on first use: without the database, the service starts and reports not ready."""
     database = Database(create_engine(settings, pool_timeout=POOL_TIMEOUT_SECONDS))
     try:
         yield database

@@ -1,4 +1,4 @@
-"""SQLite for a server: real transactions, foreign keys, readers beside one writer."""
+"""SQLite for a server: real transactions, foreign keys, concurrent readers and one writer."""
 
 import sqlite3
 from typing import Any
@@ -33,11 +33,11 @@ OUTAGES = {
 }
 
 WRITE_OPTIONS = {"sqlite_begin": "IMMEDIATE"}
-"""Execution options of a session that may write. Others do without BEGIN and COMMIT, and neither
-wait for the writer nor block it: two of their statements may see different snapshots."""
+"""Execution options of a session that may write. Others skip BEGIN and COMMIT, and neither wait for
+the writer nor block it; two of their statements may see different snapshots."""
 
 RENDER_AS_BATCH = True
-"""Migrations replace a table: SQLite cannot alter most of it in place."""
+"""Migrations replace a table, because SQLite can alter little of it in place."""
 
 
 def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
@@ -47,9 +47,9 @@ def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """Without foreign keys, or replacing a table would delete the rows that refer to it.
+    """Leave foreign keys off: replacing a table would delete the rows that refer to it.
 
-    A second migrator waits for the first one's transaction.
+    A second migrator waits for the transaction of the first.
     """
     return _engine(
         settings, busy_timeout=MIGRATION_TIMEOUT_SECONDS, execution_options=WRITE_OPTIONS
@@ -57,12 +57,12 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 
 
 def partial(condition: str) -> dict[str, Any]:
-    """Arguments of an Index that holds only the rows of which `condition` is true."""
+    """Return the arguments for an Index of only the rows that meet `condition`."""
     return {"sqlite_where": text(condition)}
 
 
 def append_only(table: str) -> list[str]:
-    """Statements after which the table refuses every change of a row."""
+    """Return statements that make the table reject changes to its rows."""
     return [
         f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table}"
         f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
@@ -75,7 +75,7 @@ def no_longer_append_only(table: str) -> list[str]:
 
 
 def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
-    """SQLite reports the columns of a violated rule, or the name of an index over expressions."""
+    """SQLite reports the columns of a violated rule, or the name of an index on expressions."""
     columns = ", ".join(f"{column.table.name}.{column.name}" for column in rule.columns)
     return str(error.orig) in {
         f"UNIQUE constraint failed: {columns}",
@@ -84,14 +84,14 @@ def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
 
 
 def is_conflict(error: IntegrityError) -> bool:
-    """Whether other rows are in the way, in contrast to a row that no state could accept."""
+    """Return whether a row conflicts with others, as opposed to one that is never valid."""
     return _code(error) in CONFLICTS
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the database cannot answer now: locked, unreadable, or on a full disk."""
+    """Return whether the database is unavailable: locked, unreadable or on a full disk."""
     if isinstance(error, DBAPIError):
-        return _code(error) & 0xFF in OUTAGES  # the lowest byte is the kind, the others say more
+        return _code(error) & 0xFF in OUTAGES  # the primary code of an extended result code
     return isinstance(error, PoolTimeoutError)
 
 
@@ -115,25 +115,25 @@ def _engine(settings: Settings, *, busy_timeout: int, **options: Any) -> AsyncEn
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # Otherwise the driver begins and commits by itself, which breaks SAVEPOINT: see "Enabling
+    # Otherwise the driver begins and commits implicitly, which breaks SAVEPOINT: see "Enabling
     # Non-Legacy SQLite Transactional Modes" in the documentation of SQLAlchemy 2.1.
     connection.isolation_level = None
     connection.create_function("lower", 1, _lower, deterministic=True)
     cursor = connection.cursor()
     _use_write_ahead_log(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
-    # Or REPLACE INTO deletes a row without asking the trigger that forbids it.
+    # Otherwise REPLACE INTO deletes a row without firing the trigger that forbids it.
     cursor.execute("PRAGMA recursive_triggers = ON")
     cursor.close()
 
 
 def _lower(text: str | None) -> str | None:
-    """The built-in `lower` knows ASCII only: a search for "é" would miss "É"."""
+    """Support Unicode: with the built-in `lower`, a search for "é" would miss "É"."""
     return None if text is None else text.lower()
 
 
 def _use_write_ahead_log(cursor: DBAPICursor, attempts: int = 10) -> None:
-    """When several processes open a new file at once, one may switch and the others fail."""
+    """Retry: when several processes open a new file together, all but one may fail to switch."""
     try:
         cursor.execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError:
@@ -153,6 +153,6 @@ def _enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -
 
 def _begin(connection: Connection) -> None:
     # A transaction that starts as a reader fails at its first write if another has written since.
-    # One that may write therefore takes the write lock at the start, and waits for its turn there.
+    # One that may write therefore waits for the write lock at the start.
     if mode := connection.get_execution_options().get("sqlite_begin"):
         connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,4 +1,4 @@
-"""Column types that mean the same on every database."""
+"""Column types that behave the same on every database."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, stored and returned in UTC; a naive one is refused."""
+    """An aware datetime, stored and returned in UTC; a naive one is rejected."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def str_enum(kind: type[StrEnum], name: str) -> Enum:
-    """Stores the value, not the member's name; a CHECK constraint refuses any other."""
+    """Store the member's value, not its name; a CHECK constraint rejects any other."""
     return Enum(
         kind,
         name=name,

@@ -1,1 +1,1 @@
-"""Background work: a function here with `@task` is a task, which a route enqueues."""
+"""Background work: a function here with `@task` is a task that routes enqueue."""

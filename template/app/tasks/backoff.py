@@ -1,4 +1,4 @@
-"""When a failed task runs again, and when it is given up."""
+"""When a failed task is retried, and when it is given up."""
 
 from dataclasses import dataclass
 from random import SystemRandom

@@ -20,7 +20,7 @@ CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0  # more than the second for which a worker's BRPOP blocks
 RESTORE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 120
-"""Before a failed task is tried again, give or take a quarter."""
+"""The longest pause before a retry, plus or minus a quarter."""
 
 
 @asynccontextmanager
@@ -30,13 +30,13 @@ async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[T
 
     async def start(task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         if not task.function.__module__.startswith(f"{__package__}."):
-            raise LookupError(f"No worker knows {task.name}: move it to a module of {__package__}")
+            raise LookupError(f"No worker imports {task.name}: move it into {__package__}")
         # In a thread, because Celery's client blocks.
         await asyncio.to_thread(publish, celery, task, job_id, args, kwargs)
 
     try:
         async with open_redis(settings.model_copy(update={"REDIS_URL": broker})) as redis:
-            # The probe of a broker that is the service's Redis would ask it twice.
+            # A broker that is the service's own Redis is probed already.
             yield TaskRunner(start, () if broker == settings.REDIS_URL else (redis.check,))
     finally:
         await asyncio.to_thread(celery.close)
@@ -50,13 +50,13 @@ def publish(
     kwargs: dict[str, Any],
     **options: Any,
 ) -> None:
-    """Raise Unavailable if Redis does not take the message."""
+    """Raise Unavailable if Redis does not accept the message."""
     try:
         celery.send_task(task.name, args, kwargs, task_id=job_id, **options)
     except OperationalError as error:
-        # Without its message: old Redis servers quote the command, AUTH included.
+        # Without its message: old Redis servers quote the command, including AUTH.
         reason = type(error.__cause__ or error).__name__
-        raise Unavailable(f"Redis does not take the task: {reason}") from None
+        raise Unavailable(f"Redis did not accept the task: {reason}") from None
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -98,7 +98,7 @@ def create_celery(settings: Settings) -> Celery:
 
 
 def redelivery_seconds(settings: Settings) -> int:
-    """Return when another worker gets the message of one that vanished.
+    """Return after how long another worker gets the message of one that vanished.
 
     A worker holds a message during the pause and the task, so both must have ended by then.
     """
@@ -106,7 +106,7 @@ def redelivery_seconds(settings: Settings) -> int:
 
 
 def broker_url(url: str) -> str:
-    """Return the URL as Celery spells it: that of a Unix socket differs from redis-py's."""
+    """Convert the URL for Celery, whose Unix socket URLs differ from those of redis-py."""
     if not url.startswith("unix:"):
         return url
     parts = urlsplit(url)

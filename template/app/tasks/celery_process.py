@@ -1,4 +1,4 @@
-"""A worker's process: it runs one task at a time, all in the event loop of its connections."""
+"""A worker process: it runs one task at a time, all in the event loop of its connections."""
 
 from asyncio import Runner, timeout
 from contextlib import AbstractContextManager, AsyncExitStack
@@ -24,9 +24,9 @@ from app.tasks.queue import Job, Task
 
 logger = structlog.stdlib.get_logger(__name__)
 
-# No task is lost to an outage, of a mail server say, of up to an hour.
+# Tasks survive an outage of up to an hour, for example of the mail server.
 BACKOFF = Backoff(LONGEST_PAUSE_SECONDS, give_up_after=3600)
-CLEANUP_SHARE = 0.1  # of TASK_TIME_LIMIT: what a cancelled task has left before it is killed
+CLEANUP_SHARE = 0.1  # of TASK_TIME_LIMIT: the time a cancelled task has before it is killed
 REMEMBERED_SECONDS = 86_400
 RUNNING, ENDED = "running", "ended"
 
@@ -44,7 +44,7 @@ class Message:
 
 
 def retry(celery: Celery, message: Message, error: Exception) -> None:
-    """Publish the task again as the same job, or give it up. Raise Unavailable."""
+    """Publish the task again as the same job, or give up. May raise Unavailable."""
     failures = message.failures + 1
     pause = BACKOFF.pause_after(failures)
     if pause is None:
@@ -98,7 +98,7 @@ class Process:
             try:
                 await self._run_once(message)
             except (RedisError, Unavailable) as error:
-                # Without its message: old Redis servers quote the command, AUTH included.
+                # Without its message: old Redis servers quote the command, including AUTH.
                 reason = type(error).__name__
                 logger.warning("task_delayed", error=reason)
                 raise Reject(reason, requeue=True) from None
@@ -109,7 +109,7 @@ class Process:
         key = f"{issuer}:task:{message.job_id}:{message.failures}"
         if not await self._redis.set(key, RUNNING, nx=True, ex=limit):
             if await self._redis.get(key) == RUNNING:
-                # Its process may have been killed: check again once it must have ended.
+                # Its process may have been killed: check again after the time limit.
                 republish(self._celery, message, message.failures, delay=limit)
             raise Ignore
         succeeded = await self._try(message)
@@ -129,7 +129,7 @@ class Process:
 
 
 def open_broker(settings: Settings) -> Redis:
-    """Wait some seconds for a restart of Redis: a task whose end is not recorded runs again."""
+    """Wait a few seconds for Redis to restart: a task whose end is not recorded runs again."""
     return Redis.from_url(
         settings.CELERY_BROKER_URL,
         decode_responses=True,

@@ -1,4 +1,4 @@
-"""The worker: takes tasks from Redis and hands them to its processes until a signal stops it."""
+"""The worker, which passes tasks from Redis to its processes until a signal stops it."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ from app.tasks.celery_process import Message, Process, logger, retry
 from app.tasks.queue import TASKS, Task
 
 GRACE_SECONDS = 20  # for running tasks; a longer one is redelivered to another worker
-LOST_PROCESSES = 1000  # before a task that kills its process each time is given up
+LOST_PROCESSES = 1000  # until a task that kills its process each time is given up
 
 
 def run_worker(settings: Settings, concurrency: int) -> int:
@@ -36,7 +36,7 @@ def run_worker(settings: Settings, concurrency: int) -> int:
     signals.worker_process_init.connect(process.open)
     signals.worker_process_shutdown.connect(process.close)
     signals.worker_shutting_down.connect(limit_shutdown)
-    # It warns root about pickled messages, which `accept_content` refuses.
+    # It warns root about pickled messages, which `accept_content` rejects.
     filterwarnings("ignore", category=SecurityWarning)
     worker = celery.Worker(
         concurrency=concurrency,
@@ -97,12 +97,12 @@ def request_class(settings: Settings, celery: Celery, task: Task[...]) -> type[R
 
 
 def keep_logging(**_: Any) -> None:
-    """Keep Celery from setting up logging, and show billiard's log: 4.3 turns `propagate` off."""
+    """Keep our logging setup, and show billiard's log: billiard 4.3 turns `propagate` off."""
     logging.getLogger("multiprocessing").propagate = True
 
 
 def limit_shutdown(**_: Any) -> None:
-    """Stop after a while: on SIGTERM, Celery waits for running tasks however long they take."""
+    """Limit the shutdown: on SIGTERM, Celery waits indefinitely for running tasks."""
     timer = Timer(GRACE_SECONDS, os.kill, (os.getpid(), signal.SIGQUIT))
     timer.daemon = True
     timer.start()

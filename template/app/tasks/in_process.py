@@ -1,4 +1,4 @@
-"""Tasks run in the process that enqueued them: those that still wait when it stops are lost."""
+"""Run tasks in the process that enqueued them; pending ones are lost when it stops."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Record when an API key was last used, after the response and never at its expense."""
+"""Record when an API key was last used, after the response and without affecting it."""
 
 from asyncio import Lock
 from uuid import UUID
@@ -14,7 +14,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 class KeyUses:
-    """Records uses one at a time, so that they occupy at most one database connection."""
+    """Record uses one at a time, so that they occupy at most one database connection."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,6 +31,6 @@ class KeyUses:
                 await api_keys.note_use(session, key_id)
                 await session.commit()
         except (SQLAlchemyError, Unavailable) as error:
-            logger.warning("key_use_not_noted", error=type(error).__name__)
+            logger.warning("key_use_not_recorded", error=type(error).__name__)
         finally:
             self._waiting.discard(key_id)

@@ -1,7 +1,7 @@
-"""The mails that the service sends, one task each.
+"""The emails that the service sends, one task each.
 
-A task receives only ids and creates the token that it mails, so that neither personal data nor
-tokens wait in the queue.
+A task receives only ids and creates the token that it sends, so that the queue holds neither
+personal data nor tokens.
 """
 
 from datetime import timedelta
@@ -39,7 +39,7 @@ async def send_account_exists_email(job: Job, user_id: str) -> None:
 
 @task
 async def send_password_reset_email(job: Job, user_id: str) -> None:
-    """Send nothing for an unknown id: the route enqueues one for an unknown address."""
+    """Send nothing for an unknown id: the route enqueues a random one for an unknown address."""
     if user := await _find(job, user_id):
         token = await _issue(job, user, Purpose.RESET_PASSWORD)
         minutes = str(one_time_tokens.LIFETIMES[Purpose.RESET_PASSWORD] // timedelta(minutes=1))
@@ -63,7 +63,7 @@ async def send_email_change_notice(job: Job, user_id: str) -> None:
 
 @task
 async def send_email_change_token(job: Job, token_id: str) -> None:
-    """Mail the new address. A retry mails another token, which replaces the first."""
+    """Email the new address. A retry sends another token, which replaces the first."""
     async with job.database.write() as session:
         issued = await one_time_tokens.reissue(session, UUID(token_id))
         await session.commit()
@@ -76,7 +76,7 @@ async def send_email_change_token(job: Job, token_id: str) -> None:
 
 @task
 async def send_invitation_email(job: Job, invitation_id: str) -> None:
-    """Mail the invited address. A retry mails another token, which replaces the first."""
+    """Email the invited address. A retry sends another token, which replaces the first."""
     async with job.database.write() as session:
         renewed = await invitations.renew_token(session, UUID(invitation_id))
         await session.commit()
@@ -115,7 +115,7 @@ async def _send_to_user(job: Job, template: str, user: User, **values: str) -> N
 
 
 async def _send(job: Job, template: str, to: str, *, token: str = "", **values: str) -> None:
-    """Send a mail. A retry sends the same one again, or a new one if its token is another."""
+    """Send an email. A retry has the same Message-ID, unless its token is a new one."""
     message_id = f"{job.id}.{template}.{hash_token(token)[:16]}"
     message = mail.compose(
         job.settings, template, message_id=message_id, to=to, token=token, **values

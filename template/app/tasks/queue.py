@@ -37,7 +37,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Task(Generic[P]):
-    """What `@task` makes of a function, so that only registered functions can be enqueued."""
+    """A function registered with `@task`; only these can be enqueued."""
 
     name: str
     function: Callable[Concatenate[Job, P], Awaitable[None]]
@@ -50,20 +50,20 @@ TASKS: dict[str, Task[...]] = {}
 
 
 def task(function: Callable[Concatenate[Job, P], Awaitable[None]]) -> Task[P]:
-    """Register a function under its name, which may occur once.
+    """Register a function under its name, which must be unique.
 
-    Messages in a queue carry the name: renaming a task loses those that wait for it.
+    Queued messages carry the name: renaming a task loses those in the queue.
     """
     name = function.__name__
     if name in TASKS:
-        raise ValueError(f"Two tasks are called {name}: rename one")
+        raise ValueError(f"Two tasks are named {name}: rename one")
     registered = Task(name, function)
     TASKS[name] = registered
     return registered
 
 
 Start = Callable[[Task[...], str, list[Any], dict[str, Any]], Awaitable[None]]
-"""Starts a task, here or in another process. Takes the job's id and the task's arguments."""
+"""Start a task, here or in another process. It receives the job's id and the task's arguments."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class TaskRunner:
 
 
 class TaskQueue:
-    """The tasks that one request enqueues. They are dropped if the request fails."""
+    """The tasks that a request enqueues. They are dropped if the request fails."""
 
     def __init__(self, background: BackgroundTasks, start: Start) -> None:
         self._background = background
@@ -106,5 +106,5 @@ async def _start_with_retries(start: Start, task: Task[...], job_id: str, argume
                 log.warning("task_retried", failures=failures, error=repr(error))
             await sleep(pause)
     except CancelledError:
-        log.error("task_lost", reason="The service was told to stop")
+        log.error("task_lost", reason="The service is shutting down")
         raise

@@ -118,7 +118,7 @@ async def test_failed_record_fails_no_request(
 
     assert (await service.client(secret).get(ME)).status_code == 200
 
-    assert "key_use_not_noted" in read_log()
+    assert "key_use_not_recorded" in read_log()
 
 
 async def test_records_hold_one_connection_at_most(

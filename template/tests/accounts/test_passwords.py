@@ -138,7 +138,7 @@ async def test_hashing_queue_is_bounded(passwords: Passwords) -> None:
         ("Abcd1234!!", "too easy"),
         ("A1!A1!A1!", "too easy"),
         ("Grace.Hopper7!", "the name in it"),
-        ("Grace.Hopper@example.com7", "the e-mail address"),
+        ("Grace.Hopper@example.com7", "the email address"),
     ],
 )
 async def test_composition_policy_rejects(passwords: Passwords, password: str, reason: str) -> None:
@@ -160,7 +160,7 @@ async def test_composition_policy_rejects(passwords: Passwords, password: str, r
         ("1q2w3e4r5t6y7u8i", "too easy"),
         ("aaaaaaaaaaaaaaaaaaaa", "too easy"),
         ("grace.hopper.1234567", "the name in it"),
-        ("grace.hopper@example.com", "the e-mail address"),
+        ("grace.hopper@example.com", "the email address"),
         ("passwordpasswordpassword", "too easy"),
         ("password1password1", "too easy"),
     ],

@@ -30,9 +30,9 @@ def test_every_spelling_of_the_url_is_accepted(given: str, used: str) -> None:
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        ("no..host/app", "Write it as postgresql://"),
-        (f"{'x' * 64}.example.com/app", "Write it as postgresql://"),
-        ("db.example.com:99999/app", "Write it as postgresql://"),
+        ("no..host/app", "Use the format postgresql://"),
+        (f"{'x' * 64}.example.com/app", "Use the format postgresql://"),
+        ("db.example.com:99999/app", "Use the format postgresql://"),
         ("db.example.com/app?port=abc", "value of the option port"),
         ("db.example.com/app?prepared_statement_cache_size=x", "of the option prepared_statement"),
         ("db.example.com/app?sslmode=bogus", "value of the option ssl"),

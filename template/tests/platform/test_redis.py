@@ -76,7 +76,7 @@ async def test_loss_and_return_are_logged_once(
         await ping(shared)
         await ping(shared)
 
-    assert [log["event"] for log in logs] == ["redis_lost", "redis_back"]
+    assert [log["event"] for log in logs] == ["redis_unavailable", "redis_recovered"]
 
 
 async def test_log_names_error_without_password(settings: Settings, server: RedisServer) -> None:
@@ -86,4 +86,6 @@ async def test_log_names_error_without_password(settings: Settings, server: Redi
             with pytest.raises(RedisError):
                 await ping(shared)
 
-    assert logs == [{"event": "redis_lost", "error": "AuthenticationError", "log_level": "error"}]
+    assert logs == [
+        {"event": "redis_unavailable", "error": "AuthenticationError", "log_level": "error"}
+    ]

@@ -57,7 +57,7 @@ async def test_readiness_follows_redis(
         refused = await client.get(READY)
         assert refused.status_code == 503
         assert refused.headers["Content-Type"] == "application/problem+json"
-        assert refused.json()["detail"] == "Redis does not answer"
+        assert refused.json()["detail"] == "Redis is not responding"
         assert (await client.get("/health")).status_code == 200
 
         getattr(server, repair)()

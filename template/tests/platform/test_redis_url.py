@@ -58,7 +58,7 @@ def test_wrong_url_gets_an_example(url: str) -> None:
         load(REDIS_URL=url)
 
     assert str(error.value) == (
-        "REDIS_URL: Write it as redis://:password@host:6379/0, or rediss:// for TLS."
+        "REDIS_URL: Use the format redis://:password@host:6379/0, or rediss:// for TLS."
     )
 
 

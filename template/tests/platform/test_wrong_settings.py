@@ -26,20 +26,20 @@ WRONG = {
     "WORKERS: Input should be greater than or equal to 1": ["0"],
     "DEBUG: Input should be a valid boolean": ["perhaps"],
     "LOG_LEVEL: Input should be 'DEBUG'": ["LOUD"],
-    "PROJECT_NAME: Write it on one line": ["a\nb", "a\n", "", "x" * 101],
-    "MAIL_FROM: Write it as noreply@example.com": [
+    "PROJECT_NAME: Use one line": ["a\nb", "a\n", "", "x" * 101],
+    "MAIL_FROM: Use the format noreply@example.com": [
         "a..b@c.de",
         "a",
         "a@b.cd, c@d.ef",
         "é@a.example",
     ],
-    "FRONTEND_URL: Write it as https://www.example.com": ["a.example", "https://a.example/"],
-    "API_V1_PREFIX: Write it as /api/v1": ["api", "/api/", "/"],
+    "FRONTEND_URL: Use the format https://www.example.com": ["a.example", "https://a.example/"],
+    "API_V1_PREFIX: Use the format /api/v1": ["api", "/api/", "/"],
     "ALGORITHM: Input should be 'HS256'": ["none", "RS256"],
     "ALGORITHM: HS512 requires a SECRET_KEY of 64 bytes or more": ["HS512"],
     "ACCESS_TOKEN_EXPIRE_MINUTES: Input should be greater than or equal to 1": ["0"],
     "PASSWORD_POLICY: Input should be 'composition' or 'length'": ["none"],
-    "RATE_LIMIT_LOGIN: Write it as 10/minute or 10/15 minutes: a number, then second, minute": [
+    "RATE_LIMIT_LOGIN: Use the format 10/minute or 10/15 minutes; units are second, minute": [
         "",
         "10",
         "0/minute",
@@ -58,7 +58,7 @@ WRONG = {
         "https://a@b.example",
         "null",
     ],
-    "CORS_ORIGINS: Separate the items by commas": ['["https://a.example"'],
+    "CORS_ORIGINS: Separate the items with commas": ['["https://a.example"'],
     "CORS_ORIGINS: Input should be a valid string": ["[1]"],
     "ALLOWED_HOSTS: Write each host as api.example.com": [
         "https://a.example",
@@ -67,7 +67,7 @@ WRONG = {
         '[""]',
     ],
     "FORWARDED_ALLOW_IPS: Write each proxy as an IP address": ["*", "10.0.0.1/8"],
-    "FORWARDED_ALLOW_IPS: Name the proxies": ["0.0.0.0/0", "::/0"],
+    "FORWARDED_ALLOW_IPS: List each proxy": ["0.0.0.0/0", "::/0"],
 }
 
 

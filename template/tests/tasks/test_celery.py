@@ -32,5 +32,5 @@ def test_worker_finds_tasks_of_new_module(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_task_outside_the_package_is_rejected(service: Service) -> None:
     """The worker does not import its module."""
     async with open_tasks(service.settings, service.database) as runner:
-        with pytest.raises(LookupError, match="No worker knows count_users"):
+        with pytest.raises(LookupError, match="No worker imports count_users"):
             await runner.start(celery_tasks.count_users, "1", [], {})

@@ -81,7 +81,7 @@ async def test_full_redis_is_worth_a_retry(service: Service, server: RedisServer
         await redis.config_set("maxmemory", 1)
     settings = settings_for(service.settings.DATABASE_URL, CELERY_BROKER_URL=server.url)
     async with open_tasks(settings, service.database) as runner:
-        with pytest.raises(Unavailable, match="Redis does not take the task"):
+        with pytest.raises(Unavailable, match="Redis did not accept the task"):
             await runner.start(send_welcome_email, "1", [], {})
 
 
@@ -125,7 +125,7 @@ async def test_hung_redis_hardly_delays_the_shutdown(
     server.stop()
     async with patience(), running_with(broken) as service, service.client() as client:
         assert (await client.post(REGISTER, json=ADA)).status_code == 201
-    assert "Redis does not take the task: TimeoutError" in read_log()
+    assert "Redis did not accept the task: TimeoutError" in read_log()
 
 
 async def test_task_waits_for_a_redis_that_comes_back(
@@ -146,7 +146,7 @@ async def test_task_waits_for_a_redis_that_comes_back(
     async with connect(server.url) as redis:
         assert await redis.llen(f"{settings.JWT_ISSUER}:{settings.JWT_ISSUER}") == 1
     log = read_log()
-    assert "Redis does not take the task: ConnectionError" in log
+    assert "Redis did not accept the task: ConnectionError" in log
     assert "Traceback" not in log
     assert PASSWORD not in log
 
@@ -159,7 +159,7 @@ async def test_service_is_not_ready_without_its_broker(
     async with running_with(broken) as service:
         refused = await service.client().get("/health/ready")
         assert refused.status_code == 503
-        assert refused.json()["detail"] == "Redis does not answer"
+        assert refused.json()["detail"] == "Redis is not responding"
 
         server.start_again()
         assert (await service.client().get("/health/ready")).status_code == 200

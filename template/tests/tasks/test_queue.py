@@ -66,7 +66,7 @@ def test_names_of_tasks_are_unique() -> None:
     async def send_welcome_email(job: Job) -> None: ...
 
     import_module("app.tasks.mail")
-    with pytest.raises(ValueError, match="Two tasks are called send_welcome_email"):
+    with pytest.raises(ValueError, match="Two tasks are named send_welcome_email"):
         task(send_welcome_email)
 
 

@@ -78,7 +78,7 @@ async def test_dev_runs_redis_and_reloads_worker(project: Path, committed_servic
         output = await output_after(process, signal.SIGINT)
     assert process.returncode == 0
     assert "Traceback" not in output
-    assert "redis_lost" not in output[output.index("Shutting down") :]
+    assert "redis_unavailable" not in output[output.index("Shutting down") :]
 
 
 async def test_worker_ends_with_a_killed_dev(project: Path, committed_service: Service) -> None:
