@@ -75,7 +75,7 @@ async def test_server_ends_with_a_killed_user_and_not_with_ctrl_c() -> None:
 async def test_port_in_use_is_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
     with (
         private_redis() as url,
-        pytest.raises(SystemExit, match="set REDIS_URL to a server"),
+        pytest.raises(SystemExit, match="set REDIS_URL to your own server"),
         private_redis(port_of(url)),
     ):
         pass
@@ -101,7 +101,7 @@ async def test_server_is_announced_as_redis_url(monkeypatch: pytest.MonkeyPatch)
 def test_missing_wheel_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WHEEL", "not-installed")
 
-    with pytest.raises(SystemExit, match="set REDIS_URL to a server"), private_redis():
+    with pytest.raises(SystemExit, match="set REDIS_URL to your own server"), private_redis():
         pass
 
 
