@@ -21,7 +21,7 @@ recipient or add a line break and another header.
 
 
 class Undelivered(Exception):
-    """Holds the server's code but not its text, which names the recipient: errors are logged."""
+    """An error with the server's code but not its text, which would log the recipient."""
 
 
 templates = Environment(

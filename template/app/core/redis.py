@@ -34,13 +34,13 @@ class SharedRedis:
         self._next_try = 0.0
 
     async def check(self) -> None:
-        """Raise Unavailable if Redis is not responding. For readiness."""
+        """Probe readiness: raise Unavailable if Redis is not responding."""
         async with probing("Redis is not responding", RedisError):
             await self.client.ping()
 
     @contextmanager
     def attempt(self) -> Generator[None]:
-        """Run a block of commands, which fails immediately for a moment after a failure.
+        """Run a block of commands. For a moment after a failure, other blocks fail immediately.
 
         Then one caller tries again, so that few requests wait for a hung server.
         Raise RedisError.

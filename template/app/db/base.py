@@ -1,4 +1,4 @@
-"""The declarative base; migrations rely on its predictable names of constraints."""
+"""The declarative base; migrations rely on its predictable constraint names."""
 
 from datetime import datetime
 from typing import ClassVar

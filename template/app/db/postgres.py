@@ -27,7 +27,7 @@ MIGRATION_LOCK = 20_010
 
 # SQLSTATE: foreign key, unique, exclusion.
 CONFLICTS = {"23503", "23505", "23P01"}
-# Classes of SQLSTATE: connection, transaction rolled back, resources, operator's intervention.
+# Classes of SQLSTATE: connection, transaction rolled back, resources, operator intervention.
 OUTAGES = {"08", "40", "53", "57"}
 
 WRITE_OPTIONS = {"isolation_level": "READ COMMITTED"}

@@ -28,7 +28,7 @@ class Database:
         )
 
     async def check_migrated(self) -> None:
-        """Raise Unavailable unless the database is ready. For readiness."""
+        """Probe readiness: raise Unavailable unless the database responds and is migrated."""
         detail = "The database is not responding or has not been migrated"
         async with probing(detail, SQLAlchemyError), self.read() as session:
             applied = await session.scalars(text("SELECT version_num FROM alembic_version"))

@@ -10,7 +10,7 @@ from app.models.user import User
 
 
 class ApiKey(Identified, Revocable, Base):
-    """A key that acts for `user`, in one organization only if `organization_id` is set."""
+    """A key that acts for `user`, limited to one organization if `organization_id` is set."""
 
     __tablename__ = "api_keys"
 

@@ -47,7 +47,7 @@ class Caller:
             raise Forbidden(f"The API key lacks the {scope} scope")
 
     def may_enter(self, organization_id: UUID) -> bool:
-        """Whether the credential reaches the organization; membership is checked elsewhere."""
+        """Whether the credential covers the organization; membership is checked elsewhere."""
         return self.key is None or self.key.organization_id in {None, organization_id}
 
 

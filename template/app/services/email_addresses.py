@@ -36,7 +36,7 @@ async def request_change(session: AsyncSession, user_id: UUID, email: str) -> UU
 
 
 async def change(session: AsyncSession, token: str) -> User:
-    """Revoke every session too, as others may have access to the old address. Raise
+    """Change the address and revoke every session, as others may use the old address. Raise
     InvalidOneTimeToken, or IntegrityError if the new address has since been registered."""
     spent = await one_time_tokens.spend(session, Purpose.CHANGE_EMAIL, token)
     user = await users.get(session, spent.user_id, lock=True)

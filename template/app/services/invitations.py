@@ -71,7 +71,7 @@ async def revoke(session: AsyncSession, organization_id: UUID, invitation_id: UU
 
 
 async def renew_token(session: AsyncSession, invitation_id: UUID) -> tuple[Invitation, str] | None:
-    """Return it with its organization and a new token, or None if it is closed or expired."""
+    """Return the invitation with its organization and a new token, or None unless it is valid."""
     unexpired = Invitation.expires_at > utc_now()
     invitation = await _find(session, Invitation.id == invitation_id, Invitation.open(), unexpired)
     if invitation is None:

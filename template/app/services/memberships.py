@@ -69,7 +69,7 @@ async def change_role(
 
 
 async def remove(session: AsyncSession, actor: Membership, user_id: UUID) -> None:
-    """Remove a member: oneself, or as `may_manage` allows."""
+    """Remove a member. Members may remove themselves; for others, `may_manage` decides."""
     actor = await lock(session, actor)
     member = await _get(session, actor.organization_id, user_id)
     if member is not actor and not may_manage(actor.role, member.role):
@@ -135,7 +135,7 @@ async def _find_user(session: AsyncSession, user_id: UUID) -> User | None:
 
 
 async def _close_invitations(session: AsyncSession, member: Membership) -> None:
-    """Otherwise a removed member could rejoin with an old invitation."""
+    """Revoke open invitations, so that a removed member cannot rejoin with an old one."""
     for invitation in await session.scalars(
         select(Invitation).where(
             Invitation.organization_id == member.organization_id,
@@ -154,7 +154,7 @@ async def lock(session: AsyncSession, actor: Membership) -> Membership:
 
 
 async def _get(session: AsyncSession, organization_id: UUID, user_id: UUID) -> Membership:
-    """Reload it with its user: an earlier query may have read it before the lock."""
+    """Reload the membership, which may have been read before the lock, with its user."""
     member = await session.scalar(
         select(Membership)
         .options(joinedload(Membership.user))

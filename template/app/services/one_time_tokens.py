@@ -63,7 +63,7 @@ async def find(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeTo
 
 
 async def spend(session: AsyncSession, purpose: Purpose, token: str) -> OneTimeToken:
-    """Void it and all others of its user and purpose, or raise InvalidOneTimeToken."""
+    """Void the token and its user's others for the purpose, or raise InvalidOneTimeToken."""
     row = await find(session, purpose, token)
     # Lock the user first, as every change to the account does, to avoid deadlocks.
     if await users.find(session, row.user_id, lock=True) is None:

@@ -34,7 +34,7 @@ async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Mem
 
 
 async def details(session: AsyncSession, membership: Membership) -> OrganizationResponse:
-    """Raise NotFound if it was deleted, or the member left, during this request."""
+    """Raise NotFound if the organization was deleted, or the member left, during the request."""
     query = _details(membership.user_id).where(Organization.id == membership.organization_id)
     row = await session.scalar(query)
     if row is None:
@@ -75,7 +75,7 @@ async def update(
 
 
 async def delete(session: AsyncSession, owner: Membership) -> None:
-    """Mark it as deleted, which hides everything it contains and frees the slug.
+    """Mark the organization as deleted, which hides all it contains and frees the slug.
 
     Raise Forbidden or NotFound if the membership is no longer an owner's.
     """

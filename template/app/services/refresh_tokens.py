@@ -75,7 +75,7 @@ def check_alive(token: RefreshToken) -> None:
 
 
 async def is_stolen(session: AsyncSession, token: RefreshToken, *, first_use: bool) -> bool:
-    """Whether two parties must hold tokens of this session.
+    """Return whether two parties must hold tokens of this session.
 
     A client that lost the response may retry within the grace period and so receive several
     children of one token, but it uses only one of them.

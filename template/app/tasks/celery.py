@@ -98,7 +98,7 @@ def create_celery(settings: Settings) -> Celery:
 
 
 def redelivery_seconds(settings: Settings) -> int:
-    """Return after how long another worker gets the message of one that vanished.
+    """Return the seconds until the message of a vanished worker is redelivered.
 
     A worker holds a message during the pause and the task, so both must have ended by then.
     """
