@@ -30,7 +30,7 @@ CLOSE_SECONDS = 5
 
 DETAILS = {
     ErrorCode.BINARY: "Send text, not binary data",
-    ErrorCode.FORBIDDEN: "Viewers and API keys without the scope write cannot send messages",
+    ErrorCode.FORBIDDEN: "Viewers and API keys without the write scope cannot send messages",
     ErrorCode.INVALID_EVENT: (
         'Send {"type": "message", "text": "..."} with 1 to 4000 characters, or {"type": "ping"}'
     ),
