@@ -28,7 +28,7 @@ def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]
 
 @rewriter.rewrites(DropColumnOp)
 def drop_checks_first(_: Any, __: Any, drop: DropColumnOp) -> list[MigrateOperation]:
-    """Drop a column's checks before it: SQLite cannot rebuild the table with them."""
+    """Drop a column's checks before it: a rebuilt table cannot keep them."""
     column = drop.to_column()
     checks = [
         DropConstraintOp.from_constraint(constraint)
