@@ -52,7 +52,7 @@ from tempfile import gettempdir
 
 from tests.support.celery_worker import Worker
 from tests.support.celery_worker import worker as worker
-from tests.support.celery_mailbox import mailbox as mailbox
+from tests.support.celery_worker import mailbox as mailbox
 from tests.support.processes import serving
 from tests.support.service import Service
 

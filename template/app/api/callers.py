@@ -56,7 +56,7 @@ async def get_caller(
     audit.set_origin(db, actor_id=caller.user.id, api_key_id=caller.key and caller.key.id)
     if caller.key is not None:
         await _count_key(resources, caller.key)
-        _note_use(resources, background, caller.key)
+        _record_use(resources, background, caller.key)
         _require_scope(request, caller)
     return caller
 
@@ -66,10 +66,10 @@ async def _count_key(resources: Resources, key: ApiKey) -> None:
     await resources.limiter.count(Policy.CALLER, str(key.user_id))
 
 
-def _note_use(resources: Resources, background: BackgroundTasks, key: ApiKey) -> None:
+def _record_use(resources: Resources, background: BackgroundTasks, key: ApiKey) -> None:
     """Record the use after the response, which must not wait for it."""
-    if not api_keys.is_use_noted(key):
-        background.add_task(resources.key_uses.note, key.id)
+    if not api_keys.is_use_recorded(key):
+        background.add_task(resources.key_uses.record, key.id)
 
 
 def _require_scope(request: Request, caller: auth.Caller) -> None:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.api.slashes import allowed_methods
-from app.core.errors import AppError, Invalid, InvalidToken, TooManyRequests
+from app.core.errors import DATABASE_UNAVAILABLE, AppError, Invalid, InvalidToken, TooManyRequests
 from app.db.conflicts import conflict_sentence
 from app.db.dialect import is_conflict, is_outage
 from app.schemas.common import FieldProblem, Problem
@@ -87,9 +87,10 @@ async def _handle(request: Request, error: Exception) -> Response:
             return problem_response(scope, HTTPStatus.CONFLICT, conflict_sentence(error))
         case _ if is_outage(error):
             logger.error("database_unavailable", error=type(error).__name__)
-            detail = "The database is not responding; try again shortly"
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
-            return problem_response(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
+            return problem_response(
+                scope, HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_UNAVAILABLE, headers=headers
+            )
     raise error
 
 

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.api.errors import MEDIA_TYPE, RETRY_AFTER_SECONDS, problems
 from app.api.idempotency import KEY, REPLAYED
+from app.core.errors import DATABASE_UNAVAILABLE
 from app.schemas.common import FieldProblem, Problem
 
 ALWAYS = {400, 500}
@@ -23,7 +24,7 @@ DETAILS = {
     422: "body.name: Field required",
     429: "Too many requests; try again in 5 s",
     500: "Something went wrong on our side",
-    503: "The database is not responding; try again shortly",
+    503: DATABASE_UNAVAILABLE,
 }
 HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+DATABASE_UNAVAILABLE = "The database is not responding; try again shortly"
+
 
 class AppError(Exception):
     """`detail` is one sentence for the client, without a final period or secrets."""

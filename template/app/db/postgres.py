@@ -11,11 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.core.config import Settings
-from app.core.errors import Unavailable
+from app.core.errors import DATABASE_UNAVAILABLE, Unavailable
 
 logger = structlog.stdlib.get_logger(__name__)
-
-NO_ANSWER = "The database is not responding; try again shortly"
 
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 15
@@ -121,7 +119,7 @@ def _state(error: DBAPIError) -> str:
 def _translate(context: ExceptionContext) -> None:
     error = context.original_exception
     if isinstance(error, TimeoutError):
-        raise Unavailable(NO_ANSWER) from error
+        raise Unavailable(DATABASE_UNAVAILABLE) from error
     if isinstance(error.__cause__, asyncpg.PostgresError):
         # It quotes the rejected row, with email and password hash: keep it out of the log.
         error.__cause__.detail = None
@@ -139,7 +137,7 @@ def _translate_pings(dialect: Any) -> None:
         try:
             return bool(ping(connection))
         except TimeoutError as error:
-            raise Unavailable(NO_ANSWER) from error
+            raise Unavailable(DATABASE_UNAVAILABLE) from error
 
     dialect.do_ping = ping_in_time
 
@@ -157,4 +155,4 @@ async def _connect(*args: Any, **kwargs: Any) -> asyncpg.Connection:
         # SQLAlchemy 2.1 wraps asyncpg's connection errors, but not network errors
         # (sqlalchemy/sqlalchemy#11956).
         logger.error("database_unreachable", error=repr(error))
-        raise Unavailable(NO_ANSWER) from error
+        raise Unavailable(DATABASE_UNAVAILABLE) from error

@@ -10,7 +10,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
-from app.core.errors import NotFound, Unavailable
+from app.core.errors import DATABASE_UNAVAILABLE, NotFound, Unavailable
 from app.core.roles import MemberRole, Scope
 from app.core.tokens import AccessClaims, KeyClaims
 from app.db.session import Database
@@ -70,7 +70,7 @@ class Authorizer:
                 caller.require(Scope.READ)
                 organization_id, role = await _find_membership(session, caller, project_id)
         except TimeoutError as error:
-            raise Unavailable("The database is not responding; try again shortly") from error
+            raise Unavailable(DATABASE_UNAVAILABLE) from error
         return Access(
             user_id=caller.user.id,
             credential_id=caller.credential.id,

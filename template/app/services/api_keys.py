@@ -20,7 +20,7 @@ from app.services.paging import paginate
 
 MAX_LIVE = 50
 PREFIX_LENGTH = 11
-USE_NOTED_EVERY = timedelta(minutes=1)
+USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 async def create(session: AsyncSession, user: User, body: ApiKeyCreate) -> ApiKeyCreated:
@@ -79,14 +79,14 @@ async def revoke_all(
     await _revoke(session, mine)
 
 
-def is_use_noted(key: ApiKey) -> bool:
-    return key.last_used_at is not None and key.last_used_at > utc_now() - USE_NOTED_EVERY
+def is_use_recorded(key: ApiKey) -> bool:
+    return key.last_used_at is not None and key.last_used_at > utc_now() - USE_RECORDED_EVERY
 
 
-async def note_use(session: AsyncSession, key_id: UUID) -> None:
+async def record_use(session: AsyncSession, key_id: UUID) -> None:
     """Set `last_used_at`, unless another request has just done so."""
     key = await session.get(ApiKey, key_id)
-    if key is not None and not is_use_noted(key):
+    if key is not None and not is_use_recorded(key):
         key.last_used_at = utc_now()
         await session.flush()
 

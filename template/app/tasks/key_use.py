@@ -21,14 +21,14 @@ class KeyUses:
         self._turn = Lock()
         self._waiting: set[UUID] = set()
 
-    async def note(self, key_id: UUID) -> None:
+    async def record(self, key_id: UUID) -> None:
         """Record a use. A failure is only logged, because the next use tries again."""
         if key_id in self._waiting:
             return
         self._waiting.add(key_id)
         try:
             async with self._turn, self._database.write() as session:
-                await api_keys.note_use(session, key_id)
+                await api_keys.record_use(session, key_id)
                 await session.commit()
         except (SQLAlchemyError, Unavailable) as error:
             logger.warning("key_use_not_recorded", error=type(error).__name__)

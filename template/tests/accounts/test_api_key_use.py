@@ -55,10 +55,10 @@ async def test_last_use_is_recorded_to_the_minute(
 
 async def test_second_record_within_a_minute_changes_nothing(session: AsyncSession) -> None:
     key, _ = await make_api_key(session, await make_user(session))
-    await api_keys.note_use(session, key.id)
+    await api_keys.record_use(session, key.id)
     first = key.last_used_at
 
-    await api_keys.note_use(session, key.id)
+    await api_keys.record_use(session, key.id)
 
     assert first is key.last_used_at is not None
 
@@ -80,7 +80,7 @@ async def test_response_does_not_wait_for_the_record(
     async def note(session: AsyncSession, key_id: UUID) -> None:
         order.append("noted")
 
-    monkeypatch.setattr(api_keys, "note_use", note)
+    monkeypatch.setattr(api_keys, "record_use", note)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b""}
@@ -114,7 +114,7 @@ async def test_failed_record_fails_no_request(
     async def fail(session: AsyncSession, key_id: UUID) -> None:
         raise OperationalError("UPDATE", {}, Exception("the database is busy"))
 
-    monkeypatch.setattr(api_keys, "note_use", fail)
+    monkeypatch.setattr(api_keys, "record_use", fail)
 
     assert (await service.client(secret).get(ME)).status_code == 200
 
@@ -134,10 +134,10 @@ async def test_records_hold_one_connection_at_most(
         begun.append(key_id)
         await free.wait()
 
-    monkeypatch.setattr(api_keys, "note_use", wait)
+    monkeypatch.setattr(api_keys, "record_use", wait)
 
     async with patience(), asyncio.TaskGroup() as tasks:
-        _, _, *repeated = [tasks.create_task(uses.note(each)) for each in (one, other, one, one)]
+        _, _, *repeated = [tasks.create_task(uses.record(each)) for each in (one, other, one, one)]
         await asyncio.wait(repeated)  # which come after the other one has had its chance
         assert begun == [one]
         free.set()

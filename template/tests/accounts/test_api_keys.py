@@ -14,8 +14,8 @@ from app.core.clock import utc_now
 from app.core.tokens import hash_token, new_api_key
 from app.models import ApiKey, AuditEvent, User
 from app.services import api_keys
+from tests.support.clock import later
 from tests.support.factories import make_admin, make_api_key, make_organization, make_user
-from tests.support.logins import later
 from tests.support.service import Service, assert_problem
 
 KEYS = "/api/v1/users/me/api-keys/"

@@ -6,9 +6,10 @@ from app.api.rate_limit import Policy
 from app.models import User
 from app.models.one_time_token import Purpose
 from app.services.one_time_tokens import LIFETIMES
+from tests.support.clock import later
 from tests.support.factories import PASSWORD, make_user
 from tests.support.limited import running_limited
-from tests.support.logins import later, log_in, status_of_me, try_login
+from tests.support.logins import log_in, status_of_me, try_login
 from tests.support.mailbox import Outbox, mails_of, sent_to, token_in
 from tests.support.service import Service, assert_problem
 

@@ -9,9 +9,10 @@ from app.api.rate_limit import Policy
 from app.models.one_time_token import Purpose
 from app.services.one_time_tokens import LIFETIMES
 from tests.conftest import settings_for
+from tests.support.clock import later
 from tests.support.factories import make_admin, make_one_time_token, make_user
 from tests.support.limited import running_limited
-from tests.support.logins import ADA, REGISTER, later, try_login
+from tests.support.logins import ADA, REGISTER, try_login
 from tests.support.mailbox import Outbox, mails_of, token_in
 from tests.support.service import Service, assert_problem, running_with
 

@@ -11,9 +11,10 @@ from app.models import OneTimeToken, User
 from app.models.one_time_token import Purpose
 from app.services.one_time_tokens import LIFETIMES
 from app.tasks.queue import TaskRunner
+from tests.support.clock import later
 from tests.support.factories import PASSWORD, make_api_key, make_one_time_token, make_user
 from tests.support.limited import running_limited
-from tests.support.logins import later, log_in, refresh, status_of_me, try_login
+from tests.support.logins import log_in, refresh, status_of_me, try_login
 from tests.support.mailbox import Outbox, mails_of, text, token_in
 from tests.support.service import Service, assert_problem
 

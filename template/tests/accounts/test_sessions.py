@@ -11,8 +11,9 @@ from app.core.clock import utc_now
 from app.core.tokens import LEEWAY_SECONDS
 from app.models import RefreshToken, User
 from tests.conftest import settings_for
+from tests.support.clock import later
 from tests.support.factories import PASSWORD, make_user
-from tests.support.logins import LOGIN, Pair, bearer, later, log_in, refresh, status_of_me
+from tests.support.logins import LOGIN, Pair, bearer, log_in, refresh, status_of_me
 from tests.support.service import Service, assert_problem, running_with
 
 pytestmark = pytest.mark.usefixtures("clock")

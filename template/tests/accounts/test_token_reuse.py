@@ -6,8 +6,9 @@ from httpx import AsyncClient
 
 from app.models import User
 from app.services import refresh_tokens
+from tests.support.clock import later
 from tests.support.factories import make_user
-from tests.support.logins import Pair, later, log_in, refresh, status_of_me
+from tests.support.logins import Pair, log_in, refresh, status_of_me
 from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("clock")

@@ -16,8 +16,9 @@ from app.core.errors import KeyReused
 from app.models import IdempotencyKey
 from app.services import idempotency
 from app.services.idempotency import PURGED_AT_ONCE, KeyedRequest
+from tests.support.clock import later
 from tests.support.factories import PASSWORD
-from tests.support.logins import ADA, REGISTER, later
+from tests.support.logins import ADA, REGISTER
 from tests.support.service import Service, add_route, assert_problem
 
 GRACE = ADA | {"email": "grace@example.com"}

@@ -3,9 +3,8 @@ import pytest
 from app.core.config import Settings
 from tests.conftest import settings_for
 from tests.support import celery_tasks
-from tests.support.celery_mailbox import HoldingMailbox
-from tests.support.celery_mailbox import mailbox as mailbox
-from tests.support.celery_worker import Worker
+from tests.support.celery_worker import HoldingMailbox, Worker
+from tests.support.celery_worker import mailbox as mailbox
 from tests.support.celery_worker import worker as worker
 from tests.support.databases import Databases
 from tests.support.factories import make_organization, make_user

@@ -11,8 +11,8 @@ from app.core.tokens import hash_token
 from app.models import Invitation, Membership, Organization, User
 from app.services import invitations
 from app.tasks.mail import send_invitation_email
+from tests.support.clock import later
 from tests.support.factories import add_member, make_invitation, make_user
-from tests.support.logins import later
 from tests.support.mailbox import Outbox, token_in
 from tests.support.service import Service, assert_problem
 

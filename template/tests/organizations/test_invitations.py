@@ -8,9 +8,9 @@ from app.api.rate_limit import Policy
 from app.core.roles import MemberRole
 from app.models import Organization, User
 from app.services import invitations
+from tests.support.clock import later
 from tests.support.factories import make_invitation, make_owner, make_user
 from tests.support.limited import running_limited
-from tests.support.logins import later
 from tests.support.mailbox import Outbox, mails_of
 from tests.support.members import NewMember
 from tests.support.service import Service, assert_problem

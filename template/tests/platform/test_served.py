@@ -76,7 +76,7 @@ async def test_head_in_one_piece_is_limited(served: AsyncClient, size: int, stat
         assert await connection.status() == status
 
 
-async def test_half_requests_block_nobody(served: AsyncClient) -> None:
+async def test_half_requests_block_no_other(served: AsyncClient) -> None:
     async with AsyncExitStack() as stack, patience():
         for _ in range(30):
             in_head = await stack.enter_async_context(connect(served))

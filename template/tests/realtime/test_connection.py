@@ -21,7 +21,7 @@ from app.realtime.access import Access, NotAMember
 from app.realtime.connection import Connection
 from app.realtime.hub import Hub
 from app.realtime.room import QUEUE_SIZE, Subscriber
-from tests.support.logins import later
+from tests.support.clock import later
 from tests.support.realtime import Clock, join, new_subscriber, post, read, texts
 from tests.support.waiting import NEVER, PAUSE, eventually, patience
 from tests.support.websocket_server import unhurried

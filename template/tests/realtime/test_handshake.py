@@ -12,8 +12,8 @@ from app.core.tokens import read_access_token
 from app.main import create_app
 from app.models import User
 from tests.conftest import settings_for
+from tests.support.clock import later
 from tests.support.factories import make_organization, make_project
-from tests.support.logins import later
 from tests.support.service import assert_problem
 from tests.support.websocket_room import Room
 from tests.support.websocket_server import open_room

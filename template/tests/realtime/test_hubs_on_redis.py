@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.config import Settings
 from app.core.redis import open_redis
 from app.realtime import redis
-from tests.support.logins import later
+from tests.support.clock import later
 from tests.support.realtime import join, next_event, post, present_to_newcomer, read
 from tests.support.realtime_redis import Pair, hub_on, reaches
 from tests.support.realtime_redis import pair as pair
@@ -120,7 +120,7 @@ async def test_user_of_live_process_stays(pair: Pair, settings: Settings, projec
     assert read(ada) == []
 
 
-async def test_process_whose_clock_is_ahead_removes_nobody(pair: Pair, project_id: UUID) -> None:
+async def test_process_whose_clock_is_ahead_removes_no_user(pair: Pair, project_id: UUID) -> None:
     here, ahead = pair
     ada = await join(here, project_id)
     await reaches(here, ahead, project_id)

@@ -15,8 +15,8 @@ from app.core.roles import MemberRole
 from app.models import Login, Membership, Organization, Project, User
 from app.realtime import access
 from app.services import auth
+from tests.support.clock import later
 from tests.support.factories import make_api_key
-from tests.support.logins import later
 from tests.support.waiting import PAUSE, eventually, patience
 from tests.support.websocket_room import Room, make_room
 from tests.support.websocket_server import OpenRoom, hub_of
@@ -69,7 +69,9 @@ async def test_role_changed_in_the_database_takes_effect(watchful: Room) -> None
         await client.post_until("forbidden")
 
 
-async def test_busy_database_drops_nobody(watchful: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_busy_database_drops_no_connection(
+    watchful: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with watchful.join(watchful.owner) as client:
         async with watchful.service.database.engine.connect():
             with monkeypatch.context() as patch, capture_logs() as log:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.roles import MemberRole
+from tests.support.clock import later
 from tests.support.factories import (
     PASSWORD,
     add_member,
@@ -12,7 +13,7 @@ from tests.support.factories import (
     make_organization,
     make_project,
 )
-from tests.support.logins import later, log_in, refresh
+from tests.support.logins import log_in, refresh
 from tests.support.websocket_room import Room
 
 PASSWORDS = {"current_password": PASSWORD, "new_password": "Another-Horse-8!"}

@@ -48,7 +48,7 @@ async def close_code_once_dropped(room: Room, slow: RoomClient) -> int:
     return await slow.close_code()
 
 
-async def test_slow_client_is_dropped_and_delays_nobody(crowded: Room) -> None:
+async def test_slow_client_is_dropped_and_delays_no_other(crowded: Room) -> None:
     token = await crowded.token(crowded.owner)
     async with (
         AsyncExitStack() as stack,

@@ -1,10 +1,11 @@
-"""A real worker in its own process, its messages and its output."""
+"""A real worker in its own process, and a mail server that can keep its task running."""
 
 import asyncio
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,47 @@ from app.core.config import Settings
 from app.tasks.celery import create_celery, publish
 from app.tasks.queue import Task
 from tests.conftest import settings_for
-from tests.support.celery_mailbox import HoldingMailbox
+from tests.support.mailbox import Mailbox
 from tests.support.processes import Forked, kill, run_command
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, patience
 
 
 def settings_of_its_own(database_url: str, **overrides: Any) -> Settings:
     """Return settings with a private queue, even on a server that all tests share."""
     own = {"JWT_ISSUER": f"test-{uuid4()}", "TASK_TIME_LIMIT": 3600}
     return settings_for(database_url, **own | overrides)
+
+
+class HoldingMailbox(Mailbox):
+    def __init__(self) -> None:
+        super().__init__()
+        self._held_address = ""
+        self._held = asyncio.Event()
+        self._released = asyncio.Event()
+
+    def hold(self, address: str) -> None:
+        """Hold back the next email to this address until `release`."""
+        self._held_address = address
+        self._held.clear()
+        self._released.clear()
+
+    async def holding(self) -> None:
+        """Return once an email is held."""
+        async with patience():
+            await self._held.wait()
+
+    def release(self) -> None:
+        self._released.set()
+
+    async def handle_message(self, message: Message) -> None:
+        if message["To"] == self._held_address:
+            self._held_address = ""
+            self._held.set()
+            await self._released.wait()  # cancelled when the client is gone
+        await super().handle_message(message)
+
+    def count(self, address: str) -> int:
+        return sum(mail["To"] == address for mail in self.mails)
 
 
 @dataclass
@@ -97,3 +130,11 @@ def _text(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(map(_text, value))
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+@pytest.fixture(scope="module")
+async def mailbox() -> AsyncGenerator[HoldingMailbox]:
+    mailbox = HoldingMailbox()
+    await mailbox.start()
+    yield mailbox
+    await mailbox.stop()

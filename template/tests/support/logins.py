@@ -1,11 +1,7 @@
-"""Registration, logins and what a client does with its tokens, now and later."""
+"""Registration, logins and what a client does with its tokens."""
 
-from datetime import timedelta
-
-import time_machine
 from httpx import AsyncClient, Response
 
-from app.core.clock import utc_now
 from app.models import User
 from tests.support.factories import PASSWORD
 
@@ -37,7 +33,3 @@ def bearer(pair: Pair) -> dict[str, str]:
 
 async def status_of_me(client: AsyncClient, pair: Pair) -> int:
     return (await client.get("/api/v1/users/me", headers=bearer(pair))).status_code
-
-
-def later(seconds: float = 0, *, days: int = 0) -> time_machine.travel:
-    return time_machine.travel(utc_now() + timedelta(days=days, seconds=seconds), tick=False)

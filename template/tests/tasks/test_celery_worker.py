@@ -10,9 +10,8 @@ from celery import Celery
 from app.core.config import Settings
 from app.tasks.celery import create_celery, redelivery_seconds
 from tests.support import celery_tasks
-from tests.support.celery_mailbox import HoldingMailbox
-from tests.support.celery_mailbox import mailbox as mailbox
-from tests.support.celery_worker import Worker, running_worker, settings_of_its_own
+from tests.support.celery_worker import HoldingMailbox, Worker, running_worker, settings_of_its_own
+from tests.support.celery_worker import mailbox as mailbox
 from tests.support.celery_worker import worker as worker
 from tests.support.redis import connect
 from tests.support.waiting import eventually

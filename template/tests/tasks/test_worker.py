@@ -11,9 +11,8 @@ from uuid import uuid4
 from app.core.config import Settings
 from development.redis import private_redis
 from tests.support import celery_tasks
-from tests.support.celery_mailbox import HoldingMailbox
-from tests.support.celery_mailbox import mailbox as mailbox
-from tests.support.celery_worker import running_worker, settings_of_its_own
+from tests.support.celery_worker import HoldingMailbox, running_worker, settings_of_its_own
+from tests.support.celery_worker import mailbox as mailbox
 from tests.support.factories import PASSWORD
 from tests.support.logins import ADA, REGISTER
 from tests.support.ports import reserved_port

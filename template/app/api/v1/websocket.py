@@ -47,7 +47,7 @@ async def join_project(
         await websocket.accept(SUBPROTOCOL)
         async with asyncio.TaskGroup() as tasks:
             if isinstance(claims, KeyClaims):
-                tasks.create_task(resources.key_uses.note(access.credential_id))
+                tasks.create_task(resources.key_uses.record(access.credential_id))
             await Connection(websocket, hub, claims, access).run()
 
 
