@@ -87,6 +87,14 @@ FAULTS = [
         "test_sqlite",
     ),
     Mutation(
+        "the probe keeps a connection to a former primary",
+        "app/db/session.py",
+        """                await session.invalidate()""",
+        """                pass""",
+        "test_postgres_recovery",
+        ALL,
+    ),
+    Mutation(
         "a connection to a former primary stays in use",
         "app/db/postgres.py",
         """        context.is_disconnect = True

@@ -26,15 +26,8 @@ MIGRATION_LOCK = 20_010
 """An arbitrary number that no other advisory lock in this database uses."""
 
 # What a SQLSTATE or its class means (Appendix A of the documentation). Any other is our mistake.
-CONFLICTS = {
-    "23503",  # foreign key violation
-    "23505",  # unique violation
-    "23P01",  # exclusion violation
-}
-UNDONE = {
-    "40001",  # serialization failure
-    "40P01",  # deadlock detected
-}
+CONFLICTS = {"23503", "23505", "23P01"}  # foreign key, unique, exclusion
+UNDONE = {"40001", "40P01"}  # serialization failure, deadlock
 OUTAGES = {
     "08",  # connection; also every error of PgBouncer
     "25006",  # read-only: after a failover, or set by the host because the disk is full
@@ -47,7 +40,7 @@ OUTAGES = {
     "58",  # system error: input and output
     "XX",  # internal error, corrupted data
 }
-# After an `ALTER TABLE` by a migration: prepared statements are prepared again on the next use.
+# After an `ALTER TABLE`; statements are then prepared again.
 OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 
 WRITE_OPTIONS = {"isolation_level": "READ COMMITTED"}
@@ -59,6 +52,12 @@ RENDER_AS_BATCH = False
 
 
 def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
+    timeouts = {
+        "idle_in_transaction_session_timeout": "60s",
+        "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
+    }
+    if _has_pooler(settings):
+        timeouts = {}  # it would reject them: see "Connection poolers" in docs/architecture.md
     engine = create_async_engine(
         settings.DATABASE_URL,
         isolation_level="AUTOCOMMIT",
@@ -70,7 +69,7 @@ def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
         connect_args={
             **_connect_args(settings),
             "command_timeout": COMMAND_TIMEOUT_SECONDS,
-            "server_settings": _server_settings(settings),
+            "server_settings": {"application_name": settings.JWT_ISSUER, **timeouts},
         },
     )
     event.listen(engine.sync_engine, "checkout", _replace_if_closed)
@@ -81,9 +80,7 @@ def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
 def create_migration_engine(settings: Settings) -> AsyncEngine:
     """Make a second migrator wait for the transaction of the first."""
     engine = create_async_engine(
-        settings.DATABASE_URL,
-        hide_parameters=True,
-        connect_args=_connect_args(settings),
+        settings.DATABASE_URL, hide_parameters=True, connect_args=_connect_args(settings)
     )
     event.listen(engine.sync_engine, "begin", _take_turn)
     return engine
@@ -123,9 +120,9 @@ def is_conflict(error: IntegrityError) -> bool:
 
 def is_undone(error: Exception) -> bool:
     """Return whether the transaction was rolled back, and may succeed if it is repeated."""
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, DBAPIError) or error.orig is None:
         return False
-    return _state(error) in UNDONE or isinstance(_driver_error(error), OUTDATED)
+    return _state(error) in UNDONE or isinstance(error.orig.__cause__, OUTDATED)
 
 
 def is_outage(error: Exception) -> bool:
@@ -144,10 +141,6 @@ async def is_read_only(session: AsyncSession) -> bool:
 
 def _state(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
-
-
-def _driver_error(error: DBAPIError) -> BaseException | None:
-    return error.orig and error.orig.__cause__
 
 
 def _translate(context: ExceptionContext) -> None:
@@ -173,21 +166,13 @@ def _replace_if_closed(connection: DBAPIConnection, *_: Any) -> None:
 
 
 def _connect_args(settings: Settings) -> dict[str, Any]:
-    args: dict[str, Any] = {"async_creator_fn": _connect, "timeout": CONNECT_TIMEOUT_SECONDS}
-    if _has_pooler(settings):
-        # Makes asyncpg parse an unnamed statement in the round trip that executes it: the next
-        # one may reach another server connection.
-        args["statement_cache_size"] = 0
-    return args
-
-
-def _server_settings(settings: Settings) -> dict[str, str]:
-    name = {"application_name": settings.JWT_ISSUER}
-    if _has_pooler(settings):
-        return name  # it rejects others: see "Connection poolers" in docs/architecture.md
-    return name | {
-        "idle_in_transaction_session_timeout": "60s",
-        "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
+    """Behind a pooler, parse each statement in the round trip that executes it, without a name:
+    the next round trip may reach another connection of the server."""
+    cached = 0 if _has_pooler(settings) else 100
+    return {
+        "async_creator_fn": _connect,
+        "statement_cache_size": cached,
+        "timeout": CONNECT_TIMEOUT_SECONDS,
     }
 
 
@@ -200,6 +185,7 @@ def _take_turn(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (MIGRATION_LOCK,))
     # While a migration waits for a table's lock, every request queues behind it.
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # the role's is for requests
 
 
 async def _connect(*args: Any, **kwargs: Any) -> asyncpg.Connection:

@@ -29,7 +29,7 @@ OCCUPIED = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_PROTOCOL,  # a race for the lock
 }
 BROKEN = {
     sqlite3.SQLITE_CANTOPEN,
@@ -105,7 +105,7 @@ def is_undone(error: Exception) -> bool:
 def is_outage(error: Exception) -> bool:
     """Return whether the database is unavailable: locked, unreadable or on a full disk."""
     if isinstance(error, DBAPIError):
-        return _primary_code(error.orig) in OCCUPIED | BROKEN
+        return _code(error.orig) & 0xFF in OCCUPIED | BROKEN  # the primary code of an extended one
     return isinstance(error, PoolTimeoutError)
 
 
@@ -120,12 +120,8 @@ def _code(error: BaseException | None) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
 
-def _primary_code(error: BaseException | None) -> int:
-    return _code(error) & 0xFF
-
-
 def _replace_if_broken(context: ExceptionContext) -> None:
-    if _primary_code(context.original_exception) in BROKEN:
+    if _code(context.original_exception) & 0xFF in BROKEN:
         context.is_disconnect = True
 
 
