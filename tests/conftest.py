@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-trees", action="store_true", help="rewrite tests/trees/")
     parser.addoption("--fuzz", action="store_true", help="only fuzz four combinations")
     parser.addoption("--mutations", action="store_true", help="only test the mutations")
+    parser.addoption("--pooler", action="store_true", help="only run a service behind PgBouncer")
     parser.addoption("--stress", action="store_true", help="only run the suites under load")
     parser.addoption("--times", type=int, default=1, help="with --stress: number of runs")
     parser.addoption("--seed", type=int, help="with --stress: test order to repeat")

@@ -16,6 +16,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 OPTIONS = {
     "test_fuzz.py": "--fuzz",
     "test_mutations.py": "--mutations",
+    "test_pooler.py": "--pooler",
     "test_stress.py": "--stress",
     "test_workflows_in_full.py": "--workflows",
 }

@@ -66,9 +66,41 @@ FAULTS = [
     Mutation(
         "a hanging pooled connection is reported as a defect",
         "app/db/postgres.py",
-        """    _translate_pings(engine.sync_engine.dialect)""",
-        """    pass""",
+        """    if isinstance(error, OSError):""",
+        """    if False:""",
         "test_postgres_outage",
+        ALL,
+    ),
+    Mutation(
+        "a write is repeated although it may have been committed",
+        "app/api/second_try.py",
+        """    return lost and request.method in SAFE_METHODS""",
+        """    return lost""",
+        "test_postgres_recovery",
+        ALL,
+    ),
+    Mutation(
+        "a read-only database is ready",
+        "app/db/session.py",
+        """            if await is_read_only(session):""",
+        """            if False:""",
+        "test_sqlite",
+    ),
+    Mutation(
+        "the probe keeps a connection to a former primary",
+        "app/db/session.py",
+        """                await session.invalidate()""",
+        """                pass""",
+        "test_postgres_recovery",
+        ALL,
+    ),
+    Mutation(
+        "a connection to a former primary stays in use",
+        "app/db/postgres.py",
+        """        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False""",
+        """        pass""",
+        "test_postgres_recovery",
         ALL,
     ),
     Mutation(

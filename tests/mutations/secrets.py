@@ -36,7 +36,7 @@ SECRETS = [
     Mutation(
         "PostgreSQL errors show the row",
         "app/db/postgres.py",
-        """        error.__cause__.detail = None""",
+        """        cause.detail = None""",
         """        pass""",
         "test_conflicts test_problems test_postgres",
         ALL,

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from app.api.second_try import SecondTry, may_run_again
 from app.api.slashes import allowed_methods
 from app.core.errors import DATABASE_UNAVAILABLE, AppError, Invalid, InvalidToken, TooManyRequests
 from app.db.conflicts import conflict_sentence
@@ -85,6 +86,9 @@ async def _handle(request: Request, error: Exception) -> Response:
             return _invalid_request(scope, error)
         case IntegrityError() if is_conflict(error):
             return problem_response(scope, HTTPStatus.CONFLICT, conflict_sentence(error))
+        case _ if may_run_again(request, error):
+            logger.warning("request_retried", error=type(error).__name__)
+            return SecondTry(request)
         case _ if is_outage(error):
             logger.error("database_unavailable", error=type(error).__name__)
             headers = {"Retry-After": RETRY_AFTER_SECONDS}

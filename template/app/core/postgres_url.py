@@ -11,6 +11,7 @@ DEVELOPMENT_URL = ""
 NUMBERS = r"\d{1,5}(,\d{1,5})*"
 OPTIONS = {
     "host": ".+",
+    "pgbouncer": "true|false",
     "port": NUMBERS,
     "prepared_statement_cache_size": NUMBERS,
     "ssl": "disable|allow|prefer|require|verify-ca|verify-full",
@@ -40,4 +41,7 @@ def with_driver(value: str) -> str:
     for name, values in url.normalized_query.items():
         if not all(re.fullmatch(OPTIONS[name], value) for value in values):
             raise ValueError(f"asyncpg does not accept this value of the option {name}")
+    if url.query.get("pgbouncer") == "true":  # Prisma's name, for any pooler of transactions
+        url = url.update_query_dict({"prepared_statement_cache_size": "0"})
+    url = url.difference_update_query(["pgbouncer"])
     return url.set(drivername=DRIVER).render_as_string(hide_password=False)

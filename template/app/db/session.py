@@ -12,7 +12,7 @@ from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.core.probe import probing
 from app.db import migrations
-from app.db.dialect import WRITE_OPTIONS, create_engine
+from app.db.dialect import WRITE_OPTIONS, create_engine, is_read_only
 
 POOL_TIMEOUT_SECONDS = 5.0
 """How long a request waits for a connection before it gets a 503."""
@@ -27,11 +27,14 @@ class Database:
             engine.execution_options(**WRITE_OPTIONS), expire_on_commit=False
         )
 
-    async def check_migrated(self) -> None:
-        """Probe readiness: raise Unavailable unless the database responds and is migrated."""
+    async def check_ready(self) -> None:
+        """Raise Unavailable unless the database responds, accepts writes and is migrated."""
         detail = "The database is not responding or has not been migrated"
         async with probing(detail, SQLAlchemyError), self.read() as session:
             applied = await session.scalars(text("SELECT version_num FROM alembic_version"))
+            if await is_read_only(session):
+                await session.invalidate()  # the next connection may reach the new primary
+                raise Unavailable("The database is read-only")
         if await asyncio.to_thread(migrations.are_pending, set(applied)):
             raise Unavailable("The database has not been migrated to this release")
 

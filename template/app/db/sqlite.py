@@ -1,13 +1,15 @@
 """SQLite for a server: real transactions, foreign keys, concurrent readers and one writer."""
 
+import os
 import sqlite3
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Index, UniqueConstraint, event, text
+from sqlalchemy import Connection, ExceptionContext, Index, UniqueConstraint, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.config import Settings
@@ -15,22 +17,28 @@ from app.core.config import Settings
 BUSY_TIMEOUT_SECONDS = 5
 MIGRATION_TIMEOUT_SECONDS = 60
 
+# What a result code means (sqlite.org/rescode.html). Any other is our mistake.
 CONFLICTS = {
     sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
 }
-OUTAGES = {
+UNDONE = {sqlite3.SQLITE_BUSY_SNAPSHOT}
+OCCUPIED = {
     sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,  # a race for the lock
+}
+BROKEN = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_READONLY,
 }
+"""The connection is replaced: the file may have been repaired or restored since it was opened."""
 
 WRITE_OPTIONS = {"sqlite_begin": "IMMEDIATE"}
 """Execution options of a session that may write. Others skip BEGIN and COMMIT, and neither wait for
@@ -43,6 +51,7 @@ RENDER_AS_BATCH = True
 def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
     engine = _engine(settings, busy_timeout=BUSY_TIMEOUT_SECONDS, pool_timeout=pool_timeout)
     event.listen(engine.sync_engine, "connect", _enforce_foreign_keys)
+    event.listen(engine.sync_engine, "handle_error", _replace_if_broken)
     return engine
 
 
@@ -85,18 +94,35 @@ def violates(error: IntegrityError, rule: Index | UniqueConstraint) -> bool:
 
 def is_conflict(error: IntegrityError) -> bool:
     """Return whether a row conflicts with others, as opposed to one that is never valid."""
-    return _code(error) in CONFLICTS
+    return _code(error.orig) in CONFLICTS
+
+
+def is_undone(error: Exception) -> bool:
+    """Return whether the transaction was rolled back, and may succeed if it is repeated."""
+    return isinstance(error, DBAPIError) and _code(error.orig) in UNDONE
 
 
 def is_outage(error: Exception) -> bool:
     """Return whether the database is unavailable: locked, unreadable or on a full disk."""
     if isinstance(error, DBAPIError):
-        return _code(error) & 0xFF in OUTAGES  # the primary code of an extended result code
+        return _code(error.orig) & 0xFF in OCCUPIED | BROKEN  # the primary code of an extended one
     return isinstance(error, PoolTimeoutError)
 
 
-def _code(error: DBAPIError) -> int:
-    return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+async def is_read_only(session: AsyncSession) -> bool:
+    """Return whether the file or its folder, which holds the write-ahead log, is read-only."""
+    query = text("SELECT file FROM pragma_database_list WHERE name = 'main'")
+    file = Path(await session.scalar(query) or "")
+    return not all(os.access(path, os.W_OK) for path in (file, file.parent))
+
+
+def _code(error: BaseException | None) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+
+
+def _replace_if_broken(context: ExceptionContext) -> None:
+    if _code(context.original_exception) & 0xFF in BROKEN:
+        context.is_disconnect = True
 
 
 def _engine(settings: Settings, *, busy_timeout: int, **options: Any) -> AsyncEngine:

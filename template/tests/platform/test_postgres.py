@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.deps import DB
 from app.db.postgres import COMMAND_TIMEOUT_SECONDS, STATEMENT_TIMEOUT_SECONDS
 from tests.conftest import settings_for
-from tests.support.factories import new_user
-from tests.support.service import Service, add_route
+from tests.support.factories import make_user, new_user
+from tests.support.service import Service, add_route, running_with
 from tests.support.waiting import PATIENCE, eventually, patience
+
+POOLED = "prepared_statement_cache_size=0"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,8 @@ from tests.support.waiting import PATIENCE, eventually, patience
         ("postgresql+asyncpg://ada@db/app", "postgresql+asyncpg://ada@db/app"),
         # other drivers' name of the option
         ("postgresql://ada@db/app?sslmode=require", "postgresql+asyncpg://ada@db/app?ssl=require"),
+        ("postgresql://ada@db/app?pgbouncer=true", f"postgresql+asyncpg://ada@db/app?{POOLED}"),
+        ("postgresql://ada@db/app?pgbouncer=false", "postgresql+asyncpg://ada@db/app"),
     ],
 )
 def test_every_spelling_of_the_url_is_accepted(given: str, used: str) -> None:
@@ -34,6 +38,7 @@ def test_every_spelling_of_the_url_is_accepted(given: str, used: str) -> None:
         (f"{'x' * 64}.example.com/app", "Use the format postgresql://"),
         ("db.example.com:99999/app", "Use the format postgresql://"),
         ("db.example.com/app?port=abc", "value of the option port"),
+        ("db.example.com/app?pgbouncer=yes", "value of the option pgbouncer"),
         ("db.example.com/app?prepared_statement_cache_size=x", "of the option prepared_statement"),
         ("db.example.com/app?sslmode=bogus", "value of the option ssl"),
         ("db.example.com/app?target_session_attrs=x", "value of the option target_session_attrs"),
@@ -59,6 +64,16 @@ async def test_server_ends_slow_statements(service: Service) -> None:
         assert await session.scalar(text("SHOW statement_timeout")) == f"{PATIENCE / 60:.0f}min"
         assert await session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
     assert STATEMENT_TIMEOUT_SECONDS < COMMAND_TIMEOUT_SECONDS
+
+
+async def test_behind_a_pooler_no_connection_keeps_a_state(own_url: str) -> None:
+    async with running_with(settings_for(f"{own_url}?pgbouncer=true")) as service:
+        await (await service.sign_in(await service.make(make_user))).get("/api/v1/users/me")
+        async with service.database.read() as session:
+            prepared = text("SELECT count(*) FROM pg_prepared_statements")
+            changed = text("SELECT name FROM pg_settings WHERE source IN ('client', 'session')")
+            assert await session.scalar(prepared) == 0
+            assert {*await session.scalars(changed)} == {"application_name", "client_encoding"}
 
 
 async def test_slow_statement_is_503(committed_service: Service) -> None:

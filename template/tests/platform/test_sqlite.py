@@ -1,4 +1,5 @@
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.exc import DBAPIError
 
+from app.api.deps import DB
 from app.core.config import SettingsError
 from app.db import sqlite
 from tests.conftest import settings_for
@@ -15,7 +17,7 @@ from tests.support.databases import LockWaits
 from tests.support.factories import make_user
 from tests.support.logins import ADA, REGISTER
 from tests.support.races import blocked_or_done
-from tests.support.service import Service, running_with
+from tests.support.service import Service, add_route, assert_problem, running_with
 from tests.support.waiting import PATIENCE, eventually, patience
 
 ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
@@ -120,6 +122,54 @@ async def test_full_disk_is_503_for_writes_until_there_is_room(own_url: str) -> 
         await limit_pages(service, 1_000_000)
         response = await client.post(REGISTER, json=ADA)
         assert response.status_code == 201
+
+
+async def test_read_only_connection_is_503_and_replaced(own_url: str) -> None:
+    async with running_with(settings_for(own_url, **ONE_CONNECTION)) as service:
+        client = service.client()
+        async with service.database.read() as session:
+            await session.execute(text("PRAGMA query_only = ON"))
+
+        response = await client.post(REGISTER, json=ADA)
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "5"
+        response = await client.post(REGISTER, json=ADA)
+        assert response.status_code == 201
+
+
+@pytest.mark.parametrize("folders", [0, 1])
+async def test_read_only_file_is_not_ready_until_it_is_writable(
+    own_url: str, monkeypatch: pytest.MonkeyPatch, folders: int
+) -> None:
+    """The tests may run as root, who may write to a read-only file."""
+    read_only = [file_of(own_url), file_of(own_url).parent][folders]
+    async with running_with(settings_for(own_url)) as service:
+        client = service.client()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "access", lambda path, _: path != read_only)
+            response = await client.get("/health/ready")
+            assert_problem(response, 503, "The database is read-only")
+
+        assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_outdated_snapshot_is_taken_again(committed_service: Service) -> None:
+    service, tries = committed_service, 0
+
+    async def write_after_another(db: DB) -> None:
+        nonlocal tries
+        tries += 1
+        await db.execute(text("COMMIT"))
+        await db.execute(text("BEGIN DEFERRED"))
+        await db.execute(text("SELECT count(*) FROM users"))
+        if tries == 1:
+            await service.make(make_user)
+        await db.execute(text("DELETE FROM alembic_version WHERE false"))
+
+    path = add_route(service, write_after_another)
+    response = await service.client().post(path)
+
+    assert (response.status_code, tries) == (200, 2)
 
 
 async def test_missing_folder_is_503_until_it_exists(own_url: str, tmp_path: Path) -> None:

@@ -109,13 +109,15 @@ async def undone(session: AsyncSession) -> AsyncGenerator[None]:
     await transaction.rollback()
 
 
-def add_route(service: Service, endpoint: Callable[..., Awaitable[Any]]) -> str:
-    """Add a POST route to this service only, and return its path."""
+def add_route(
+    service: Service, endpoint: Callable[..., Awaitable[Any]], method: str = "POST"
+) -> str:
+    """Add a route to this service only, and return its path."""
     path = f"/{endpoint.__name__}"
     service.app.router.add_api_route(
         path,
         endpoint,
-        methods=["POST"],
+        methods=[method],
         include_in_schema=False,
         route_class_override=Route,
     )
