@@ -18,7 +18,9 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import api_keys, audit, organizations
 from app.services.audit import Action
 from app.services.locking import lock_organization
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
+
+OLDEST = Order(Membership.joined_at, Membership.id, oldest_first=True)
 
 
 async def list_members(
@@ -29,9 +31,8 @@ async def list_members(
         select(Membership)
         .options(joinedload(Membership.user))
         .where(Membership.organization_id == organization_id)
-        .order_by(Membership.joined_at, Membership.id)
     )
-    return await paginate(session, query, pagination, MemberResponse)
+    return await paginate(session, query, OLDEST, pagination, MemberResponse)
 
 
 async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> Membership:

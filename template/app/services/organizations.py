@@ -16,7 +16,9 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import audit
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
+
+NEWEST = Order(Organization.created_at, Organization.id)
 
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
@@ -46,8 +48,7 @@ async def list_for_user(
     session: AsyncSession, user_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[OrganizationResponse]:
     """Newest first."""
-    query = _details(user_id).order_by(Organization.created_at.desc(), Organization.id.desc())
-    return await paginate(session, query, pagination, OrganizationResponse)
+    return await paginate(session, _details(user_id), NEWEST, pagination, OrganizationResponse)
 
 
 async def create(

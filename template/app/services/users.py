@@ -19,7 +19,9 @@ from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse, UserUpdate
 from app.services import api_keys, audit, logins, memberships
 from app.services.audit import Action
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
+
+NEWEST = Order(User.created_at, User.id)
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,7 @@ async def list_users(
         query = query.where(User.role == role)
     if is_active is not None:
         query = query.where(User.is_active.is_(is_active))
-    query = query.order_by(User.created_at.desc(), User.id.desc())
-    return await paginate(session, query, pagination, UserResponse)
+    return await paginate(session, query, NEWEST, pagination, UserResponse)
 
 
 async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserOrganization]:
