@@ -84,7 +84,7 @@ async def list_users(
     if role is not None:
         query = query.where(User.role == role)
     if is_active is not None:
-        query = query.where(User.is_active.is_(is_active))
+        query = query.where(User.is_active == is_active)
     return await paginate(session, query, NEWEST, pagination, UserResponse)
 
 
