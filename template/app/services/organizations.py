@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Bundle, aliased, contains_eager
 
@@ -114,7 +114,6 @@ async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
 def _details(user_id: UUID) -> Select[Any]:
     """The fields of OrganizationResponse for each organization of the user."""
     member = aliased(Membership)
-    members = select(func.count(member.id)).where(member.organization_id == Organization.id)
     owner = (
         select(member.user_id)
         .where(member.organization_id == Organization.id, member.role == MemberRole.OWNER)
@@ -129,7 +128,7 @@ def _details(user_id: UUID) -> Select[Any]:
         Organization.created_at,
         Organization.updated_at,
         Membership.role,
-        members.scalar_subquery().label("member_count"),
+        Organization.member_count,
         owner.scalar_subquery().label("owner_id"),
     )
     return (
