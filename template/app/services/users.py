@@ -12,6 +12,7 @@ from app.core.clock import utc_now
 from app.core.errors import Conflict, NotFound
 from app.core.passwords import Passwords
 from app.core.roles import UserRole
+from app.db.dialect import contains
 from app.models import Membership, Organization, User
 from app.schemas.me import UserOrganization, UserUpdateMe
 from app.schemas.paging import PaginatedResponse, PaginationParams
@@ -75,12 +76,7 @@ async def list_users(
     """Newest first; `search` matches part of the name or email."""
     query = select(User).where(User.alive)
     if search:
-        query = query.where(
-            or_(
-                User.name.icontains(search, autoescape=True),
-                User.email.icontains(search, autoescape=True),
-            )
-        )
+        query = query.where(or_(contains(User.name, search), contains(User.email, search)))
     if role is not None:
         query = query.where(User.role == role)
     if is_active is not None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.dialect import append_only, no_longer_append_only
+from app.db.dialect import append_only, no_longer_append_only, search_index
 
 revision: str = "0001"
 down_revision: str | Sequence[str] | None = None
@@ -60,6 +60,8 @@ def upgrade() -> None:
         "CREATE INDEX ix_users_is_active_created_at_id ON users (is_active, created_at, id)"
         " WHERE deleted_at IS NULL"
     )
+    for statement in search_index("users", "name", "email"):
+        op.execute(statement)
 
     op.create_table(
         "memberships",
