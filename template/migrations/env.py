@@ -26,6 +26,11 @@ def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]
     return False
 
 
+def include_name(name: str | None, kind: str, _: Any) -> bool:
+    """Skip what `search_index` of `app/db/dialect.py` makes, if the server can: no model has it."""
+    return kind != "index" or not (name or "").endswith("_search")
+
+
 @rewriter.rewrites(DropColumnOp)
 def drop_checks_first(_: Any, __: Any, drop: DropColumnOp) -> list[MigrateOperation]:
     """Drop a column's checks before it: a rebuilt table cannot keep them."""
@@ -47,6 +52,7 @@ def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
+        include_name=include_name,
         process_revision_directives=rewriter,
         render_as_batch=RENDER_AS_BATCH,
         render_item=render_item,

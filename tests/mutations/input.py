@@ -1,6 +1,6 @@
 """What is taken from a request."""
 
-from tests.mutations.mutation import Mutation
+from tests.mutations.mutation import ALL, Mutation
 
 INPUT = [
     Mutation(
@@ -39,11 +39,19 @@ INPUT = [
         "test_problems",
     ),
     Mutation(
-        "a search may use wildcards",
-        "app/services/users.py",
-        """User.name.icontains(search, autoescape=True)""",
-        """User.name.icontains(search)""",
+        "a search may use wildcards on SQLite",
+        "app/db/sqlite.py",
+        """(part, autoescape=True)""",
+        """(part)""",
         "test_users",
+    ),
+    Mutation(
+        "a search may use wildcards on PostgreSQL",
+        "app/db/postgres.py",
+        """column.icontains(part, autoescape=True)""",
+        """column.icontains(part)""",
+        "test_users",
+        ALL,
     ),
     Mutation(
         "a page offset can exceed 64 bits",

@@ -4,11 +4,21 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import Connection, ExceptionContext, Index, UniqueConstraint, event, make_url, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ExceptionContext,
+    Index,
+    UniqueConstraint,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.config import Settings
 from app.core.errors import DATABASE_UNAVAILABLE, Unavailable
@@ -87,6 +97,27 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 def partial(condition: str) -> dict[str, Any]:
     """Return the arguments for an Index of only the rows that meet `condition`."""
     return {"postgresql_where": text(condition)}
+
+
+def contains(column: InstrumentedAttribute[str], part: str) -> ColumnElement[bool]:
+    """Ignore case, and use the columns' `search_index`."""
+    return column.icontains(part, autoescape=True)
+
+
+def search_index(table: str, *columns: str) -> list[str]:
+    """Return a statement that makes an index for `contains`, which helps from three characters.
+
+    It does nothing if the extension pg_trgm is missing or may not be installed: a search then
+    reads the rows.
+    """
+    keys = ", ".join(f"{column} gin_trgm_ops" for column in columns)
+    return [
+        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') THEN"
+        " CREATE EXTENSION IF NOT EXISTS pg_trgm;"
+        f" CREATE INDEX ix_{table}_search ON {table} USING gin ({keys}); END IF;"
+        " EXCEPTION WHEN insufficient_privilege THEN RAISE NOTICE 'pg_trgm is not installed';"
+        " END $$"
+    ]
 
 
 def append_only(table: str) -> list[str]:

@@ -5,11 +5,12 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, ExceptionContext, Index, UniqueConstraint, event, text
+from sqlalchemy import ColumnElement, Connection, ExceptionContext, Index, UniqueConstraint, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.config import Settings
@@ -68,6 +69,16 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 def partial(condition: str) -> dict[str, Any]:
     """Return the arguments for an Index of only the rows that meet `condition`."""
     return {"sqlite_where": text(condition)}
+
+
+def contains(column: InstrumentedAttribute[str], part: str) -> ColumnElement[bool]:
+    """Ignore case. LIKE does so for ASCII, and many times faster than `lower` from Python."""
+    return (column.contains if part.isascii() else column.icontains)(part, autoescape=True)
+
+
+def search_index(table: str, *columns: str) -> list[str]:
+    """Return no statement: a search by `contains` reads the rows."""
+    return []
 
 
 def append_only(table: str) -> list[str]:

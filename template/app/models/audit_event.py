@@ -18,6 +18,8 @@ class AuditEvent(Identified, Base):
     __tablename__ = "audit_events"
     __table_args__ = (
         Index("ix_audit_events_created_at_id", "created_at", "id"),
+        Index("ix_audit_events_action_created_at_id", "action", "created_at", "id"),
+        Index("ix_audit_events_actor_id_created_at_id", "actor_id", "created_at", "id"),
         Index(
             "ix_audit_events_organization_id_created_at_id", "organization_id", "created_at", "id"
         ),

@@ -21,6 +21,9 @@ class Invitation(Identified, Base):
     __tablename__ = "invitations"
     __table_args__ = (
         Index(
+            "ix_invitations_organization_id_created_at_id", "organization_id", "created_at", "id"
+        ),
+        Index(
             "uq_invitations_organization_id_email_normalized",
             "organization_id",
             "email_normalized",
@@ -31,7 +34,7 @@ class Invitation(Identified, Base):
     )
 
     organization_id: Mapped[UUID] = mapped_column(
-        ForeignKey("organizations.id", ondelete="CASCADE"), index=True
+        ForeignKey("organizations.id", ondelete="CASCADE")
     )
     invited_by: Mapped[UUID | None] = mapped_column(
         ForeignKey("users.id", ondelete="SET NULL"), index=True

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.clock import utc_now
@@ -13,8 +13,11 @@ class Login(Identified, Revocable, Base):
     """A user's session. When it ends, so do all of its refresh tokens."""
 
     __tablename__ = "user_sessions"
+    __table_args__ = (
+        Index("ix_user_sessions_user_id_last_used_at_id", "user_id", "last_used_at", "id"),
+    )
 
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(nullable=False)
     last_used_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.clock import utc_now
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 class Membership(Identified, Base):
     __tablename__ = "memberships"
     __table_args__ = (
+        Index("ix_memberships_organization_id_joined_at_id", "organization_id", "joined_at", "id"),
+        Index(
+            "ix_memberships_organization_id_role_joined_at_id",
+            "organization_id",
+            "role",
+            "joined_at",
+            "id",
+        ),
         UniqueConstraint(
             "user_id",
             "organization_id",
@@ -28,7 +36,7 @@ class Membership(Identified, Base):
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     organization_id: Mapped[UUID] = mapped_column(
-        ForeignKey("organizations.id", ondelete="CASCADE"), index=True
+        ForeignKey("organizations.id", ondelete="CASCADE")
     )
     role: Mapped[MemberRole] = mapped_column(
         str_enum(MemberRole, "role"), default=MemberRole.MEMBER

@@ -5,12 +5,17 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, Identified, Timestamped
+from app.db.dialect import partial
+
+NEWEST = ("organization_id", "created_at", "id")
 
 
 class Project(Identified, Timestamped, Base):
     __tablename__ = "projects"
     __table_args__ = (
-        Index("ix_projects_organization_id_created_at_id", "organization_id", "created_at", "id"),
+        Index("ix_projects_organization_id_created_at_id", *NEWEST),
+        Index("ix_projects_archived", *NEWEST, **partial("archived_at IS NOT NULL")),
+        Index("ix_projects_not_archived", *NEWEST, **partial("archived_at IS NULL")),
         UniqueConstraint(
             "organization_id",
             "slug",

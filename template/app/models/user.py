@@ -10,18 +10,22 @@ from app.db.dialect import partial
 from app.db.types import str_enum
 from app.models.membership import Membership
 
+ALIVE = partial("deleted_at IS NULL")
+
 
 class User(Identified, Timestamped, SoftDeleted, Base):
     """An account. Deleting it frees the email."""
 
     __tablename__ = "users"
     __table_args__ = (
-        Index("ix_users_created_at_id", "created_at", "id"),
+        Index("ix_users_created_at_id", "created_at", "id", **ALIVE),
+        Index("ix_users_is_active_created_at_id", "is_active", "created_at", "id", **ALIVE),
+        Index("ix_users_role_created_at_id", "role", "created_at", "id", **ALIVE),
         Index(
             "uq_users_email_normalized",
             "email_normalized",
             unique=True,
-            **partial("deleted_at IS NULL"),
+            **ALIVE,
             info={"conflict": "Email already registered"},
         ),
     )

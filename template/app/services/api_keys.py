@@ -16,8 +16,9 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import audit
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
 
+NEWEST = Order(ApiKey.created_at, ApiKey.id)
 MAX_LIVE = 50
 PREFIX_LENGTH = 11
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -56,12 +57,8 @@ async def list_keys(
     session: AsyncSession, whose: ColumnElement[bool], pagination: PaginationParams
 ) -> PaginatedResponse[ApiKeyResponse]:
     """Newest first, including expired keys, so that owners see why a key no longer works."""
-    query = (
-        select(ApiKey)
-        .where(whose, ApiKey.revoked_at.is_(None))
-        .order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
-    )
-    return await paginate(session, query, pagination, ApiKeyResponse)
+    query = select(ApiKey).where(whose, ApiKey.revoked_at.is_(None))
+    return await paginate(session, query, NEWEST, pagination, ApiKeyResponse)
 
 
 async def revoke(session: AsyncSession, whose: ColumnElement[bool], key_id: UUID) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_jsonable_python
-from sqlalchemy import and_, inspect, or_, select
+from sqlalchemy import inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Identified
 from app.models import AuditEvent, Organization
 from app.schemas.audit import AuditEventResponse
-from app.schemas.paging import Cursor, CursorPage
+from app.schemas.paging import CursorPage
+from app.services.paging import Order, page_after
 
+NEWEST = Order(AuditEvent.created_at, AuditEvent.id)
 ORIGIN = "origin"
 
 
@@ -71,7 +73,7 @@ def set_origin(session: AsyncSession, **fields: Any) -> None:
 async def list_events(
     session: AsyncSession,
     *,
-    after: Cursor | None,
+    cursor: str | None,
     limit: int,
     organization_id: UUID | None = None,
     action: Action | None = None,
@@ -87,19 +89,8 @@ async def list_events(
         )
         if value is not None
     ]
-    if after:
-        same_moment = and_(AuditEvent.created_at == after.created_at, AuditEvent.id < after.id)
-        # Redundant, but bounds the range of the index that is scanned.
-        conditions.append(AuditEvent.created_at <= after.created_at)
-        conditions.append(or_(AuditEvent.created_at < after.created_at, same_moment))
     query = select(AuditEvent).where(*conditions)
-    rows = await session.scalars(
-        query.order_by(AuditEvent.created_at.desc(), AuditEvent.id.desc()).limit(limit + 1)
-    )
-    found = [AuditEventResponse.model_validate(row) for row in rows]
-    last = found[limit - 1] if len(found) > limit else None
-    following = Cursor(last.created_at, last.id).encode() if last else None
-    return CursorPage(data=found[:limit], next_cursor=following)
+    return await page_after(session, query, NEWEST, cursor, limit, AuditEventResponse)
 
 
 def record(session: AsyncSession, action: Action, target: Identified, **details: Any) -> None:

@@ -18,8 +18,9 @@ from app.schemas.strings import normalize_email
 from app.services import audit, memberships, users
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
 
+NEWEST = Order(Invitation.created_at, Invitation.id)
 LIFETIME = timedelta(days=7)
 MAX_OPEN = 100
 
@@ -52,12 +53,10 @@ async def list_open(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[InvitationResponse]:
     """Newest first, including expired ones."""
-    query = (
-        select(Invitation)
-        .where(Invitation.organization_id == organization_id, Invitation.open())
-        .order_by(Invitation.created_at.desc(), Invitation.id)
+    query = select(Invitation).where(
+        Invitation.organization_id == organization_id, Invitation.open()
     )
-    return await paginate(session, query, pagination, InvitationResponse)
+    return await paginate(session, query, NEWEST, pagination, InvitationResponse)
 
 
 async def revoke(session: AsyncSession, organization_id: UUID, invitation_id: UUID) -> None:

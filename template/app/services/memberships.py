@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Forbidden, NotFound
@@ -18,20 +18,23 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import api_keys, audit, organizations
 from app.services.audit import Action
 from app.services.locking import lock_organization
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
+
+OLDEST = Order(Membership.joined_at, Membership.id, oldest_first=True)
 
 
 async def list_members(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[MemberResponse]:
     """Oldest membership first."""
+    # A join would also read the users of the rows that an offset skips.
+    load = selectinload if pagination.offset else joinedload
     query = (
         select(Membership)
-        .options(joinedload(Membership.user))
+        .options(load(Membership.user))
         .where(Membership.organization_id == organization_id)
-        .order_by(Membership.joined_at, Membership.id)
     )
-    return await paginate(session, query, pagination, MemberResponse)
+    return await paginate(session, query, OLDEST, pagination, MemberResponse)
 
 
 async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> Membership:

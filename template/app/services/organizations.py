@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Bundle, aliased, contains_eager
 
@@ -16,7 +16,9 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import audit
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
+
+NEWEST = Order(Organization.created_at, Organization.id)
 
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
@@ -46,8 +48,7 @@ async def list_for_user(
     session: AsyncSession, user_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[OrganizationResponse]:
     """Newest first."""
-    query = _details(user_id).order_by(Organization.created_at.desc(), Organization.id.desc())
-    return await paginate(session, query, pagination, OrganizationResponse)
+    return await paginate(session, _details(user_id), NEWEST, pagination, OrganizationResponse)
 
 
 async def create(
@@ -113,7 +114,6 @@ async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
 def _details(user_id: UUID) -> Select[Any]:
     """The fields of OrganizationResponse for each organization of the user."""
     member = aliased(Membership)
-    members = select(func.count(member.id)).where(member.organization_id == Organization.id)
     owner = (
         select(member.user_id)
         .where(member.organization_id == Organization.id, member.role == MemberRole.OWNER)
@@ -128,7 +128,7 @@ def _details(user_id: UUID) -> Select[Any]:
         Organization.created_at,
         Organization.updated_at,
         Membership.role,
-        members.scalar_subquery().label("member_count"),
+        Organization.member_count,
         owner.scalar_subquery().label("owner_id"),
     )
     return (

@@ -12,7 +12,9 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.schemas.project import ProjectCreate, ProjectResponse, ProjectUpdate
 from app.services import audit
 from app.services.audit import Action
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
+
+NEWEST = Order(Project.created_at, Project.id)
 
 
 async def list_projects(
@@ -27,8 +29,7 @@ async def list_projects(
     if archived is not None:
         is_archived = Project.archived_at.is_not(None)
         query = query.where(is_archived if archived else ~is_archived)
-    query = query.order_by(Project.created_at.desc(), Project.id.desc())
-    return await paginate(session, query, pagination, ProjectResponse)
+    return await paginate(session, query, NEWEST, pagination, ProjectResponse)
 
 
 async def get(

@@ -12,6 +12,7 @@ from app.core.clock import utc_now
 from app.core.errors import Conflict, NotFound
 from app.core.passwords import Passwords
 from app.core.roles import UserRole
+from app.db.dialect import contains
 from app.models import Membership, Organization, User
 from app.schemas.me import UserOrganization, UserUpdateMe
 from app.schemas.paging import PaginatedResponse, PaginationParams
@@ -19,7 +20,9 @@ from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse, UserUpdate
 from app.services import api_keys, audit, logins, memberships
 from app.services.audit import Action
-from app.services.paging import paginate
+from app.services.paging import Order, paginate
+
+NEWEST = Order(User.created_at, User.id)
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,12 @@ async def list_users(
     """Newest first; `search` matches part of the name or email."""
     query = select(User).where(User.alive)
     if search:
-        query = query.where(
-            or_(
-                User.name.icontains(search, autoescape=True),
-                User.email.icontains(search, autoescape=True),
-            )
-        )
+        query = query.where(or_(contains(User.name, search), contains(User.email, search)))
     if role is not None:
         query = query.where(User.role == role)
     if is_active is not None:
-        query = query.where(User.is_active.is_(is_active))
-    query = query.order_by(User.created_at.desc(), User.id.desc())
-    return await paginate(session, query, pagination, UserResponse)
+        query = query.where(User.is_active == is_active)
+    return await paginate(session, query, NEWEST, pagination, UserResponse)
 
 
 async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserOrganization]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.dialect import append_only, no_longer_append_only
+from app.db.dialect import append_only, no_longer_append_only, search_index
 
 revision: str = "0001"
 down_revision: str | Sequence[str] | None = None
@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("slug", sa.String(100), nullable=False),
+        sa.Column("member_count", sa.Integer(), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True)),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -44,11 +45,23 @@ def upgrade() -> None:
         sa.CheckConstraint("role IN ('user', 'admin')", name="role"),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
     )
-    op.create_index("ix_users_created_at_id", "users", ["created_at", "id"])
     op.execute(
         "CREATE UNIQUE INDEX uq_users_email_normalized ON users (email_normalized)"
         " WHERE deleted_at IS NULL"
     )
+    op.execute(
+        "CREATE INDEX ix_users_created_at_id ON users (created_at, id) WHERE deleted_at IS NULL"
+    )
+    op.execute(
+        "CREATE INDEX ix_users_role_created_at_id ON users (role, created_at, id)"
+        " WHERE deleted_at IS NULL"
+    )
+    op.execute(
+        "CREATE INDEX ix_users_is_active_created_at_id ON users (is_active, created_at, id)"
+        " WHERE deleted_at IS NULL"
+    )
+    for statement in search_index("users", "name", "email"):
+        op.execute(statement)
 
     op.create_table(
         "memberships",
@@ -70,7 +83,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_memberships"),
         sa.UniqueConstraint("user_id", "organization_id", name="uq_user_org"),
     )
-    op.create_index("ix_memberships_organization_id", "memberships", ["organization_id"])
+    op.create_index(
+        "ix_memberships_organization_id_joined_at_id",
+        "memberships",
+        ["organization_id", "joined_at", "id"],
+    )
+    op.create_index(
+        "ix_memberships_organization_id_role_joined_at_id",
+        "memberships",
+        ["organization_id", "role", "joined_at", "id"],
+    )
 
     op.create_table(
         "projects",
@@ -101,6 +123,14 @@ def upgrade() -> None:
         "projects",
         ["organization_id", "created_at", "id"],
     )
+    op.execute(
+        "CREATE INDEX ix_projects_not_archived ON projects (organization_id, created_at, id)"
+        " WHERE archived_at IS NULL"
+    )
+    op.execute(
+        "CREATE INDEX ix_projects_archived ON projects (organization_id, created_at, id)"
+        " WHERE archived_at IS NOT NULL"
+    )
 
     op.create_table(
         "user_sessions",
@@ -117,7 +147,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_user_sessions"),
     )
-    op.create_index("ix_user_sessions_user_id", "user_sessions", ["user_id"])
+    op.create_index(
+        "ix_user_sessions_user_id_last_used_at_id",
+        "user_sessions",
+        ["user_id", "last_used_at", "id"],
+    )
 
     op.create_table(
         "refresh_tokens",
@@ -194,7 +228,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name="uq_invitations_token_hash"),
     )
     op.create_index("ix_invitations_invited_by", "invitations", ["invited_by"])
-    op.create_index("ix_invitations_organization_id", "invitations", ["organization_id"])
+    op.create_index(
+        "ix_invitations_organization_id_created_at_id",
+        "invitations",
+        ["organization_id", "created_at", "id"],
+    )
     op.execute(
         "CREATE UNIQUE INDEX uq_invitations_organization_id_email_normalized"
         " ON invitations (organization_id, email_normalized)"
@@ -226,8 +264,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
         sa.UniqueConstraint("key_hash", name="uq_api_keys_key_hash"),
     )
-    op.create_index("ix_api_keys_organization_id", "api_keys", ["organization_id"])
-    op.create_index("ix_api_keys_user_id", "api_keys", ["user_id"])
+    op.create_index(
+        "ix_api_keys_organization_id_created_at_id",
+        "api_keys",
+        ["organization_id", "created_at", "id"],
+    )
+    op.create_index(
+        "ix_api_keys_user_id_created_at_id", "api_keys", ["user_id", "created_at", "id"]
+    )
 
     op.create_table(
         "idempotency_keys",
@@ -260,6 +304,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
     )
     op.create_index("ix_audit_events_created_at_id", "audit_events", ["created_at", "id"])
+    op.create_index(
+        "ix_audit_events_action_created_at_id", "audit_events", ["action", "created_at", "id"]
+    )
+    op.create_index(
+        "ix_audit_events_actor_id_created_at_id",
+        "audit_events",
+        ["actor_id", "created_at", "id"],
+    )
     op.create_index(
         "ix_audit_events_organization_id_created_at_id",
         "audit_events",

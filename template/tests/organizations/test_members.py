@@ -52,6 +52,20 @@ async def test_adding_by_email_reveals_no_account(client: AsyncClient, user: Use
     assert (known.status_code, known.json()["detail"]) == (422, unknown.json()["detail"])
 
 
+async def test_concurrent_changes_are_counted(committed_service: Service) -> None:
+    client = await committed_service.sign_in(await committed_service.make(make_owner))
+    users = [await committed_service.make(make_user) for _ in range(3)]
+    before = (await client.get("/api/v1/organizations/acme")).json()
+
+    await asyncio.gather(*(client.post(URL, json={"user_id": str(each.id)}) for each in users))
+    joined = (await client.get("/api/v1/organizations/acme")).json()
+    await asyncio.gather(*(client.delete(f"{URL}{each.id}") for each in users[:2]))
+    left = (await client.get("/api/v1/organizations/acme")).json()
+
+    assert [each["member_count"] for each in (before, joined, left)] == [1, 4, 2]
+    assert left["updated_at"] == before["updated_at"]
+
+
 @pytest.mark.parametrize("columns", [{"deleted_at": utc_now()}, {"is_active": False}, None])
 async def test_missing_or_inactive_user_is_not_found(
     columns: dict[str, Any] | None, client: AsyncClient, session: AsyncSession

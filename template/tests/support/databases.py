@@ -1,12 +1,12 @@
 """The databases that the tests run on."""
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import AbstractAsyncContextManager, contextmanager
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core import probe
 from tests.support.waiting import PATIENCE
@@ -27,6 +27,14 @@ class Databases(Protocol):
 
     def lock_waits(self, engine: AsyncEngine) -> LockWaits:
         """Count the waits of this engine's transactions, from now on."""
+
+    async def explain(
+        self, connection: AsyncConnection, queries: Iterable[tuple[str, Any]]
+    ) -> list[str]:
+        """Return the plan of each query, a statement with its parameters."""
+
+    def unindexed(self, plan: str) -> list[str]:
+        """Return the steps that scan a table or sort rows for want of an index."""
 
 
 @contextmanager

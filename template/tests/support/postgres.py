@@ -1,13 +1,15 @@
 """Databases for the tests: on a private PostgreSQL or the server of `TEST_DATABASE_URL`."""
 
 import os
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
 from sqlalchemy import URL, make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import postgres
 from app.models import User
@@ -66,6 +68,20 @@ class PostgresDatabases:
                 return await connection.scalar(text(LOCK_WAITS)) or 0
 
         return count
+
+    async def explain(
+        self, connection: AsyncConnection, queries: Iterable[tuple[str, Any]]
+    ) -> list[str]:
+        """Discourage scans and sorts, which are best for the small tables of a test."""
+        for step in ("seqscan", "bitmapscan", "sort"):
+            await connection.exec_driver_sql(f"SET LOCAL enable_{step} = off")
+        await connection.exec_driver_sql("ANALYZE")
+        explained = [(f"EXPLAIN {each[0]}", each[1]) for each in queries]
+        plans = [await connection.exec_driver_sql(*each) for each in explained]
+        return ["\n".join(plan.scalars()) for plan in plans]
+
+    def unindexed(self, plan: str) -> list[str]:
+        return re.findall(r"Seq Scan on .*|Sort Key: .*", plan)
 
     async def drop_all(self) -> None:
         for name in self._names:

@@ -1,7 +1,8 @@
 """Databases for the tests: files in a folder that vanishes with the run."""
 
+import re
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -9,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Connection, ExceptionContext, event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import sqlite
 from tests.support.databases import LockWaits, patient_service
@@ -54,6 +55,16 @@ class SqliteDatabases:
             return len(waiting)
 
         return count
+
+    async def explain(
+        self, connection: AsyncConnection, queries: Iterable[tuple[str, Any]]
+    ) -> list[str]:
+        explained = [(f"EXPLAIN QUERY PLAN {each[0]}", each[1]) for each in queries]
+        plans = [await connection.exec_driver_sql(*each) for each in explained]
+        return ["\n".join(row.detail for row in plan) for plan in plans]
+
+    def unindexed(self, plan: str) -> list[str]:
+        return re.findall(r"SCAN \w+$|USE TEMP B-TREE FOR .*ORDER BY", plan, re.MULTILINE)
 
 
 @asynccontextmanager

@@ -23,13 +23,13 @@ OfActor = Annotated[UUID | None, Query(description="Only events caused by this u
 async def read_audit_log(
     db: DB,
     admin: AdminUser,
-    after: After,
     limit: Limit = 50,
+    cursor: After = None,
     action: OfAction = None,
     actor_id: OfActor = None,
 ) -> CursorPage[AuditEventResponse]:
     """Changes on the whole platform and who made them, newest first. Administrators only."""
-    return await audit.list_events(db, after=after, limit=limit, action=action, actor_id=actor_id)
+    return await audit.list_events(db, cursor=cursor, limit=limit, action=action, actor_id=actor_id)
 
 
 @router.get(
@@ -40,15 +40,15 @@ async def read_audit_log(
 async def read_organization_audit_log(
     db: DB,
     access: AdminAccess,
-    after: After,
     limit: Limit = 50,
+    cursor: After = None,
     action: OfAction = None,
     actor_id: OfActor = None,
 ) -> CursorPage[AuditEventResponse]:
     """Changes in the organization and who made them, newest first. Admins and owners only."""
     return await audit.list_events(
         db,
-        after=after,
+        cursor=cursor,
         limit=limit,
         organization_id=access.organization_id,
         action=action,
