@@ -1,140 +1,144 @@
 """The caller of a route: its signature declares the least privilege that it requires."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 from pydantic import SecretStr
 from starlette.background import BackgroundTasks
 
 from app.api.deps import DB, SAFE_METHODS
 from app.api.rate_limit import Policy
-from app.api.resources import AppResources, Resources
-from app.core.errors import Forbidden, NotFound
+from app.api.resources import AppResources, resources_of
+from app.core.errors import AppError, Forbidden, NotFound
 from app.core.roles import MemberRole, Scope, UserRole
-from app.core.tokens import AccessClaims, KeyClaims, read_bearer
+from app.core.tokens import AccessClaims, KeyClaims
 from app.models import ApiKey, Membership, User
 from app.services import api_keys, audit, auth, organizations
 
 NEEDS_LOGIN = "API keys are not accepted here: log in"
-
-bearer = HTTPBearer(
-    description="Log in with `POST /auth/login`, then paste the `access_token` of the response; "
-    "or paste an API key."
-)
+T = TypeVar("T")
 
 
-async def get_bearer_claims(
-    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)], resources: AppResources
-) -> AccessClaims | KeyClaims:
-    return read_bearer(resources.settings, credentials.credentials)
+class Bearer(SecurityBase):
+    """The scheme of the OpenAPI document, with the dependencies that use it."""
+
+    model = HTTPBearer(
+        description="Log in with `POST /auth/login`, then paste the `access_token` of the "
+        "response; or paste an API key."
+    )
+    scheme_name = "HTTPBearer"
 
 
-BearerClaims = Annotated[AccessClaims | KeyClaims, Depends(get_bearer_claims)]
+class CallerAs(Bearer, Generic[T]):
+    """Authenticate, and return what `accept` makes of the caller, or raise Forbidden."""
+
+    def __init__(self, accept: Callable[[auth.Caller], T]) -> None:
+        self.accept = accept
+
+    async def __call__(self, request: Request, background: BackgroundTasks) -> T:
+        return self.accept(await authenticate(request, background))
 
 
-async def get_access_claims(claims: BearerClaims) -> AccessClaims:
-    if isinstance(claims, KeyClaims):
-        raise Forbidden(NEEDS_LOGIN)
-    return claims
+class MemberOf(Bearer):
+    """Authenticate, and return the caller's membership, with its organization."""
+
+    def __init__(self, least: MemberRole) -> None:
+        self.least = least
+
+    async def __call__(
+        self, request: Request, background: BackgroundTasks, slug: "OrganizationSlug"
+    ) -> Membership:
+        """Raise NotFound for non-members, and Forbidden for a role that is too low."""
+        caller = await authenticate(request, background)
+        session = request.state.session
+        membership = await organizations.get_membership(session, slug, caller.user.id)
+        if not caller.may_enter(membership.organization_id):
+            raise NotFound("Organization not found")
+        if membership.role.rank < self.least.rank:
+            raise Forbidden
+        return membership
 
 
-Claims = Annotated[AccessClaims, Depends(get_access_claims)]
-"""The claims of a valid token, whose session may have been revoked since."""
-
-
-async def get_caller(
-    request: Request,
-    background: BackgroundTasks,
-    db: DB,
-    claims: BearerClaims,
-    resources: AppResources,
-) -> auth.Caller:
+async def authenticate(request: Request, background: BackgroundTasks) -> auth.Caller:
     """Raise InvalidToken if the session or key has ended, Forbidden beyond the key's scopes."""
-    caller = await auth.get_caller(db, claims)
-    audit.set_origin(db, actor_id=caller.user.id, api_key_id=caller.key and caller.key.id)
-    if caller.key is not None:
-        await _count_key(resources, caller.key)
-        _record_use(resources, background, caller.key)
-        _require_scope(request, caller)
+    known: auth.Caller | None = getattr(request.state, "caller", None)
+    if known is not None:
+        return known
+    session = request.state.session
+    caller = await auth.get_caller(session, read_claims(request))
+    key = caller.key
+    audit.set_origin(session, actor_id=caller.user.id, api_key_id=key and key.id)
+    if key is not None:
+        await _use_key(request, background, key)
+        caller.require(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)
+    request.state.caller = caller
     return caller
 
 
-async def _count_key(resources: Resources, key: ApiKey) -> None:
-    """Count the user: `limit_caller` counted only the address, not knowing whose key it is."""
+async def _use_key(request: Request, background: BackgroundTasks, key: ApiKey) -> None:
+    """Count the user, whom `limit_caller` did not know, and record the use after the response."""
+    resources = resources_of(request)
     await resources.limiter.count(Policy.CALLER, str(key.user_id))
-
-
-def _record_use(resources: Resources, background: BackgroundTasks, key: ApiKey) -> None:
-    """Record the use after the response, which must not wait for it."""
     if not api_keys.is_use_recorded(key):
         background.add_task(resources.key_uses.record, key.id)
 
 
-def _require_scope(request: Request, caller: auth.Caller) -> None:
-    caller.require(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)
+def read_claims(request: Request) -> AccessClaims | KeyClaims:
+    """Raise Unauthorized without a token, and InvalidToken for an invalid one."""
+    claims: AccessClaims | KeyClaims | AppError = request.state.claims
+    if isinstance(claims, AppError):
+        raise claims
+    return claims
 
 
-Caller = Annotated[auth.Caller, Depends(get_caller)]
-
-
-async def get_current_user(caller: Caller) -> User:
+def _user(caller: auth.Caller) -> User:
     if caller.key is not None and caller.key.organization_id is not None:
         raise Forbidden("This API key is valid only for its organization")
     return caller.user
 
 
-CurrentUser = Annotated[User, Depends(get_current_user)]
-
-
-async def get_session_user(caller: Caller) -> User:
+def _session_user(caller: auth.Caller) -> User:
     if caller.key is not None:
         raise Forbidden(NEEDS_LOGIN)
     return caller.user
 
 
-SessionUser = Annotated[User, Depends(get_session_user)]
-"""For changes to the account itself, which API keys must not make."""
-
-
-async def get_admin(caller: Caller, user: CurrentUser) -> User:
+def _admin(caller: auth.Caller) -> User:
+    user = _user(caller)
     if user.role is not UserRole.ADMIN:
         raise Forbidden
     caller.require(Scope.ADMIN)
     return user
 
 
-AdminUser = Annotated[User, Depends(get_admin)]
+class ClaimsOf(Bearer):
+    async def __call__(self, request: Request) -> AccessClaims:
+        claims = read_claims(request)
+        if isinstance(claims, KeyClaims):
+            raise Forbidden(NEEDS_LOGIN)
+        return claims
+
+
+Claims = Annotated[AccessClaims, Depends(ClaimsOf())]
+"""The claims of a valid token, whose session may have been revoked since."""
+
+Caller = Annotated[auth.Caller, Depends(CallerAs(lambda caller: caller))]
+CurrentUser = Annotated[User, Depends(CallerAs(_user))]
+session_user = CallerAs(_session_user)
+SessionUser = Annotated[User, Depends(session_user)]
+"""For changes to the account itself, which API keys must not make."""
+AdminUser = Annotated[User, Depends(CallerAs(_admin))]
 
 OrganizationSlug = Annotated[
     str, Path(max_length=100, description="The organization's slug", examples=["acme"])
 ]
-
-
-async def get_membership(db: DB, caller: Caller, slug: OrganizationSlug) -> Membership:
-    """Return the caller's membership, with its organization. Raise NotFound for non-members."""
-    membership = await organizations.get_membership(db, slug, caller.user.id)
-    if not caller.may_enter(membership.organization_id):
-        raise NotFound("Organization not found")
-    return membership
-
-
-def require_member(least: MemberRole) -> Callable[[Membership], Awaitable[Membership]]:
-    async def check(
-        membership: Annotated[Membership, Depends(get_membership)],
-    ) -> Membership:
-        if membership.role.rank < least.rank:
-            raise Forbidden
-        return membership
-
-    return check
-
-
-ViewerAccess = Annotated[Membership, Depends(require_member(MemberRole.VIEWER))]
-MemberAccess = Annotated[Membership, Depends(require_member(MemberRole.MEMBER))]
-AdminAccess = Annotated[Membership, Depends(require_member(MemberRole.ADMIN))]
-OwnerAccess = Annotated[Membership, Depends(require_member(MemberRole.OWNER))]
+ViewerAccess = Annotated[Membership, Depends(MemberOf(MemberRole.VIEWER))]
+MemberAccess = Annotated[Membership, Depends(MemberOf(MemberRole.MEMBER))]
+AdminAccess = Annotated[Membership, Depends(MemberOf(MemberRole.ADMIN))]
+OwnerAccess = Annotated[Membership, Depends(MemberOf(MemberRole.OWNER))]
 
 PasswordCheck = Callable[[SecretStr], Awaitable[User]]
 

@@ -4,36 +4,44 @@ Every dependency is `async`: FastAPI would run a plain function in a thread.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.background import BackgroundTasks
 from starlette.requests import HTTPConnection
 
 from app.api.address import client_host, client_network
 from app.api.rate_limit import Policy
-from app.api.resources import AppResources
-from app.core.errors import InvalidToken
-from app.core.tokens import read_access_token
+from app.api.resources import AppResources, Resources, resources_of
+from app.core.errors import AppError, InvalidToken, Unauthorized
+from app.core.tokens import AccessClaims, KeyClaims, read_bearer
 from app.services import audit
 from app.tasks.queue import TaskQueue
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
-async def get_db(request: Request, resources: AppResources) -> AsyncGenerator[AsyncSession]:
-    """One transaction for the request: committed before the response, rolled back on error."""
-    database = resources.database
+@asynccontextmanager
+async def open_session(request: Request) -> AsyncGenerator[AsyncSession]:
+    database = resources_of(request).database
     sessions = database.read if request.method in SAFE_METHODS else database.write
     async with sessions() as session:
         audit.set_origin(session, address=client_host(request), request_id=request.state.request_id)
+        request.state.session = session
         yield session
-        await session.commit()
 
 
-DB = Annotated[AsyncSession, Depends(get_db, scope="function")]
+async def get_db(request: Request) -> AsyncSession:
+    """The transaction of the request, which `Route` opens and commits."""
+    session: AsyncSession | None = getattr(request.state, "session", None)
+    if session is None:
+        raise TypeError("Create the router of this route with app.api.routing.Router")
+    return session
+
+
+DB = Annotated[AsyncSession, Depends(get_db)]
 
 
 async def get_queue(background: BackgroundTasks, resources: AppResources) -> TaskQueue:
@@ -50,16 +58,27 @@ def limit_address(policy: Policy) -> Callable[..., Awaitable[None]]:
     return count
 
 
-async def limit_caller(connection: HTTPConnection, resources: AppResources) -> None:
+async def limit_caller(connection: HTTPConnection) -> None:
     """Count by user, from any address; without a valid access token, by address.
 
     A request with an API key counts for both: only the database knows whose key it is.
     """
-    _, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
-    limiter = resources.limiter
-    try:
-        caller = read_access_token(resources.settings, token).user_id
-    except InvalidToken:
-        await limiter.count_network(Policy.CALLER, client_network(connection))
+    resources = resources_of(connection)
+    claims = connection.state.claims = _read_claims(connection, resources)
+    if isinstance(claims, AccessClaims):
+        await resources.limiter.count(Policy.CALLER, str(claims.user_id))
     else:
-        await limiter.count(Policy.CALLER, str(caller))
+        await resources.limiter.count_network(Policy.CALLER, client_network(connection))
+
+
+def _read_claims(
+    connection: HTTPConnection, resources: Resources
+) -> AccessClaims | KeyClaims | AppError:
+    """Return the error for a missing or invalid token: public routes ignore it."""
+    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return Unauthorized("Not authenticated")
+    try:
+        return read_bearer(resources.settings, token.strip())
+    except InvalidToken as error:
+        return error

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
+from fastapi import APIRouter
+
 from app.api.errors import problems
 from app.api.resources import AppResources
-from app.api.routing import Router
 from app.schemas.common import Schema
 
-router = Router(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"])
 
 
 class Health(Schema):

@@ -94,8 +94,6 @@ def look_up(get_caller: Callable[..., Awaitable[str]]) -> Callable[..., Awaitabl
         caller: Annotated[str, Depends(get_caller)],
         key: Key = None,
     ) -> None:
-        if not hasattr(request.state, "attempt"):
-            raise TypeError("Create the router of an idempotent route with app.api.routing.Router")
         if key is None:
             return
         begins = not db.in_transaction()

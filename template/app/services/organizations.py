@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Bundle, aliased, contains_eager
 
@@ -20,16 +20,21 @@ from app.services.paging import Order, paginate
 
 NEWEST = Order(Organization.created_at, Organization.id)
 
+MEMBERSHIP = (
+    select(Membership)
+    .join(Membership.organization)
+    .options(contains_eager(Membership.organization))
+    .where(
+        Organization.slug == bindparam("slug"),
+        Organization.alive,
+        Membership.user_id == bindparam("user_id"),
+    )
+)
+
 
 async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
     """The user's membership with its organization. Raise NotFound for non-members too."""
-    query = (
-        select(Membership)
-        .join(Membership.organization)
-        .options(contains_eager(Membership.organization))
-        .where(Organization.slug == slug, Organization.alive, Membership.user_id == user_id)
-    )
-    membership = await session.scalar(query)
+    membership = await session.scalar(MEMBERSHIP, {"slug": slug, "user_id": user_id})
     if membership is None:
         raise NotFound("Organization not found")
     return membership

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from fastapi import Depends
 
-from app.api.callers import AdminAccess, get_session_user
+from app.api.callers import AdminAccess, session_user
 from app.api.deps import DB
 from app.api.errors import problems
 from app.api.paging import Pagination
@@ -14,7 +14,7 @@ from app.services import api_keys
 router = Router(
     prefix="/organizations/{slug}/api-keys",
     tags=["API keys"],
-    dependencies=[Depends(get_session_user)],
+    dependencies=[Depends(session_user)],
     responses=problems(401, 403, 404),
 )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, WebSocket
 
+from app.api.deps import limit_caller
 from app.api.resources import AppResources
 from app.core.errors import Forbidden, InvalidToken, NotFound, Unauthorized
 from app.core.tokens import AccessClaims, KeyClaims, read_bearer
@@ -31,7 +32,9 @@ async def get_claims(websocket: WebSocket, resources: AppResources) -> AccessCla
             raise Unauthorized("Not authenticated")
 
 
-@router.websocket("/projects/{project_id}", dependencies=[Depends(check_origin)])
+@router.websocket(
+    "/projects/{project_id}", dependencies=[Depends(limit_caller), Depends(check_origin)]
+)
 async def join_project(
     websocket: WebSocket,
     resources: AppResources,
