@@ -1,1 +1,1 @@
-"""Benchmarks of a rendering beside two baselines: `uv run poe bench`, see docs/developing.md."""
+"""Benchmarks of a rendering and of two baselines: `uv run poe bench`, see docs/developing.md."""
