@@ -35,8 +35,7 @@ SETTINGS = {
     "WEBSOCKET_MAX_PER_USER": "1000",
     "WORKERS": "1",
 }
-"""Requests are counted as in production, but no limit is reached."""
-
+"""Requests are counted by caller as in production, but no limit is reached."""
 
 SERVER_PROCESSOR = 0
 
