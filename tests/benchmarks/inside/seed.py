@@ -65,45 +65,35 @@ def growth(first: int, last: int) -> Tables:
     """Users and audit events, and a tenth as many members and projects of one organization."""
     chance = random.Random(first)
     keys = [UUID(int=chance.getrandbits(128)) for _ in range(first, last)]
-    actors = [UUID(int=number << 64) for number in range(FEW)]
-    yield (
-        User,
-        (
-            user(
-                key,
-                f"user{number}",
-                name=f"User {number}" if number % FEW else f"Zyx {number}",
-                role="user" if number % FEW else "admin",
-                is_active=bool(number % 50),
-                created_at=NOW - timedelta(seconds=number),
-            )
-            for number, key in enumerate(keys, first)
-        ),
-    )
-    yield (
-        Membership,
-        (
-            {"user_id": key, "organization_id": LARGE, "role": "member", "joined_at": NOW}
-            for key in keys[::10]
-        ),
-    )
+    yield User, (grown_user(number, key) for number, key in enumerate(keys, first))
+    joined = {"organization_id": LARGE, "role": "member", "joined_at": NOW}
+    yield Membership, ({"user_id": key, **joined} for key in keys[::10])
     yield Project, (project(number, LARGE) for number in range(first, last, 10))
-    yield (
-        AuditEvent,
-        (
-            {
-                "action": "user.updated" if number % FEW else "user.deleted",
-                "actor_id": actors[number * 7 % FEW],
-                "target_type": "user",
-                "target_id": key,
-                "details": {},
-                "address": "",
-                "request_id": "",
-                "created_at": NOW - timedelta(seconds=number),
-            }
-            for number, key in enumerate(keys, first)
-        ),
+    yield AuditEvent, (event(number, key) for number, key in enumerate(keys, first))
+
+
+def grown_user(number: int, key: UUID) -> Row:
+    return user(
+        key,
+        f"user{number}",
+        name=f"User {number}" if number % FEW else f"Zyx {number}",
+        role="user" if number % FEW else "admin",
+        is_active=bool(number % 50),
+        created_at=NOW - timedelta(seconds=number),
     )
+
+
+def event(number: int, key: UUID) -> Row:
+    return {
+        "action": "user.updated" if number % FEW else "user.deleted",
+        "actor_id": UUID(int=number * 7 % FEW << 64),
+        "target_type": "user",
+        "target_id": key,
+        "details": {},
+        "address": "",
+        "request_id": "",
+        "created_at": NOW - timedelta(seconds=number),
+    }
 
 
 def user(key: UUID, login: str, **columns: Any) -> Row:
