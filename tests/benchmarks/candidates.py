@@ -142,8 +142,8 @@ def _growing(member: Route, admin: Route) -> Routes:
         "users by state": "users?is_active=false",
         "users by a rare word": "users?search=zyx",
         "audit": "audit?",
-        "audit by action": "audit?action=user.deleted",
-        "audit by actor": f"audit?actor_id={UUID(int=5 << 64)}",
+        "audit by action": "audit?action=organization.deleted",
+        "audit by actor": f"audit?actor_id={UUID(int=8)}",
     }
     of_members = {
         "members": "members?",

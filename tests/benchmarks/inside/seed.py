@@ -24,10 +24,12 @@ from sqlalchemy.dialects import sqlite
 
 PASSWORD = "Correct-Horse-7!"
 ADA, ADMIN, REFERENCE, ACME, LARGE, WRITES = (UUID(int=number) for number in range(1, 7))
-PROJECT = UUID(int=7)
+PROJECT, ACTOR = UUID(int=7), UUID(int=8)
 NOW = utc_now()
 FEW = 1000
-"""One row in so many has what the filters look for."""
+"""One user in so many has what the filters look for."""
+RARE = 50_000
+"""One event in so many does, so that a page of them spans the whole log."""
 
 Row = dict[str, Any]
 Tables = Iterator[tuple[Any, Iterable[Row]]]
@@ -85,8 +87,8 @@ def grown_user(number: int, key: UUID) -> Row:
 
 def event(number: int, key: UUID) -> Row:
     return {
-        "action": "user.updated" if number % FEW else "user.deleted",
-        "actor_id": UUID(int=number * 7 % FEW << 64),
+        "action": "organization.deleted" if number % RARE == 1 else "user.updated",
+        "actor_id": ACTOR if number % RARE == 1 else UUID(int=number % FEW << 64),
         "target_type": "user",
         "target_id": key,
         "details": {},
