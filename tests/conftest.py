@@ -29,6 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--combination", action="append", help="test only this combination; repeatable"
     )
     parser.addoption("--update-trees", action="store_true", help="rewrite tests/trees/")
+    parser.addoption(
+        "--update-statements", action="store_true", help="rewrite tests/benchmarks/statements.txt"
+    )
     parser.addoption("--fuzz", action="store_true", help="only fuzz four combinations")
     parser.addoption("--mutations", action="store_true", help="only test the mutations")
     parser.addoption("--pooler", action="store_true", help="only run a service behind PgBouncer")

@@ -1,6 +1,7 @@
 """Every step of both workflows passes in a fresh clone.
 
-PYTEST_ADDOPTS limits what pytest does there, because other tests run the suites in full.
+PYTEST_ADDOPTS limits what pytest does there, because other tests run the suites in full, and
+BENCHMARK_OPTIONS what is measured.
 `--workflows` runs them as the workflows do.
 """
 
@@ -26,7 +27,7 @@ from tests.workflows import (
 
 COMBINATIONS = [VALID[0], VALID[-1]]  # the smallest and the largest
 
-COLLECT = {"PYTEST_ADDOPTS": "--collect-only --quiet"}
+COLLECT = {"PYTEST_ADDOPTS": "--collect-only --quiet", "BENCHMARK_OPTIONS": "--dry-run"}
 ONE_TEST = "tests/api/test_health.py::test_readiness_needs_the_database"
 RUN_ONE_TEST = {"PYTEST_ADDOPTS": f"-n0 --cov-fail-under=0 {ONE_TEST}"}
 

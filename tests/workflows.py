@@ -117,6 +117,16 @@ class Workflow:
                 if not re.fullmatch(r"3\.\d+", version):
                     raise UnsupportedError(f"Python {version}")
                 return {"PATH": self._path_with_uv(), "UV_PYTHON": sys.executable}
+            case "actions/upload-artifact", {
+                "name": _,
+                "path": path,
+                "if-no-files-found": "error",
+                "retention-days": _,
+                **others,
+            } if not others:
+                if not (self.workspace / path).exists():
+                    pytest.fail(f"{step['name']}: no {path}", pytrace=False)
+                return {}
         raise UnsupportedError(f"{step['uses']} with {options}")
 
     def _path_with_uv(self) -> str:

@@ -1,0 +1,1 @@
+"""Benchmarks of a rendering and of two baselines: `uv run poe bench`, see docs/developing.md."""
