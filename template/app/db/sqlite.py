@@ -5,7 +5,15 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ExceptionContext, Index, UniqueConstraint, event, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ExceptionContext,
+    Index,
+    UniqueConstraint,
+    event,
+    text,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
