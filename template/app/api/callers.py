@@ -16,7 +16,7 @@ from app.core.errors import AppError, Forbidden, NotFound
 from app.core.roles import MemberRole, Scope, UserRole
 from app.core.tokens import AccessClaims, KeyClaims
 from app.models import ApiKey, Membership, User
-from app.services import api_keys, audit, auth, organizations
+from app.services import api_keys, audit, auth
 
 NEEDS_LOGIN = "API keys are not accepted here: log in"
 T = TypeVar("T")
@@ -53,9 +53,8 @@ class MemberOf(Bearer):
     ) -> Membership:
         """Raise NotFound for non-members, and Forbidden for a role that is too low."""
         caller = await authenticate(request, background)
-        session = request.state.session
-        membership = await organizations.get_membership(session, slug, caller.user.id)
-        if not caller.may_enter(membership.organization_id):
+        membership = caller.membership
+        if membership is None or not caller.may_enter(membership.organization_id):
             raise NotFound("Organization not found")
         if membership.role.rank < self.least.rank:
             raise Forbidden
@@ -64,11 +63,11 @@ class MemberOf(Bearer):
 
 async def authenticate(request: Request, background: BackgroundTasks) -> auth.Caller:
     """Raise InvalidToken if the session or key has ended, Forbidden beyond the key's scopes."""
-    known: auth.Caller | None = getattr(request.state, "caller", None)
+    known: auth.Caller | None = request.state.caller
     if known is not None:
         return known
-    session = request.state.session
-    caller = await auth.get_caller(session, read_claims(request))
+    session, slug = request.state.session, request.path_params.get("slug")
+    caller = await auth.get_caller(session, read_claims(request), slug)
     key = caller.key
     audit.set_origin(session, actor_id=caller.user.id, api_key_id=key and key.id)
     if key is not None:

@@ -3,8 +3,7 @@
 Every dependency is `async`: FastAPI would run a plain function in a thread.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,25 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.background import BackgroundTasks
 from starlette.requests import HTTPConnection
 
-from app.api.address import client_host, client_network
+from app.api.address import client_network
 from app.api.rate_limit import Policy
 from app.api.resources import AppResources, Resources, resources_of
 from app.core.errors import AppError, InvalidToken, Unauthorized
 from app.core.tokens import AccessClaims, KeyClaims, read_bearer
-from app.services import audit
 from app.tasks.queue import TaskQueue
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-
-
-@asynccontextmanager
-async def open_session(request: Request) -> AsyncGenerator[AsyncSession]:
-    database = resources_of(request).database
-    sessions = database.read if request.method in SAFE_METHODS else database.write
-    async with sessions() as session:
-        audit.set_origin(session, address=client_host(request), request_id=request.state.request_id)
-        request.state.session = session
-        yield session
 
 
 async def get_db(request: Request) -> AsyncSession:

@@ -11,10 +11,9 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
-from starlette.types import Scope
+from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 
-from app.api.second_try import SecondTry, may_run_again
-from app.api.slashes import allowed_methods
 from app.core.errors import DATABASE_UNAVAILABLE, AppError, Invalid, InvalidToken, TooManyRequests
 from app.db.conflicts import conflict_sentence
 from app.db.dialect import is_conflict, is_outage
@@ -65,6 +64,12 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def add_error_handlers(app: FastAPI) -> None:
     for kind in HANDLED:
         app.add_exception_handler(kind, _handle)
+    app.router.default = _not_found
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """For WebSockets too, which Starlette would reject with 403."""
+    raise HTTPException(HTTPStatus.NOT_FOUND)
 
 
 async def _handle(request: Request, error: Exception) -> Response:
@@ -77,7 +82,7 @@ async def _handle(request: Request, error: Exception) -> Response:
         case AppError():
             return problem_response(scope, error.status, error.detail, headers=_headers(error))
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
-            headers = {"Allow": allowed_methods(request.app, scope["path"])}
+            headers = {"Allow": _allowed_methods(request.app, scope["path"])}
             return problem_response(scope, error.status_code, str(error.detail), headers=headers)
         case HTTPException():
             detail = str(error.detail)
@@ -86,9 +91,6 @@ async def _handle(request: Request, error: Exception) -> Response:
             return _invalid_request(scope, error)
         case IntegrityError() if is_conflict(error):
             return problem_response(scope, HTTPStatus.CONFLICT, conflict_sentence(error))
-        case _ if may_run_again(request, error):
-            logger.warning("request_retried", error=type(error).__name__)
-            return SecondTry(request)
         case _ if is_outage(error):
             logger.error("database_unavailable", error=type(error).__name__)
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
@@ -96,6 +98,15 @@ async def _handle(request: Request, error: Exception) -> Response:
                 scope, HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_UNAVAILABLE, headers=headers
             )
     raise error
+
+
+def _allowed_methods(app: FastAPI, path: str) -> str:
+    """The methods of a path; the router's own 405 lists those of one route."""
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            methods = {*operations, "head"} if "get" in operations else operations
+            return ", ".join(sorted(methods)).upper()
+    return "GET, HEAD"  # the OpenAPI document lacks the documentation pages
 
 
 def _headers(error: AppError) -> dict[str, str]:

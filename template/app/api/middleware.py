@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import unquote_plus
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -17,35 +17,6 @@ from app.api.errors import problem_response
 HOST = re.compile(r"[\w.:\[\]-]*\Z", re.ASCII)  # a name, or an address that may be in brackets
 PORT = re.compile(r":\d*$")
 UNFIT = re.compile("[\0\ufffd]")  # invalid UTF-8 is decoded to U+FFFD
-SECURITY_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-HSTS = "max-age=63072000; includeSubDomains"
-
-
-class SecurityHeaders:
-    """OWASP Secure Headers for an API; only the documentation pages may load scripts."""
-
-    def __init__(self, app: ASGIApp, *, https: bool, documentation: frozenset[str]) -> None:
-        self.app = app
-        self.headers = SECURITY_HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
-        self.documentation = documentation
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"].endswith("http.response.start"):
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-                if scope["path"].rstrip("/") in self.documentation:
-                    del headers["Content-Security-Policy"]
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
 
 
 class CrossOrigin(CORSMiddleware):
@@ -72,7 +43,8 @@ class _RefusedPreflight(Response):
 
 
 class RequestGuard:
-    """Reject unknown hosts, NUL or invalid UTF-8 in the URL, and bodies that are too long.
+    """Reject unknown hosts, NUL or invalid UTF-8 in the URL, and bodies that are too long. Serve
+    HEAD like GET, and `/users/` like `/users`: a redirect would trust the Host header.
 
     Probes address a container by its IP, so /health accepts every host name.
     """
@@ -83,12 +55,19 @@ class RequestGuard:
         self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = None if scope["type"] == "lifespan" else self._refuse(scope)
-        if refusal:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if refusal := self._refuse(scope):
             response = problem_response(scope, 400, refusal)
             await response(scope, receive, send)
-        else:
-            await self.app(scope, self._limited(receive), send)
+            return
+        path: str = scope["path"]
+        if path.endswith("/") and not path.endswith("//") and path != "/":
+            scope = {**scope, "path": path[:-1]}
+        if scope.get("method") == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        await self.app(scope, self._limited(receive), send)
 
     def _refuse(self, scope: Scope) -> str | None:
         path: str = scope["path"]
@@ -117,20 +96,13 @@ class RequestGuard:
         return receive_limited
 
 
-class HeadAsGet:
-    """Respond to HEAD as to GET, but without the body (RFC 9110, section 9.3.2)."""
+def _without_body(send: Send) -> Send:
+    """Respond to HEAD (RFC 9110, section 9.3.2)."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if "body" in message else message)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_head(message: Message) -> None:
-            await send({**message, "body": b""} if "body" in message else message)
-
-        if scope.get("method") == "HEAD":
-            await self.app({**scope, "method": "GET"}, receive, send_head)
-        else:
-            await self.app(scope, receive, send)
+    return send_head
 
 
 class Compression(GZipMiddleware):

@@ -1,4 +1,4 @@
-"""Request ids, one log line per request, and the 500 for an unhandled error."""
+"""Request ids, security headers, one log line per request, and the 500 for an unhandled error."""
 
 import re
 import time
@@ -6,7 +6,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import problem_response
@@ -16,11 +16,27 @@ logger = structlog.stdlib.get_logger(__name__)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class RequestContext:
-    """Give each request an id, and log one line about it."""
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+HSTS = "max-age=63072000; includeSubDomains"
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class RequestContext:
+    """Give each request an id, and each response security headers; log one line about both.
+
+    The headers are OWASP's for an API; only the documentation pages may load scripts.
+    """
+
+    def __init__(self, app: ASGIApp, *, https: bool, documentation: frozenset[str]) -> None:
         self.app = app
+        headers = SECURITY_HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
+        self.headers = {name.lower().encode(): value.encode() for name, value in headers.items()}
+        self.documentation = documentation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -34,16 +50,26 @@ class RequestContext:
         async def send_and_log(message: Message) -> None:
             """Log with the last byte, so that work after the response is not part of its time."""
             nonlocal status
-            if message["type"].endswith("http.response.start"):
+            kind = message["type"]
+            if kind.endswith("http.response.start"):
                 status = int(message["status"])
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message = {**message, "headers": self._headers(scope, message)}
             await send(message)
-            if message["type"].endswith("http.response.body") and not message.get("more_body"):
+            if kind.endswith("http.response.body") and not message.get("more_body"):
                 milliseconds = round((time.perf_counter() - since) * 1000, 1)
                 logger.info("request", **_named(scope), status=status, milliseconds=milliseconds)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self.app(scope, receive, send_and_log)
+
+    def _headers(self, scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
+        """The response's own headers take precedence."""
+        headers = self.headers | {b"x-request-id": scope["state"]["request_id"].encode()}
+        if scope["path"].rstrip("/") in self.documentation:
+            del headers[b"content-security-policy"]
+        own = list(message.get("headers", ()))
+        names = {name for name, _ in own}
+        return own + [header for header in headers.items() if header[0] not in names]
 
 
 class LastResort:

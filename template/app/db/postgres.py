@@ -72,7 +72,7 @@ def create_engine(settings: Settings, *, pool_timeout: float) -> AsyncEngine:
         echo=settings.DEBUG,
         hide_parameters=True,
         pool_size=settings.DATABASE_POOL_SIZE,
-        max_overflow=settings.DATABASE_MAX_OVERFLOW,
+        max_overflow=0,
         pool_timeout=pool_timeout,
         connect_args={
             **_connect_args(settings),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
@@ -40,8 +40,8 @@ class Database:
 
     async def check(self) -> None:
         """Raise the same error as any statement if the database is unavailable."""
-        async with self.read() as session:
-            await session.execute(select(1))
+        connection = await self.engine.connect()
+        await connection.close()
 
 
 @asynccontextmanager

@@ -150,7 +150,7 @@ def _engine(settings: Settings, *, busy_timeout: int, **options: Any) -> AsyncEn
         echo=settings.DEBUG,
         hide_parameters=True,
         pool_size=settings.DATABASE_POOL_SIZE,
-        max_overflow=settings.DATABASE_MAX_OVERFLOW,
+        max_overflow=0,
         connect_args={"timeout": busy_timeout},
         **options,
     )

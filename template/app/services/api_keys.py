@@ -16,9 +16,13 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import audit
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
-from app.services.paging import Order, paginate
+from app.services.paging import Listing, Order
 
-NEWEST = Order(ApiKey.created_at, ApiKey.id)
+KEYS = Listing(
+    select(ApiKey).where(ApiKey.revoked_at.is_(None)),
+    ApiKeyResponse,
+    Order(ApiKey.created_at, ApiKey.id),
+)
 MAX_LIVE = 50
 PREFIX_LENGTH = 11
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -57,8 +61,7 @@ async def list_keys(
     session: AsyncSession, whose: ColumnElement[bool], pagination: PaginationParams
 ) -> PaginatedResponse[ApiKeyResponse]:
     """Newest first, including expired keys, so that owners see why a key no longer works."""
-    query = select(ApiKey).where(whose, ApiKey.revoked_at.is_(None))
-    return await paginate(session, query, NEWEST, pagination, ApiKeyResponse)
+    return await KEYS.page(session, pagination, whose)
 
 
 async def revoke(session: AsyncSession, whose: ColumnElement[bool], key_id: UUID) -> None:

@@ -13,9 +13,11 @@ from app.db.base import Identified
 from app.models import AuditEvent, Organization
 from app.schemas.audit import AuditEventResponse
 from app.schemas.paging import CursorPage
-from app.services.paging import Order, page_after
+from app.services.paging import Listing, Order
 
-NEWEST = Order(AuditEvent.created_at, AuditEvent.id)
+EVENTS = Listing(
+    select(AuditEvent), AuditEventResponse, Order(AuditEvent.created_at, AuditEvent.id)
+)
 ORIGIN = "origin"
 
 
@@ -89,8 +91,7 @@ async def list_events(
         )
         if value is not None
     ]
-    query = select(AuditEvent).where(*conditions)
-    return await page_after(session, query, NEWEST, cursor, limit, AuditEventResponse)
+    return await EVENTS.after(session, cursor, limit, *conditions)
 
 
 def record(session: AsyncSession, action: Action, target: Identified, **details: Any) -> None:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
@@ -13,7 +13,7 @@ from app.core.errors import Forbidden, InvalidToken, Unauthorized
 from app.core.passwords import Passwords
 from app.core.roles import Scope
 from app.core.tokens import AccessClaims, KeyClaims
-from app.models import ApiKey, Login, User
+from app.models import ApiKey, Login, Membership, Organization, User
 from app.services import logins, users
 
 Credential = TypeVar("Credential", Login, ApiKey)
@@ -25,6 +25,8 @@ class Caller:
 
     credential: Login | ApiKey
     expires_at: datetime | None
+    membership: Membership | None
+    """In the organization of the URL, if it names one."""
 
     @property
     def user(self) -> User:
@@ -101,31 +103,47 @@ async def confirm_password(
     return user
 
 
-async def get_caller(session: AsyncSession, claims: AccessClaims | KeyClaims) -> Caller:
-    """Find the login or API key and its user in one query.
+def _load(kind: type[Credential], *which: ColumnElement[bool]) -> Select[Any]:
+    return select(kind).join(kind.user).options(contains_eager(kind.user)).where(*which, User.alive)
 
-    Raise InvalidToken if it is unknown or has ended, and Forbidden if the user is inactive.
-    """
-    if isinstance(claims, KeyClaims):
-        key = _valid(await session.scalar(KEY, {"key_hash": claims.key_hash}))
-        return Caller(key, key.expires_at)
-    ids = {"login_id": claims.session_id, "user_id": claims.user_id}
-    return Caller(_valid(await session.scalar(LOGIN, ids)), claims.expires_at)
+
+def _load_in(credential: Select[Any]) -> Select[Any]:
+    """Load the user's membership too, with its organization, which has the slug; or None."""
+    return (
+        credential.add_columns(Membership)
+        .outerjoin(Organization, (Organization.slug == bindparam("slug")) & Organization.alive)
+        .outerjoin(
+            Membership,
+            (Membership.organization_id == Organization.id) & (Membership.user_id == User.id),
+        )
+        .options(contains_eager(Membership.organization))
+    )
 
 
 # Built once: building a statement takes longer than running it.
-KEY = (
-    select(ApiKey)
-    .join(ApiKey.user)
-    .options(contains_eager(ApiKey.user))
-    .where(ApiKey.key_hash == bindparam("key_hash"), User.alive)
-)
-LOGIN = (
-    select(Login)
-    .join(Login.user)
-    .options(contains_eager(Login.user))
-    .where(Login.id == bindparam("login_id"), User.id == bindparam("user_id"), User.alive)
-)
+KEY = _load(ApiKey, ApiKey.key_hash == bindparam("key_hash"))
+LOGIN = _load(Login, Login.id == bindparam("login_id"), User.id == bindparam("user_id"))
+KEY_IN, LOGIN_IN = _load_in(KEY), _load_in(LOGIN)
+
+
+async def get_caller(
+    session: AsyncSession, claims: AccessClaims | KeyClaims, slug: str | None = None
+) -> Caller:
+    """Find the login or API key, its user, and the membership of an organization in one query.
+
+    Raise InvalidToken if it is unknown or has ended, and Forbidden if the user is inactive.
+    """
+    values: dict[str, Any] = {"slug": slug} if slug else {}
+    if isinstance(claims, KeyClaims):
+        query = KEY_IN if slug else KEY
+        values["key_hash"] = claims.key_hash
+    else:
+        query = LOGIN_IN if slug else LOGIN
+        values |= {"login_id": claims.session_id, "user_id": claims.user_id}
+    row = (await session.execute(query, values)).one_or_none()
+    credential = _valid(row[0] if row else None)
+    expires_at = claims.expires_at if isinstance(claims, AccessClaims) else credential.expires_at
+    return Caller(credential, expires_at, row[1] if row and slug else None)
 
 
 def _valid(credential: Credential | None) -> Credential:

@@ -18,9 +18,11 @@ from app.schemas.strings import normalize_email
 from app.services import audit, memberships, users
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
-from app.services.paging import Order, paginate
+from app.services.paging import Listing, Order
 
-NEWEST = Order(Invitation.created_at, Invitation.id)
+INVITATIONS = Listing(
+    select(Invitation), InvitationResponse, Order(Invitation.created_at, Invitation.id)
+)
 LIFETIME = timedelta(days=7)
 MAX_OPEN = 100
 
@@ -53,10 +55,8 @@ async def list_open(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[InvitationResponse]:
     """Newest first, including expired ones."""
-    query = select(Invitation).where(
-        Invitation.organization_id == organization_id, Invitation.open()
-    )
-    return await paginate(session, query, NEWEST, pagination, InvitationResponse)
+    of_organization = Invitation.organization_id == organization_id
+    return await INVITATIONS.page(session, pagination, of_organization, Invitation.open())
 
 
 async def revoke(session: AsyncSession, organization_id: UUID, invitation_id: UUID) -> None:

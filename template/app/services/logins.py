@@ -14,10 +14,10 @@ from app.schemas.me import SessionResponse
 from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import audit, refresh_tokens
 from app.services.audit import Action
-from app.services.paging import Order, paginate
+from app.services.paging import Listing, Order
 from app.services.refresh_tokens import TokenPair
 
-LAST_USED = Order(Login.last_used_at, Login.id)
+LOGINS = Listing(select(Login), SessionResponse, Order(Login.last_used_at, Login.id))
 
 
 async def start(
@@ -65,8 +65,8 @@ async def list_open(
     session: AsyncSession, user_id: UUID, pagination: PaginationParams, *, current: UUID
 ) -> PaginatedResponse[SessionResponse]:
     """Logins that can still be refreshed, most recently used first."""
-    query = select(Login).where(Login.user_id == user_id, Login.alive, _refreshable())
-    page = await paginate(session, query, LAST_USED, pagination, SessionResponse)
+    mine = Login.user_id == user_id
+    page = await LOGINS.page(session, pagination, mine, Login.alive, _refreshable())
     for login in page.data:
         login.current = login.id == current
     return page

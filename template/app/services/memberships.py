@@ -5,7 +5,7 @@ Concurrent changes therefore see each other and cannot remove the last owner.
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -18,23 +18,25 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import api_keys, audit, organizations
 from app.services.audit import Action
 from app.services.locking import lock_organization
-from app.services.paging import Order, paginate
+from app.services.paging import Listing, Order
 
+OF_ORGANIZATION = select(Membership).where(
+    Membership.organization_id == bindparam("organization_id")
+)
 OLDEST = Order(Membership.joined_at, Membership.id, oldest_first=True)
+MEMBERS = Listing(OF_ORGANIZATION.options(joinedload(Membership.user)), MemberResponse, OLDEST)
+MEMBERS_FURTHER = Listing(
+    OF_ORGANIZATION.options(selectinload(Membership.user)), MemberResponse, OLDEST
+)
+"""A join would also read the users of the rows that an offset skips."""
 
 
 async def list_members(
     session: AsyncSession, organization_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[MemberResponse]:
     """Oldest membership first."""
-    # A join would also read the users of the rows that an offset skips.
-    load = selectinload if pagination.offset else joinedload
-    query = (
-        select(Membership)
-        .options(load(Membership.user))
-        .where(Membership.organization_id == organization_id)
-    )
-    return await paginate(session, query, OLDEST, pagination, MemberResponse)
+    members = MEMBERS_FURTHER if pagination.offset else MEMBERS
+    return await members.page(session, pagination, organization_id=organization_id)
 
 
 async def add(session: AsyncSession, actor: Membership, body: MemberCreate) -> Membership:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Bundle, aliased, contains_eager
+from sqlalchemy.orm import Bundle, aliased
 
 from app.core.clock import utc_now
 from app.core.errors import Forbidden, NotFound
@@ -16,34 +16,46 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.services import audit
 from app.services.audit import Action
 from app.services.locking import lock_organization, lock_user
-from app.services.paging import Order, paginate
+from app.services.paging import Listing, Order
 
-NEWEST = Order(Organization.created_at, Organization.id)
 
-MEMBERSHIP = (
-    select(Membership)
-    .join(Membership.organization)
-    .options(contains_eager(Membership.organization))
-    .where(
-        Organization.slug == bindparam("slug"),
-        Organization.alive,
-        Membership.user_id == bindparam("user_id"),
+def _select_details() -> Select[Any]:
+    """The fields of OrganizationResponse for each organization of the user `user_id`."""
+    member = aliased(Membership)
+    owner = (
+        select(member.user_id)
+        .where(member.organization_id == Organization.id, member.role == MemberRole.OWNER)
+        .order_by(member.joined_at, member.id)
+        .limit(1)
     )
+    shown: Bundle[Any] = Bundle(
+        "shown",
+        Organization.id,
+        Organization.name,
+        Organization.slug,
+        Organization.created_at,
+        Organization.updated_at,
+        Membership.role,
+        Organization.member_count,
+        owner.scalar_subquery().label("owner_id"),
+    )
+    return (
+        select(shown)
+        .join(Membership, Membership.organization_id == Organization.id)
+        .where(Membership.user_id == bindparam("user_id"), Organization.alive)
+    )
+
+
+OF_USER = Listing(
+    _select_details(), OrganizationResponse, Order(Organization.created_at, Organization.id)
 )
-
-
-async def get_membership(session: AsyncSession, slug: str, user_id: UUID) -> Membership:
-    """The user's membership with its organization. Raise NotFound for non-members too."""
-    membership = await session.scalar(MEMBERSHIP, {"slug": slug, "user_id": user_id})
-    if membership is None:
-        raise NotFound("Organization not found")
-    return membership
+DETAILS = _select_details().where(Organization.id == bindparam("organization_id"))
 
 
 async def details(session: AsyncSession, membership: Membership) -> OrganizationResponse:
     """Raise NotFound if the organization was deleted, or the member left, during the request."""
-    query = _details(membership.user_id).where(Organization.id == membership.organization_id)
-    row = await session.scalar(query)
+    ids = {"user_id": membership.user_id, "organization_id": membership.organization_id}
+    row = await session.scalar(DETAILS, ids)
     if row is None:
         raise NotFound("Organization not found")
     return OrganizationResponse.model_validate(row)
@@ -53,7 +65,7 @@ async def list_for_user(
     session: AsyncSession, user_id: UUID, pagination: PaginationParams
 ) -> PaginatedResponse[OrganizationResponse]:
     """Newest first."""
-    return await paginate(session, _details(user_id), NEWEST, pagination, OrganizationResponse)
+    return await OF_USER.page(session, pagination, user_id=user_id)
 
 
 async def create(
@@ -114,30 +126,3 @@ async def owned_alone(session: AsyncSession, user_id: UUID) -> dict[UUID, str]:
         .order_by(Organization.slug)
     )
     return {row.id: row.slug for row in rows}
-
-
-def _details(user_id: UUID) -> Select[Any]:
-    """The fields of OrganizationResponse for each organization of the user."""
-    member = aliased(Membership)
-    owner = (
-        select(member.user_id)
-        .where(member.organization_id == Organization.id, member.role == MemberRole.OWNER)
-        .order_by(member.joined_at, member.id)
-        .limit(1)
-    )
-    shown: Bundle[Any] = Bundle(
-        "shown",
-        Organization.id,
-        Organization.name,
-        Organization.slug,
-        Organization.created_at,
-        Organization.updated_at,
-        Membership.role,
-        Organization.member_count,
-        owner.scalar_subquery().label("owner_id"),
-    )
-    return (
-        select(shown)
-        .join(Membership, Membership.organization_id == Organization.id)
-        .where(Membership.user_id == user_id, Organization.alive)
-    )

@@ -1,10 +1,10 @@
 """Pages of a query's rows, by number or after a cursor."""
 
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, func, tuple_
+from sqlalchemy import ColumnExpressionArgument, Integer, Select, bindparam, func, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -22,53 +22,79 @@ class Order(NamedTuple):
     oldest_first: bool = False
 
 
-async def paginate(
-    session: AsyncSession,
-    query: Select[Any],
-    order: Order,
-    pagination: PaginationParams,
-    kind: type[Item],
-) -> PaginatedResponse[Item]:
-    """Return a page of `query`, which must select one entity or Bundle and have no order."""
-    offset = query.offset(pagination.offset)
-    page = await page_after(session, offset, order, pagination.cursor, pagination.limit, kind)
-    total = await _count(session, query, pagination, page)
-    return PaginatedResponse.create(page, total, pagination)
+class Listing(Generic[Item]):
+    """A list that clients read in pages. Its statements are built once, at import."""
 
+    def __init__(self, query: Select[Any], kind: type[Item], order: Order) -> None:
+        """`query` selects one entity or Bundle and has no order; its values are `bindparam`s."""
+        moment, key, oldest_first = order
+        ordered = query.order_by(*((moment, key) if oldest_first else (moment.desc(), key.desc())))
+        limited = ordered.limit(bindparam("row_limit", type_=Integer))
+        row = tuple_(moment, key)
+        end = tuple_(
+            bindparam("after_moment", type_=moment.type), bindparam("after_id", type_=key.type)
+        )
+        self._kind, self._order = kind, order
+        self._count = query.with_only_columns(func.count(), maintain_column_froms=True)
+        self._by_number = limited.offset(bindparam("row_offset", type_=Integer))
+        self._after = limited.where(row > end if oldest_first else row < end)
 
-async def page_after(
-    session: AsyncSession,
-    query: Select[Any],
-    order: Order,
-    cursor: str | None,
-    limit: int,
-    kind: type[Item],
-) -> CursorPage[Item]:
-    """Read one row more than the page has, to learn whether another page follows."""
-    moment, key, oldest_first = order
-    if cursor:
-        end = Cursor.decode(cursor)
-        row, last = tuple_(moment, key), (end.moment, end.id)
-        query = query.where(row > last if oldest_first else row < last)
-    query = query.order_by(*((moment, key) if oldest_first else (moment.desc(), key.desc())))
-    rows = list(await session.scalars(query.limit(limit + 1)))
-    following = None
-    if len(rows) > limit:
-        end = rows[limit - 1]
-        following = Cursor(getattr(end, moment.key), getattr(end, key.key)).encode()
-    data = [kind.model_validate(row) for row in rows[:limit]]
-    return CursorPage(data=data, next_cursor=following)
+    async def page(
+        self,
+        session: AsyncSession,
+        pagination: PaginationParams,
+        *filters: ColumnExpressionArgument[bool],
+        **values: Any,
+    ) -> PaginatedResponse[Item]:
+        """Return the page by its number, or the one after a cursor."""
+        page = await self.after(
+            session,
+            pagination.cursor,
+            pagination.limit,
+            *filters,
+            row_offset=pagination.offset,
+            **values,
+        )
+        total = await self._total(session, pagination, page, *filters, **values)
+        return PaginatedResponse.create(page, total, pagination)
 
+    async def after(
+        self,
+        session: AsyncSession,
+        cursor: str | None,
+        limit: int,
+        *filters: ColumnExpressionArgument[bool],
+        row_offset: int = 0,
+        **values: Any,
+    ) -> CursorPage[Item]:
+        """Read one row more than the page has, to learn whether another page follows."""
+        query = self._by_number
+        values["row_limit"] = limit + 1
+        if cursor:
+            end = Cursor.decode(cursor)
+            query = self._after
+            values |= {"after_moment": end.moment, "after_id": end.id}
+        else:
+            values["row_offset"] = row_offset
+        rows = list(await session.scalars(query.where(*filters) if filters else query, values))
+        following = None
+        if len(rows) > limit:
+            last, (moment, key, _) = rows[limit - 1], self._order
+            following = Cursor(getattr(last, moment.key), getattr(last, key.key)).encode()
+        data = [self._kind.model_validate(row) for row in rows[:limit]]
+        return CursorPage(data=data, next_cursor=following)
 
-async def _count(
-    session: AsyncSession,
-    query: Select[Any],
-    pagination: PaginationParams,
-    page: CursorPage[Item],
-) -> int | None:
-    """Count the rows, unless the page shows that it is the last one or nobody wants the total."""
-    if pagination.cursor or not pagination.counted:
-        return None
-    if page.next_cursor is None and (page.data or pagination.page == 1):
-        return pagination.offset + len(page.data)
-    return await session.scalar(query.with_only_columns(func.count(), maintain_column_froms=True))
+    async def _total(
+        self,
+        session: AsyncSession,
+        pagination: PaginationParams,
+        page: CursorPage[Item],
+        *filters: ColumnExpressionArgument[bool],
+        **values: Any,
+    ) -> int | None:
+        """Count the rows, unless the page shows that it is the last one or nobody wants to know."""
+        if pagination.cursor or not pagination.counted:
+            return None
+        if page.next_cursor is None and (page.data or pagination.page == 1):
+            return pagination.offset + len(page.data)
+        return await session.scalar(self._count.where(*filters) if filters else self._count, values)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
@@ -12,9 +12,13 @@ from app.schemas.paging import PaginatedResponse, PaginationParams
 from app.schemas.project import ProjectCreate, ProjectResponse, ProjectUpdate
 from app.services import audit
 from app.services.audit import Action
-from app.services.paging import Order, paginate
+from app.services.paging import Listing, Order
 
-NEWEST = Order(Project.created_at, Project.id)
+PROJECTS = Listing(
+    select(Project).where(Project.organization_id == bindparam("organization_id")),
+    ProjectResponse,
+    Order(Project.created_at, Project.id),
+)
 
 
 async def list_projects(
@@ -25,11 +29,11 @@ async def list_projects(
     archived: bool | None = None,
 ) -> PaginatedResponse[ProjectResponse]:
     """Newest first."""
-    query = select(Project).where(Project.organization_id == organization_id)
+    filters = []
     if archived is not None:
         is_archived = Project.archived_at.is_not(None)
-        query = query.where(is_archived if archived else ~is_archived)
-    return await paginate(session, query, NEWEST, pagination, ProjectResponse)
+        filters.append(is_archived if archived else ~is_archived)
+    return await PROJECTS.page(session, pagination, *filters, organization_id=organization_id)
 
 
 async def get(

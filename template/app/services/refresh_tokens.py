@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import Select, bindparam, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager
 
@@ -23,6 +23,35 @@ class TokenPair:
     access_token: str
     refresh_token: str
     user: User
+
+
+def _is_other_used() -> Select[tuple[bool]]:
+    """Whether a child or sibling of the token `token_id` was used."""
+    other = aliased(RefreshToken)
+    used = exists().where(
+        other.session_id == bindparam("session_id"),
+        other.id != bindparam("token_id"),
+        or_(other.parent_id == bindparam("token_id"), other.parent_id == bindparam("parent_id")),
+        other.used_at.is_not(None),
+    )
+    return select(used)
+
+
+SPEND = (
+    update(RefreshToken)
+    .where(RefreshToken.token_hash == bindparam("hash"), RefreshToken.used_at.is_(None))
+    .values(used_at=bindparam("now"))
+    .returning(RefreshToken.id)
+)
+LOCKED = (
+    select(RefreshToken)
+    .join(RefreshToken.login)
+    .join(Login.user)
+    .options(contains_eager(RefreshToken.login).contains_eager(Login.user))
+    .where(RefreshToken.token_hash == bindparam("hash"))
+    .with_for_update(of=Login, key_share=True)
+)
+IS_OTHER_USED = _is_other_used()
 
 
 async def issue(
@@ -46,23 +75,9 @@ async def issue(
 async def spend(session: AsyncSession, presented: str) -> tuple[RefreshToken, bool]:
     """Return the token with its user and its locked login, and whether this is its first use.
     Raise InvalidToken if the token is unknown."""
-    token_hash = hash_token(presented)
-    first = (
-        update(RefreshToken)
-        .where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
-        .values(used_at=utc_now())
-        .returning(RefreshToken.id)
-    )
-    first_use = await session.scalar(first) is not None
-    query = (
-        select(RefreshToken)
-        .join(RefreshToken.login)
-        .join(Login.user)
-        .options(contains_eager(RefreshToken.login).contains_eager(Login.user))
-        .where(RefreshToken.token_hash == token_hash)
-        .with_for_update(of=Login, key_share=True)
-    )
-    token = await session.scalar(query)
+    which = {"hash": hash_token(presented)}
+    first_use = await session.scalar(SPEND, which | {"now": utc_now()}) is not None
+    token = await session.scalar(LOCKED, which)
     if token is None:
         raise InvalidToken
     return token, first_use
@@ -82,11 +97,5 @@ async def is_stolen(session: AsyncSession, token: RefreshToken, *, first_use: bo
     """
     if not first_use and (token.used_at is None or token.used_at + GRACE <= utc_now()):
         return True
-    other = aliased(RefreshToken)
-    used_instead = exists().where(
-        other.session_id == token.session_id,
-        other.id != token.id,
-        or_(other.parent_id == token.id, other.parent_id == token.parent_id),
-        other.used_at.is_not(None),
-    )
-    return bool(await session.scalar(select(used_instead)))
+    which = {"session_id": token.session_id, "token_id": token.id, "parent_id": token.parent_id}
+    return bool(await session.scalar(IS_OTHER_USED, which))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,9 +20,15 @@ from app.schemas.strings import normalize_email
 from app.schemas.user import UserResponse, UserUpdate
 from app.services import api_keys, audit, logins, memberships
 from app.services.audit import Action
-from app.services.paging import Order, paginate
+from app.services.paging import Listing, Order
 
-NEWEST = Order(User.created_at, User.id)
+USERS = Listing(select(User).where(User.alive), UserResponse, Order(User.created_at, User.id))
+ORGANIZATIONS = (
+    select(Organization.id, Organization.name, Organization.slug, Membership.role)
+    .join(Organization.memberships)
+    .where(Membership.user_id == bindparam("user_id"), Organization.alive)
+    .order_by(Organization.name, Organization.id)
+)
 
 
 @dataclass(frozen=True)
@@ -74,24 +80,19 @@ async def list_users(
     is_active: bool | None = None,
 ) -> PaginatedResponse[UserResponse]:
     """Newest first; `search` matches part of the name or email."""
-    query = select(User).where(User.alive)
+    filters = []
     if search:
-        query = query.where(or_(contains(User.name, search), contains(User.email, search)))
+        filters.append(or_(contains(User.name, search), contains(User.email, search)))
     if role is not None:
-        query = query.where(User.role == role)
+        filters.append(User.role == role)
     if is_active is not None:
-        query = query.where(User.is_active == is_active)
-    return await paginate(session, query, NEWEST, pagination, UserResponse)
+        filters.append(User.is_active == is_active)
+    return await USERS.page(session, pagination, *filters)
 
 
 async def list_organizations(session: AsyncSession, user_id: UUID) -> list[UserOrganization]:
     """All organizations of the user, sorted by name."""
-    rows = await session.execute(
-        select(Organization.id, Organization.name, Organization.slug, Membership.role)
-        .join(Organization.memberships)
-        .where(Membership.user_id == user_id, Organization.alive)
-        .order_by(Organization.name, Organization.id)
-    )
+    rows = await session.execute(ORGANIZATIONS, {"user_id": user_id})
     return [UserOrganization.model_validate(row) for row in rows]
 
 

@@ -4,6 +4,8 @@ import pytest
 from fastapi.responses import StreamingResponse
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.exc import ProgrammingError
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from app.core.config import Settings
 from app.core.errors import Unavailable
@@ -96,17 +98,16 @@ async def test_bug_gets_500_that_leaks_nothing(broken: AsyncClient, path: str) -
 
 
 async def test_bug_is_logged_with_traceback_and_request_id(
-    broken: AsyncClient, caplog: pytest.LogCaptureFixture
+    broken: AsyncClient,
 ) -> None:
-    response = await broken.get("/crash", params={"secret": "s"})
+    with capture_logs(processors=[merge_contextvars]) as events:
+        response = await broken.get("/crash", params={"secret": "s"})
 
-    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    event = record.msg
-    assert isinstance(event, dict)
+    (event,) = [event for event in events if event["log_level"] == "error"]
     assert event["event"] == "unhandled_error"
     assert event["path"] == "/crash"
     assert event["request_id"] == response.headers["x-request-id"]
-    assert record.exc_info or event["exc_info"]
+    assert event["exc_info"]
 
 
 async def test_response_503_has_retry_after(broken: AsyncClient) -> None:
@@ -117,32 +118,29 @@ async def test_response_503_has_retry_after(broken: AsyncClient) -> None:
 
 
 async def test_request_is_logged_once_without_its_query(
-    broken: AsyncClient, caplog: pytest.LogCaptureFixture
+    broken: AsyncClient,
 ) -> None:
-    caplog.set_level("INFO")
+    with capture_logs() as events:
+        await broken.get("/nowhere", params={"token": "hunter2"})
 
-    await broken.get("/nowhere", params={"token": "hunter2"})
-
-    (event,) = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    (event,) = events
     assert (event["event"], event["path"], event["status"]) == ("request", "/nowhere", 404)
     assert "hunter2" not in str(event)
 
 
 async def test_interrupted_response_is_logged(
-    broken: AsyncClient, caplog: pytest.LogCaptureFixture
+    broken: AsyncClient,
 ) -> None:
-    with pytest.raises(RuntimeError, match="before the second"):
+    with capture_logs() as events, pytest.raises(RuntimeError, match="before the second"):
         await broken.get("/interrupted")
 
-    assert "unhandled_error" in caplog.text
+    assert "unhandled_error" in [event["event"] for event in events]
 
 
 async def test_control_characters_in_a_path_are_escaped_in_the_log(
-    broken: AsyncClient, caplog: pytest.LogCaptureFixture
+    broken: AsyncClient,
 ) -> None:
-    caplog.set_level("INFO")
+    with capture_logs() as events:
+        await broken.get("/%1b%5b31m")
 
-    await broken.get("/%1b%5b31m")
-
-    events = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     assert [event["path"] for event in events] == ["/%1B%5B31m"]

@@ -13,7 +13,7 @@ from app.core.roles import MemberRole
 from app.models import Membership, Organization
 from app.schemas.organization import MemberCreate, OrganizationUpdate
 from app.services import memberships, organizations
-from tests.support.factories import add_member, make_member, make_user
+from tests.support.factories import add_member, get_membership, make_member, make_user
 
 Action = Callable[[AsyncSession, Membership, UUID], Awaitable[object]]
 
@@ -44,7 +44,7 @@ async def actor(session: AsyncSession, organization: Organization) -> Membership
     """An owner's membership, read before it changes."""
     user = await make_user(session)
     membership = await add_member(session, organization, user, MemberRole.OWNER)
-    return await organizations.get_membership(session, organization.slug, membership.user_id)
+    return await get_membership(session, organization.id, membership.user_id)
 
 
 @pytest.fixture

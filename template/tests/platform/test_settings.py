@@ -31,8 +31,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert settings.API_V1_PREFIX == "/api/v1"
     assert settings.DEBUG is False
-    assert settings.DATABASE_POOL_SIZE == 5
-    assert settings.DATABASE_MAX_OVERFLOW == 10
+    assert settings.DATABASE_POOL_SIZE == 15
     assert settings.ACCESS_TOKEN_EXPIRE_MINUTES == 30
     assert settings.REFRESH_TOKEN_EXPIRE_DAYS == 7
     assert settings.ALGORITHM == "HS256"

@@ -20,7 +20,7 @@ from tests.support.races import blocked_or_done
 from tests.support.service import Service, add_route, assert_problem, running_with
 from tests.support.waiting import PATIENCE, eventually, patience
 
-ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
+ONE_CONNECTION = {"DATABASE_POOL_SIZE": 1}
 
 
 @pytest.mark.parametrize("url", ["sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])

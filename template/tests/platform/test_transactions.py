@@ -13,12 +13,13 @@ from app.core.tokens import hash_token
 from app.db import session as db_session
 from app.db.session import Database
 from app.models import Login, Organization, User
-from app.services import logins, memberships, organizations, users
+from app.services import logins, memberships, users
 from app.services.locking import lock_organization
 from tests.conftest import settings_for
 from tests.support.databases import LockWaits
 from tests.support.factories import (
     add_member,
+    get_membership,
     make_invitation,
     make_organization,
     make_user,
@@ -42,7 +43,7 @@ async def narrow_service(own_url: str, monkeypatch: pytest.MonkeyPatch) -> Async
     """A service with one connection, for which no request waits long."""
     # Fires early without harm: no request waits for a free connection.
     monkeypatch.setattr(db_session, "POOL_TIMEOUT_SECONDS", 0.2)
-    settings = settings_for(own_url, DATABASE_POOL_SIZE=1, DATABASE_MAX_OVERFLOW=0)
+    settings = settings_for(own_url, DATABASE_POOL_SIZE=1)
     async with running_with(settings) as service:
         yield service
 
@@ -226,7 +227,7 @@ async def test_member_who_is_removed_accepts_no_invitation(
         await lock_organization(session, acme.id)
 
     async def remove(session: AsyncSession) -> None:
-        actor = await organizations.get_membership(session, "acme", owner.id)
+        actor = await get_membership(session, acme.id, owner.id)
         await memberships.remove(session, actor, ada.id)
 
     assert await overtaken(committed_service, lock_waits, [accepting], lock, remove) == [400]

@@ -91,7 +91,7 @@ async def test_handshake_without_database_gets_503(
 ) -> None:
     # Fires early without harm: only the rejected handshake waits for a connection.
     monkeypatch.setattr(db_session, "POOL_TIMEOUT_SECONDS", PAUSE)
-    async with own_room(DATABASE_POOL_SIZE=1, DATABASE_MAX_OVERFLOW=0) as room:
+    async with own_room(DATABASE_POOL_SIZE=1) as room:
         token = await room.token(room.owner)
         async with room.service.database.engine.connect():
             rejected = await room.rejection(token)
@@ -102,7 +102,7 @@ async def test_handshake_without_database_gets_503(
 
 
 async def test_connections_hold_no_database_connection(own_room: OpenRoom) -> None:
-    async with own_room(DATABASE_POOL_SIZE=1, DATABASE_MAX_OVERFLOW=0) as room:
+    async with own_room(DATABASE_POOL_SIZE=1) as room:
         member = await room.add_member()
         async with room.join(room.owner), room.join(member):
             await room.call(member, "GET", room.path)

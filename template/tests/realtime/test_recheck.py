@@ -24,7 +24,7 @@ from tests.support.websocket_server import OpenRoom, hub_of
 
 @pytest.fixture
 async def watchful(own_room: OpenRoom) -> AsyncGenerator[Room]:
-    pool = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0}
+    pool = {"DATABASE_POOL_SIZE": 1}
     async with own_room(**pool) as room:
         # Fires early without harm: it is one more check.
         hub_of(room.service).recheck_seconds = 1

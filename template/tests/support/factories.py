@@ -3,10 +3,13 @@
 from datetime import timedelta
 from itertools import count
 from typing import Any, TypeVar
+from uuid import UUID
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from app.core.clock import utc_now
 from app.core.roles import MemberRole, Scope, UserRole
@@ -74,6 +77,15 @@ async def add_member(
 ) -> Membership:
     membership = Membership(organization_id=organization.id, user_id=user.id, role=role)
     return await save(session, membership)
+
+
+async def get_membership(session: AsyncSession, organization_id: UUID, user_id: UUID) -> Membership:
+    """The membership with its organization, as a request's dependency loads it."""
+    query = select(Membership).options(joinedload(Membership.organization))
+    rows = await session.scalars(
+        query.where(Membership.organization_id == organization_id, Membership.user_id == user_id)
+    )
+    return rows.one()
 
 
 async def make_member(
