@@ -73,9 +73,9 @@ FAULTS = [
     ),
     Mutation(
         "a write is repeated although it may have been committed",
-        "app/api/second_try.py",
-        """    return lost and request.method in SAFE_METHODS""",
-        """    return lost""",
+        "app/api/routing.py",
+        """error.connection_invalidated and request.method in SAFE_METHODS""",
+        """error.connection_invalidated""",
         "test_postgres_recovery",
         ALL,
     ),

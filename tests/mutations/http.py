@@ -28,9 +28,9 @@ HTTP = [
     ),
     Mutation(
         "responses lack the security headers",
-        "app/api/middleware.py",
-        """                    headers.setdefault(name, value)""",
-        """                    pass""",
+        "app/api/request_context.py",
+        """headers = self.headers | {""",
+        """headers = {""",
         "test_http",
     ),
     Mutation(

@@ -56,8 +56,8 @@ LOGINS = [
     ),
     Mutation(
         "a caller has no overall quota",
-        "app/api/v1/__init__.py.jinja",
-        """            dependencies=[Depends(limit_caller)],\n""",
+        "app/api/routing.py",
+        """            await limit_caller(request)\n""",
         "",
         "test_rate_limit",
     ),

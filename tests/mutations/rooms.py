@@ -6,8 +6,8 @@ ROOMS = [
     Mutation(
         "pages of any origin open WebSockets",
         "app/api/v1/websocket.py",
-        """dependencies=[Depends(check_origin)]""",
-        """dependencies=[]""",
+        """dependencies=[Depends(limit_caller), Depends(check_origin)]""",
+        """dependencies=[Depends(limit_caller)]""",
         "test_handshake",
         ALL,
     ),

@@ -34,7 +34,7 @@ SESSIONS = [
     Mutation(
         "a token may be retried although its successor is in use",
         "app/services/refresh_tokens.py",
-        """return bool(await session.scalar(select(used_instead)))""",
+        """return bool(await session.scalar(IS_OTHER_USED, which))""",
         """return False""",
         "test_token_reuse",
     ),

@@ -55,8 +55,8 @@ TOKENS = [
     Mutation(
         "a token may name another user's session",
         "app/services/auth.py",
-        """Login.id == claims.session_id, User.id == claims.user_id)""",
-        """Login.id == claims.session_id)""",
+        """Login.id == bindparam("login_id"), User.id == bindparam("user_id"))""",
+        """Login.id == bindparam("login_id"))""",
         "test_tokens",
     ),
 ]
