@@ -1,12 +1,13 @@
 """The declarative base; migrations rely on its predictable constraint names."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, MetaData, and_, inspect, or_
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm.attributes import History
 
 from app.core.clock import utc_now
 from app.db.types import UtcDateTime
@@ -70,3 +71,15 @@ class Revocable:
     def _alive(cls) -> ColumnElement[bool]:
         in_time = or_(cls.expires_at.is_(None), cls.expires_at > utc_now())
         return and_(cls.revoked_at.is_(None), in_time)
+
+
+def changed_columns(row: Any) -> dict[str, History]:
+    """The columns whose values differ from those in the database."""
+    state = inspect(row)
+    unmodified = state.unmodified
+    histories = {
+        column.key: state.attrs[column.key].history
+        for column in state.mapper.column_attrs
+        if column.key not in unmodified
+    }
+    return {name: history for name, history in histories.items() if history.has_changes()}

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 import structlog
-from sqlalchemy import event, inspect
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 from app.core.config import Settings
 from app.db import session
-from app.db.base import Base
+from app.db.base import Base, changed_columns
 from app.db.dialect import WRITE_OPTIONS
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -94,7 +94,7 @@ def _record(session: Session, _: UOWTransaction) -> None:
         (Kind.DELETED, session.deleted),
     ):
         for row in rows:
-            columns = _changed_columns(row)
+            columns = frozenset(changed_columns(row))
             if columns or kind is Kind.DELETED:
                 changes.append(Change(kind, row, columns))
 
@@ -120,12 +120,3 @@ def _forget(session: Session, transaction: SessionTransaction) -> None:
         transaction = transaction.parent
     mark = session.info.get("savepoints", {}).get(transaction, 0)
     del session.info.get("flushed", [])[mark:]
-
-
-def _changed_columns(row: Base) -> frozenset[str]:
-    state = inspect(row)
-    return frozenset(
-        column.key
-        for column in state.mapper.column_attrs
-        if state.attrs[column.key].history.has_changes()
-    )

@@ -1,6 +1,6 @@
 """The audit log: who changed what and from where, recorded in the change's transaction."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.base import Identified
+from app.db.base import Identified, changed_columns
 from app.models import AuditEvent, Organization
 from app.schemas.audit import AuditEventResponse
 from app.schemas.paging import CursorPage
@@ -103,21 +103,16 @@ def record(session: AsyncSession, action: Action, target: Identified, **details:
             target_type=str(inspect(target).mapper.local_table),
             target_id=target.id,
             details=details,
-            **asdict(_origin(session)),
+            **vars(_origin(session)),
         )
     )
 
 
 def record_changes(session: AsyncSession, action: Action, row: Identified, **details: Any) -> None:
     """Record which columns have changed, if any. Call before the flush."""
-    state = inspect(row)
-    histories = {
-        column.key: state.attrs[column.key].history for column in state.mapper.column_attrs
-    }
     changes = {
         name: to_jsonable_python([*history.deleted, *history.added]) if name in VALUES else None
-        for name, history in histories.items()
-        if history.has_changes()
+        for name, history in changed_columns(row).items()
     }
     if changes:
         record(session, action, row, changes=changes, **details)
