@@ -7,12 +7,14 @@ import pkgutil
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import ForeignKeyConstraint, Table, UniqueConstraint
 from sqlalchemy.orm import configure_mappers
 
 import app
 from app import models
 from app.db.base import Base
+from tests.support.processes import modules_after
 
 APP = Path(app.__file__).parent
 
@@ -101,3 +103,18 @@ async def test_importing_the_service_needs_no_settings(tmp_path: Path) -> None:
     _, errors = await process.communicate()
 
     assert process.returncode == 0, errors.decode()
+
+
+@pytest.mark.parametrize(
+    ("code", "unneeded"),
+    [
+        ("import app.main", {"alembic", "typer", "zxcvbn"}),
+        (
+            "from app.cli import main; main(['--help'], standalone_mode=False)",
+            {"fastapi", "pydantic", "rich", "sqlalchemy", "uvicorn"},
+        ),
+    ],
+)
+async def test_start_imports_only_what_it_uses(code: str, unneeded: set[str]) -> None:
+    """Each of these makes a start slower and a process larger."""
+    assert await modules_after(code) & unneeded == set()

@@ -202,3 +202,14 @@ async def run_on(service: Service, *arguments: str, typed: str = "", **environme
     """Run a command on the database of the service."""
     url = service.settings.DATABASE_URL
     return await run(*arguments, typed=typed, **{"DATABASE_URL": url} | environment)
+
+
+async def modules_after(code: str) -> set[str]:
+    """Run the code in a new Python, and return the names of the modules in memory."""
+    report = f"{code}; import sys; print(); print(*sys.modules)"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", report, cwd=ROOT, stdout=PIPE
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return set(output.decode().splitlines()[-1].split())
