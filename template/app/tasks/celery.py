@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from ssl import CERT_REQUIRED
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
-
-from celery import Celery
-from kombu.exceptions import OperationalError
 
 from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.core.redis import open_redis
 from app.db.session import Database
 from app.tasks.queue import Task, TaskRunner
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0  # more than the second for which a worker's BRPOP blocks
@@ -25,13 +25,18 @@ LONGEST_PAUSE_SECONDS = 120
 
 @asynccontextmanager
 async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[TaskRunner]:
-    celery = create_celery(settings)
+    celery: Celery | None = None
+    creating = asyncio.Lock()
     broker = settings.CELERY_BROKER_URL
 
     async def start(task: Task[...], job_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        nonlocal celery
         if not task.function.__module__.startswith(f"{__package__}."):
             raise LookupError(f"No worker imports {task.name}: move it into {__package__}")
-        # In a thread, because Celery's client blocks.
+        # In a thread, because Celery is slow to import and its client blocks.
+        async with creating:
+            if not celery:
+                celery = await asyncio.to_thread(create_celery, settings)
         await asyncio.to_thread(publish, celery, task, job_id, args, kwargs)
 
     try:
@@ -39,11 +44,12 @@ async def open_tasks(settings: Settings, database: Database) -> AsyncGenerator[T
             # A broker that is the service's own Redis is probed already.
             yield TaskRunner(start, () if broker == settings.REDIS_URL else (redis.check,))
     finally:
-        await asyncio.to_thread(celery.close)
+        if celery:
+            await asyncio.to_thread(celery.close)
 
 
 def publish(
-    celery: Celery,
+    celery: "Celery",
     task: Task[...],
     job_id: str,
     args: list[Any],
@@ -51,6 +57,8 @@ def publish(
     **options: Any,
 ) -> None:
     """Raise Unavailable if Redis does not accept the message."""
+    from kombu.exceptions import OperationalError
+
     try:
         celery.send_task(task.name, args, kwargs, task_id=job_id, **options)
     except OperationalError as error:
@@ -59,8 +67,10 @@ def publish(
         raise Unavailable(f"Redis did not accept the task: {reason}") from None
 
 
-def create_celery(settings: Settings) -> Celery:
+def create_celery(settings: Settings) -> "Celery":
     """Create a client whose keys begin with the issuer, because services may share a Redis."""
+    from celery import Celery
+
     celery = Celery(settings.JWT_ISSUER, set_as_current=False)
     url = settings.CELERY_BROKER_URL
     if url.startswith("rediss:"):

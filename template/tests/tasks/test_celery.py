@@ -8,6 +8,7 @@ from app.tasks.celery import open_tasks
 from app.tasks.celery_worker import import_tasks
 from app.tasks.queue import TASKS
 from tests.support import celery_tasks
+from tests.support.processes import modules_after
 from tests.support.service import Service
 
 OWN_TASK = """
@@ -34,3 +35,7 @@ async def test_task_outside_the_package_is_rejected(service: Service) -> None:
     async with open_tasks(service.settings, service.database) as runner:
         with pytest.raises(LookupError, match="No worker imports count_users"):
             await runner.start(celery_tasks.count_users, "1", [], {})
+
+
+async def test_service_imports_celery_only_to_send_a_task() -> None:
+    assert await modules_after("import app.main") & {"celery", "kombu"} == set()
