@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.combinations import VALID, Combination
-from tests.installing import Run
+from tests.installing import NO_BYTECODE, Run
 from tests.mutations import MUTATIONS, Mutation
 
 SECONDS = 1800  # a mutation may make a test hang
 BY_ID = {each.id: each for each in VALID}
 # Celery doesn't start as root with pickle; here a test should reject pickle instead.
 FORCED = {"C_FORCE_ROOT": "true"}
+# Bytecode is outdated only by another size or second of the source.
+NO_STALE = {NO_BYTECODE: "1"}
 IMPATIENT = {"TEST_PATIENCE": "30"}  # a test may wait for what the mutation prevents
 PYTEST = ("python", "-m", "pytest", "-x", "-q", "-n0", "--no-header", "-p", "no:cacheprovider")
 
@@ -58,7 +60,7 @@ def test_broken_rule_fails_a_test(
         done = subprocess.run(
             (*PYTEST, *mutation.test_files),
             cwd=project,
-            env=environment | FORCED | IMPATIENT,
+            env=environment | FORCED | NO_STALE | IMPATIENT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
