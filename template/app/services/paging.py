@@ -46,16 +46,17 @@ class Listing(Generic[Item]):
         *filters: ColumnExpressionArgument[bool],
         **values: Any,
     ) -> PaginatedResponse[Item]:
-        """Return the page by its number, or the one after a cursor."""
-        page = await self.after(
-            session,
-            pagination.cursor,
-            pagination.limit,
-            *filters,
-            row_offset=pagination.offset,
-            **values,
-        )
-        total = await self._total(session, pagination, page, *filters, **values)
+        """Return the page by its number, or the one after a cursor. Count the rows, unless the page
+        shows that it is the last one or nobody wants to know."""
+        cursor, limit, offset = pagination.cursor, pagination.limit, pagination.offset
+        page = await self.after(session, cursor, limit, *filters, row_offset=offset, **values)
+        total = None
+        if pagination.counted and not cursor:
+            if page.next_cursor is None and (page.data or not offset):
+                total = offset + len(page.data)
+            else:
+                count = self._count.where(*filters) if filters else self._count
+                total = await session.scalar(count, values)
         return PaginatedResponse.create(page, total, pagination)
 
     async def after(
@@ -83,18 +84,3 @@ class Listing(Generic[Item]):
             following = Cursor(getattr(last, moment.key), getattr(last, key.key)).encode()
         data = [self._kind.model_validate(row) for row in rows[:limit]]
         return CursorPage(data=data, next_cursor=following)
-
-    async def _total(
-        self,
-        session: AsyncSession,
-        pagination: PaginationParams,
-        page: CursorPage[Item],
-        *filters: ColumnExpressionArgument[bool],
-        **values: Any,
-    ) -> int | None:
-        """Count the rows, unless the page shows that it is the last one or nobody wants to know."""
-        if pagination.cursor or not pagination.counted:
-            return None
-        if page.next_cursor is None and (page.data or pagination.page == 1):
-            return pagination.offset + len(page.data)
-        return await session.scalar(self._count.where(*filters) if filters else self._count, values)
