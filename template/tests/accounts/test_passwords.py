@@ -1,6 +1,8 @@
 import asyncio
+import os
 import re
 import runpy
+import sys
 import threading
 
 import pytest
@@ -9,7 +11,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from app.core import passwords as module
 from app.core.config import Settings
 from app.core.errors import Invalid, Unavailable
-from app.core.passwords import MAX_WAITING, Passwords
+from app.core.passwords import MAX_WAITING, NICENESS, Passwords
 from tests.support.waiting import PATIENCE, eventually
 
 EMAIL = "grace.hopper@example.com"
@@ -112,6 +114,50 @@ async def test_hashing_does_not_block_the_event_loop(
     work_done.set()
 
     assert await hashing == "True"
+
+
+async def test_processes_share_the_cores(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    passwords = Passwords(settings.model_copy(update={"WORKERS": 4}))
+    work_done = threading.Event()
+    monkeypatch.setattr(Argon2Hasher, "hash", lambda *_, **__: work_done.wait(PATIENCE))
+    others = set(threading.enumerate())
+
+    logins = asyncio.gather(*(passwords.hash("Correct-Horse-7!") for _ in range(8)))
+    await asyncio.sleep(0)  # until each is queued
+    own = set(threading.enumerate()) - others
+    work_done.set()
+    await logins
+
+    assert len(own) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are those of processes")
+async def test_hashing_yields_to_the_event_loop(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Argon2Hasher, "hash", lambda *_, **__: os.nice(0))
+
+    assert int(await passwords.hash("Correct-Horse-7!")) == min(os.nice(0) + NICENESS, 19)
+
+
+async def test_closing_drops_queued_hashes(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_one_thread = Passwords(settings.model_copy(update={"WORKERS": 1000}))
+    work_done = threading.Event()
+    monkeypatch.setattr(Argon2Hasher, "hash", lambda *_, **__: work_done.wait(PATIENCE))
+    logins = [asyncio.create_task(with_one_thread.hash("Correct-Horse-7!")) for _ in range(2)]
+    await asyncio.sleep(0)  # until each is queued
+
+    with_one_thread.close()
+    work_done.set()
+    await asyncio.wait(logins)
+
+    assert logins[-1].cancelled()
 
 
 async def test_hashing_queue_is_bounded(passwords: Passwords) -> None:
