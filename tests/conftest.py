@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--update-trees", action="store_true", help="rewrite tests/trees/")
     parser.addoption(
-        "--update-statements", action="store_true", help="rewrite tests/benchmarks/statements.txt"
+        "--update-statements", action="store_true", help="rewrite tests/benchmarks/statements.json"
     )
     parser.addoption("--fuzz", action="store_true", help="only fuzz four combinations")
     parser.addoption("--mutations", action="store_true", help="only test the mutations")

@@ -1,112 +1,94 @@
-"""The benchmark's own client, processes and comparison; `python -m tests.benchmarks` runs it."""
+"""The benchmark's own client and comparison; `python -m tests.benchmarks` runs it."""
 
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.benchmarks import client
-from tests.benchmarks.candidates import BARE, ME
-from tests.benchmarks.client import UnexpectedError
-from tests.benchmarks.processes import cpu_seconds, listeners, megabytes
-from tests.benchmarks.results import Results, compare
-from tests.benchmarks.rooms import MARK, PING, TEXT, Member, Room
+from tests.benchmarks import load
+from tests.benchmarks.load import CPU, Load, Route, Sample, UnexpectedError
+from tests.benchmarks.results import BARE, ME, Results, compare
+from tests.benchmarks.rooms import MARK, Room
 
 BODY = b'{"token": "abc"}'
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-SEQUENCE = {
-    "before": {"path": "/first"},
-    "path": "/next",
-    "method": "POST",
-    "body": {"token": "{token}", "name": "Project {n}"},
-    "follows": True,
-}
+POST = {"path": "/next", "method": "POST", "before": {"path": "/first"}, "follows": True}
 
 
-async def drive(route: dict[str, Any]) -> tuple[list[bytes], list[dict[str, Any]]]:
-    """Send requests to a server on this loop; return what it received, and the results."""
+async def drive(route: Route) -> tuple[list[bytes], Sample]:
+    """Send requests to a server on this loop; return what it received, and the measures."""
     received: list[bytes] = []
-    handlers = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.append(asyncio.current_task())
-        while not reader.at_eof():
-            received.append(await reader.read(65_536))
-            writer.write(RESPONSE if received[-1] else b"")
+        while data := await reader.read(65_536):
+            received.append(data)
+            writer.write(RESPONSE)
         writer.close()
 
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        assert listeners(port) == [os.getpid()]
-        load = {"url": f"http://127.0.0.1:{port}", "route": route, "connections": 1}
-        try:
-            return received, await client.measure(0, [load])
-        finally:
-            await asyncio.gather(*filter(None, handlers))
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert load.listeners(url) == [os.getpid()]
+        return received, await load.drive(0, Load(url, route, 1))
 
 
-def test_request_uses_the_last_response_and_a_unique_number() -> None:
-    received, (result,) = asyncio.run(drive(SEQUENCE))
-    first, *others = filter(None, received)
+BODIES = [
+    ({"body": {"token": "{token}", "name": "{n}"}}, "json", b'{"token": "abc", "name": "'),
+    (
+        {"form": {"token": "{token}", "name": "&{n}"}},
+        "x-www-form-urlencoded",
+        b"token=abc&name=%26",
+    ),
+    ({"body": "{token} {n}", "headers": {"Content-Type": "application/text"}}, "text", b"abc "),
+]
+
+
+@pytest.mark.parametrize(("body", "kind", "expected"), BODIES)
+def test_request_uses_the_last_response_and_a_unique_number(
+    body: Route, kind: str, expected: bytes
+) -> None:
+    received, sample = asyncio.run(drive(POST | body))
+    first, *others = received
     assert first.startswith(b"GET /first HTTP/1.1\r\n")
-    assert all(b'"token": "abc"' in each for each in others)
     assert len(set(others)) == len(others) > 1
-    assert {"CPU µs", "requests/s", "p50 ms", "p99 ms"} == result.keys()
+    for each in others:
+        head, _, content = each.partition(b"\r\n\r\n")
+        assert content.startswith(expected)
+        assert f"Content-Type: application/{kind}\r\n".encode() in head
+    assert set(sample) == {CPU, "requests/s", "p50 ms", "p99 ms"}
 
 
-def test_unexpected_status_fails() -> None:
-    with pytest.raises(UnexpectedError, match="1 200"):
-        asyncio.run(drive({"path": "/", "status": 404}))
-
-
-def test_missing_value_fails() -> None:
-    with pytest.raises(UnexpectedError, match="cursor"):
-        asyncio.run(drive({"path": "/?cursor={cursor}"}))
-
-
-def test_own_process_has_cpu_time_and_memory() -> None:
-    assert cpu_seconds([os.getpid()]) > 0
-    assert megabytes([os.getpid()]) > 1
-
-
-class Sent(asyncio.Transport):
-    def __init__(self) -> None:
-        self.data = b""
-
-    def write(self, data: Any) -> None:
-        self.data += data
-
-
-async def receive(frames: bytes, size: int) -> tuple[Room, bytes]:
-    """Hand the bytes to a member of a room in pieces; return what it sent."""
-    room, transport = Room(1), Sent()
-    member = Member(room)
-    member.connection_made(transport)
-    for start in range(0, len(frames), size):
-        member.data_received(frames[start : start + size])
-    assert member.joined.done()
-    return room, transport.data
+@pytest.mark.parametrize(
+    ("route", "error"),
+    [({"path": "/", "status": 404}, "1 200"), ({"path": "/?cursor={cursor}"}, "cursor")],
+)
+def test_unexpected_status_or_missing_value_fails(route: Route, error: str) -> None:
+    with pytest.raises(UnexpectedError, match=error):
+        asyncio.run(drive(route))
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_room_counts_messages_however_they_arrive(size: int) -> None:
-    long = MARK * 20
-    frames = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-    frames += bytes((0x80 | TEXT, len(MARK))) + MARK
-    frames += bytes((0x80 | TEXT, 126)) + len(long).to_bytes(2) + long
-    frames += bytes((0x80 | TEXT, 5)) + b"other" + bytes((0x80 | PING, 4)) + b"ping"
-    room, sent = asyncio.run(receive(frames, size))
-    assert room.delivered == 2
-    assert sent.endswith(b"ping")
+    async def listen() -> int:
+        room, reader = Room(1), asyncio.StreamReader()
+        room.sent = 1000  # so that nothing is sent
+        listening = asyncio.create_task(room.listen(reader))
+        data = b"\x81\x0b" + MARK + b"\x81\x0ebench" + MARK
+        for start in range(0, len(data), size):
+            reader.feed_data(data[start : start + size])
+            await asyncio.sleep(0)
+        reader.feed_eof()
+        await listening
+        return room.delivered
+
+    assert asyncio.run(listen()) == 2
 
 
 def results(bare: float, ours: float, rate: float) -> Results:
     results = Results({"commit": "one"})
-    results.cell(ME, BARE).add({"CPU µs": bare})
+    results.cell(ME, BARE).add({CPU: bare})
     for sample in (ours, 2 * ours):
-        results.cell(ME, "ours").add({"CPU µs": sample, "p50 ms": 1})
+        results.cell(ME, "ours").add({CPU: sample, "p50 ms": 1})
     results.cell("room", "ours").add({"deliveries/s": rate})
     return results
 
@@ -128,5 +110,5 @@ def test_results_survive_a_file(tmp_path: Path) -> None:
     written.cell("refresh", "ours").error = "401"
     written.write(tmp_path / "result.json")
     assert Results.read(tmp_path / "result.json") == written
-    assert "10.00" in written.table()
+    assert "| 10.00 | ≤ 3.5 units |" in written.table()
     assert "401" in written.table()

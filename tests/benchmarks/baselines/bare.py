@@ -46,7 +46,7 @@ async def get_user_id(
         raise HTTPException(401) from None
 
 
-@app.get("/me", response_model=User)
+@app.get("/api/v1/users/me", response_model=User)
 async def read_me(request: Request, user_id: Annotated[UUID, Depends(get_user_id)]) -> Any:
     row = await request.app.state.pool.fetchrow(FIND, user_id)
     if row is None:

@@ -1,89 +1,37 @@
 """The reference's own way: ORM sessions, the user loaded for each request, hashes on the loop.
 
-It follows the document that the template was ordered from, on the tables of the service. It has no
-`owner_id` of organizations, because those tables have none.
+It follows the document that the template was ordered from, on the tables of the service, whose
+models it uses. Organizations have no `owner_id` there.
 """
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import jwt
+from app.models import Membership, Organization, User
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pwdlib import PasswordHash
-from pydantic import BaseModel, ConfigDict, EmailStr, Field
-from sqlalchemy import DateTime, ForeignKey, func, select
+from pydantic import BaseModel, EmailStr, Field
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
+from sqlalchemy.orm import selectinload
 
-KEY = os.environ["SECRET_KEY"]
+URL, KEY = os.environ["DATABASE_URL"], os.environ["SECRET_KEY"]
 HASHES = PasswordHash.recommended()
-T = TypeVar("T")
-engine = create_async_engine(
-    os.environ["DATABASE_URL"], pool_size=5, max_overflow=10, pool_pre_ping=True
-)
+engine = create_async_engine(URL, pool_size=5, max_overflow=10, pool_pre_ping=True)
 sessions = async_sessionmaker(engine, expire_on_commit=False)
+MEMBERSHIPS = selectinload(User.memberships)
+USERS = select(User).options(MEMBERSHIPS).where(User.deleted_at.is_(None))
+"""The reference's relationship is `lazy="selectin"`: each query of users loads memberships too."""
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Base(DeclarativeBase):
-    type_annotation_map: ClassVar = {datetime: DateTime(timezone=True)}
-
-
-class User(Base):
-    __tablename__ = "users"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    email: Mapped[str]
-    name: Mapped[str]
-    hashed_password: Mapped[str]
-    role: Mapped[str]
-    is_active: Mapped[bool]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
-    deleted_at: Mapped[datetime | None]
-
-    memberships: Mapped[list["Membership"]] = relationship(lazy="selectin", back_populates="user")
-
-    @property
-    def organizations(self) -> list["Organization"]:
-        return [each.organization for each in self.memberships]
-
-
-class Organization(Base):
-    __tablename__ = "organizations"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    slug: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class Membership(Base):
-    __tablename__ = "memberships"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
-    role: Mapped[str]
-
-    user: Mapped[User] = relationship(back_populates="memberships")
-    organization: Mapped[Organization] = relationship()
-
-
-class Schema(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class UserResponse(Schema):
+class UserResponse(BaseModel, from_attributes=True):
     id: UUID
     email: EmailStr
     name: str = Field(min_length=2, max_length=100)
@@ -93,7 +41,7 @@ class UserResponse(Schema):
     updated_at: datetime
 
 
-class OrganizationSummary(Schema):
+class OrganizationSummary(BaseModel, from_attributes=True):
     id: UUID
     name: str
     slug: str
@@ -108,8 +56,8 @@ class OrganizationResponse(OrganizationSummary):
     created_at: datetime
 
 
-class Page(BaseModel, Generic[T]):
-    data: list[T]
+class UserPage(BaseModel):
+    data: list[UserResponse]
     total: int
     page: int
     limit: int
@@ -139,70 +87,62 @@ async def get_db() -> AsyncGenerator[AsyncSession]:
 
 
 DB = Annotated[AsyncSession, Depends(get_db)]
+Credentials = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 
 
-async def find_user(db: AsyncSession, *conditions: Any, options: Any = ()) -> User | None:
-    query = select(User).options(*options).where(User.deleted_at.is_(None), *conditions)
+async def find(db: AsyncSession, query: Any) -> Any:
     return (await db.execute(query)).scalar_one_or_none()
 
 
-async def get_current_user(
-    credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())], db: DB
-) -> User:
+async def get_current_user(credentials: Credentials, db: DB) -> User:
     try:
         payload = jwt.decode(credentials.credentials, KEY, algorithms=["HS256"])
     except jwt.InvalidTokenError:
-        raise HTTPException(401, "Could not validate credentials") from None
-    user = await find_user(db, User.id == UUID(payload["sub"]))
+        raise HTTPException(401) from None
+    user = await find(db, USERS.where(User.id == UUID(payload["sub"])))
     if user is None or not user.is_active:
-        raise HTTPException(401, "Could not validate credentials")
+        raise HTTPException(401)
     return user
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
-def require_role(*roles: str) -> Callable[[User], Awaitable[User]]:
-    async def check_role(user: CurrentUser) -> User:
-        if user.role not in roles:
-            raise HTTPException(403, "Insufficient permissions")
-        return user
-
-    return check_role
+async def get_admin(user: CurrentUser) -> User:
+    if user.role != "admin":
+        raise HTTPException(403)
+    return user
 
 
-router = APIRouter()
+router = APIRouter(prefix="/api/v1")
 
 
-@router.get("/users/", response_model=Page[UserResponse])
+@router.get("/users/", response_model=UserPage)
 async def list_users(
     db: DB,
-    admin: Annotated[User, Depends(require_role("admin"))],
+    admin: Annotated[User, Depends(get_admin)],
     page: Annotated[int, Query(ge=1)] = 1,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Any:
-    query = select(User).where(User.deleted_at.is_(None))
-    total = (await db.execute(select(func.count()).select_from(query.subquery()))).scalar() or 0
-    query = query.order_by(User.created_at.desc()).offset((page - 1) * limit).limit(limit)
-    return {
-        "data": list((await db.execute(query)).scalars().all()),
-        "total": total,
-        "page": page,
-        "limit": limit,
-        "total_pages": -(-total // limit),
-        "has_more": page * limit < total,
-    }
+    count = select(func.count()).select_from(USERS.subquery())
+    total = (await db.execute(count)).scalar() or 0
+    query = USERS.order_by(User.created_at.desc()).offset((page - 1) * limit).limit(limit)
+    users = list((await db.execute(query)).scalars().all())
+    numbers = {"total": total, "page": page, "limit": limit, "total_pages": -(-total // limit)}
+    return {"data": users, "has_more": page * limit < total, **numbers}
 
 
 @router.get("/users/me", response_model=UserWithOrganizations)
 async def read_me(db: DB, user: CurrentUser) -> Any:
-    organizations = selectinload(User.memberships).selectinload(Membership.organization)
-    return await find_user(db, User.id == user.id, options=(organizations,))
+    loaded = USERS.options(MEMBERSHIPS.selectinload(Membership.organization))
+    user = await find(db, loaded.where(User.id == user.id))
+    user.organizations = [each.organization for each in user.memberships]
+    return user
 
 
 @router.patch("/users/me", response_model=UserResponse)
 async def update_me(db: DB, current: CurrentUser, body: UserUpdate) -> Any:
-    user = await find_user(db, User.id == current.id)
+    user = await find(db, USERS.where(User.id == current.id))
     for field, value in body.model_dump(exclude_unset=True).items():
         setattr(user, field, value)
     await db.commit()
@@ -212,42 +152,29 @@ async def update_me(db: DB, current: CurrentUser, body: UserUpdate) -> Any:
 
 @router.get("/organizations/{slug}", response_model=OrganizationResponse)
 async def read_organization(db: DB, user: CurrentUser, slug: str) -> Any:
-    found = await db.execute(select(Organization).where(Organization.slug == slug))
-    organization = found.scalar_one_or_none()
+    organization = await find(db, select(Organization).where(Organization.slug == slug))
     if organization is None:
-        raise HTTPException(404, "Organization not found")
-    membership = await db.execute(
-        select(Membership).where(
-            Membership.organization_id == organization.id, Membership.user_id == user.id
-        )
-    )
-    if membership.scalar_one_or_none() is None:
-        raise HTTPException(403, "Not a member of this organization")
+        raise HTTPException(404)
+    memberships = select(Membership).where(Membership.organization_id == organization.id)
+    if not await find(db, memberships.where(Membership.user_id == user.id)):
+        raise HTTPException(403)
     return organization
 
 
 @router.post("/auth/login", response_model=Tokens)
 async def login(db: DB, body: Login) -> Any:
-    user = await find_user(db, User.email == body.email)
+    user = await find(db, USERS.where(User.email == body.email))
     if user is None or not HASHES.verify(body.password, user.hashed_password):
-        raise HTTPException(401, "Incorrect email or password")
-    access, refresh = (
-        jwt.encode({"sub": str(user.id), "exp": now() + valid}, KEY, "HS256")
-        for valid in (timedelta(minutes=30), timedelta(days=7))
-    )
+        raise HTTPException(401)
+    claims = {"sub": str(user.id), "exp": datetime.now(UTC) + timedelta(days=1)}
+    access, refresh = (jwt.encode(claims, KEY, "HS256") for _ in range(2))
     return {"access_token": access, "refresh_token": refresh, "user": user}
 
 
 app = FastAPI()
 app.add_middleware(GZipMiddleware, minimum_size=1000)
-app.add_middleware(
-    CORSMiddleware,
-    allow_origins=["http://localhost:3000"],
-    allow_credentials=True,
-    allow_methods=["*"],
-    allow_headers=["*"],
-)
-app.include_router(router, prefix="/api/v1")
+app.add_middleware(CORSMiddleware, allow_origins=["http://localhost:3000"], allow_methods=["*"])
+app.include_router(router)
 
 
 @app.get("/health")

@@ -5,31 +5,27 @@ without a value get the default of the model, so that a new column needs no chan
 """
 
 import asyncio
-import json
 import random
-import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from app.core.clock import utc_now
 from app.core.config import load_settings
 from app.models import AuditEvent, Membership, Organization, Project, User
+from known import ACME, ACTOR, ADA, ADMIN, LARGE, PASSWORD, PROJECT, REFERENCE, START, WRITES
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import JSON, Table
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
-PASSWORD = "Correct-Horse-7!"
-ADA, ADMIN, REFERENCE, ACME, LARGE, WRITES = (UUID(int=number) for number in range(1, 7))
-PROJECT, ACTOR = UUID(int=7), UUID(int=8)
-NOW = utc_now()
-FEW = 1000
-"""One user in so many has what the filters look for."""
+PROJECTS = 1000
 RARE = 50_000
-"""One event in so many does, so that a page of them spans the whole log."""
+"""One row in so many has the word and the action to look for, so that a page spans the table."""
+COUNT_MEMBERS = """UPDATE organizations SET member_count =
+    (SELECT count(*) FROM memberships WHERE organization_id = organizations.id)"""
 
 Row = dict[str, Any]
 Tables = Iterator[tuple[Any, Iterable[Row]]]
@@ -38,134 +34,74 @@ Tables = Iterator[tuple[Any, Iterable[Row]]]
 def accounts() -> Tables:
     """A member and an admin of the service, and a user whose hash is the reference's."""
     ours = Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(PASSWORD)
-    yield (
-        User,
-        (
-            user(ADA, "ada", hashed_password=ours),
-            user(ADMIN, "admin", hashed_password=ours, role="admin"),
-            user(REFERENCE, "reference", hashed_password=PasswordHash.recommended().hash(PASSWORD)),
-        ),
-    )
-    organizations = {"acme": ACME, "large": LARGE, "writes": WRITES}
-    yield (
-        Organization,
-        ({"id": key, "name": slug.title(), "slug": slug} for slug, key in organizations.items()),
-    )
-    yield (
-        Membership,
-        (
-            {"user_id": who, "organization_id": key, "role": role}
-            for who, role in ((ADMIN, "owner"), (ADA, "member"), (REFERENCE, "member"))
-            for key in organizations.values()
-        ),
-    )
-    yield Project, (project(number, ACME) for number in range(FEW))
-    yield Project, ({**project(FEW, ACME), "id": PROJECT},)
+    theirs = PasswordHash.recommended().hash(PASSWORD)
+    keys = {"acme": ACME, "large": LARGE, "writes": WRITES}
+    yield User, [user(ADA, "ada", ours, "user"), user(ADMIN, "admin", ours, "admin")]
+    yield User, [user(REFERENCE, "reference", theirs, "user")]
+    yield Organization, ({"id": key, "name": slug, "slug": slug} for slug, key in keys.items())
+    for key in keys.values():
+        yield Membership, [membership(ADMIN, key, "owner")]
+        yield Membership, (membership(each, key, "member") for each in (ADA, REFERENCE))
+    yield Project, (project(number) for number in range(PROJECTS))
+    yield Project, [{**project(PROJECTS), "id": PROJECT}]
 
 
 def growth(first: int, last: int) -> Tables:
-    """Users and audit events, and a tenth as many members and projects of one organization."""
+    """Users and audit events, and a tenth as many members of one organization."""
     chance = random.Random(first)
-    keys = [UUID(int=chance.getrandbits(128)) for _ in range(first, last)]
-    yield User, (grown_user(number, key) for number, key in enumerate(keys, first))
-    joined = {"organization_id": LARGE, "role": "member", "joined_at": NOW}
-    yield Membership, ({"user_id": key, **joined} for key in keys[::10])
-    yield Project, (project(number, LARGE) for number in range(first, last, 10))
-    yield AuditEvent, (event(number, key) for number, key in enumerate(keys, first))
+    keys = {number: UUID(int=chance.getrandbits(128)) for number in range(first, last)}
+    tenth = range(first, last, 10)
+    yield User, (grown_user(number, key) for number, key in keys.items())
+    yield Membership, (membership(keys[n], LARGE, "member", joined_at=at(n)) for n in tenth)
+    yield AuditEvent, (event(number, key) for number, key in keys.items())
+
+
+def at(number: int) -> Any:
+    return START - timedelta(seconds=number)
 
 
 def grown_user(number: int, key: UUID) -> Row:
-    return user(
-        key,
-        f"user{number}",
-        name=f"User {number}" if number % FEW else f"Zyx {number}",
-        role="user" if number % FEW else "admin",
-        is_active=bool(number % 50),
-        created_at=NOW - timedelta(seconds=number),
-    )
+    name = f"Zyx {number}" if number % RARE == 1 else f"User {number}"
+    role = "user" if number % 5 else "admin"
+    return user(key, f"user{number}", "none", role, name=name, created_at=at(number))
 
 
 def event(number: int, key: UUID) -> Row:
-    return {
-        "action": "organization.deleted" if number % RARE == 1 else "user.updated",
-        "actor_id": ACTOR if number % RARE == 1 else UUID(int=number % FEW << 64),
-        "target_type": "user",
-        "target_id": key,
-        "details": {},
-        "address": "",
-        "request_id": "",
-        "created_at": NOW - timedelta(seconds=number),
-    }
+    rare = number % RARE == 1
+    action, actor = ("organization.deleted", ACTOR) if rare else ("user.updated", key)
+    row = {"action": action, "actor_id": actor, "target_type": "user", "target_id": key}
+    return {**row, "details": {}, "address": "", "request_id": "", "created_at": at(number)}
 
 
-def user(key: UUID, login: str, **columns: Any) -> Row:
+def user(key: UUID, login: str, hashed: str, role: str, **columns: Any) -> Row:
     email = f"{login}@example.com"
-    usual = {"name": login.title(), "hashed_password": "none", "is_active": True, "role": "user"}
-    return {"id": key, "email": email, "email_normalized": email, **usual, **columns}
+    row = {"id": key, "email": email, "email_normalized": email, "hashed_password": hashed}
+    return {**row, "name": login.title(), "role": role, **columns}
 
 
-def project(number: int, organization: UUID) -> Row:
+def membership(member: UUID, organization: UUID, role: str, **columns: Any) -> Row:
+    return {"user_id": member, "organization_id": organization, "role": role, **columns}
+
+
+def project(number: int) -> Row:
     names = {"name": f"Project {number}", "slug": f"project-{number}"}
-    return {**names, "organization_id": organization, "created_at": NOW - timedelta(hours=number)}
+    return {**names, "organization_id": ACME, "created_at": at(number)}
 
 
-def records(table: Table, rows: Iterable[Row], encoders: list[Any]) -> Iterator[list[Any]]:
-    """Yield the encoded values of all columns, with the default of those that a row leaves out."""
-    names = [column.name for column in table.columns]
-    defaults = [column.default.arg if column.default else None for column in table.columns]
-    columns = list(zip(names, defaults, encoders, strict=True))
-    for row in rows:
-        values = []
-        for name, default, encode in columns:
-            value = row[name] if name in row else default(None) if callable(default) else default
-            values.append(encode(value) if encode else value)
-        yield values
-
-
-async def fill_postgres(url: str, tables: Tables) -> None:
-    import asyncpg
-
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    for model, rows in tables:
-        table = model.__table__
-        encoders = [json.dumps if isinstance(each.type, JSON) else None for each in table.columns]
-        await connection.copy_records_to_table(
-            table.name,
-            records=records(table, rows, encoders),
-            columns=[column.name for column in table.columns],
-        )
-        await connection.execute(f"VACUUM ANALYZE {table.name}")
-    await connection.close()
-
-
-def fill_sqlite(url: str, tables: Tables) -> None:
-    dialect = sqlite.dialect()
-    dialect._json_serializer = None
-    connection = sqlite3.connect(url.partition("///")[2])
-    for model, rows in tables:
-        table = model.__table__
-        encoders = [
-            each.type.dialect_impl(dialect).bind_processor(dialect) for each in table.columns
-        ]
-        places = ", ".join("?" * len(encoders))
-        names = ", ".join(column.name for column in table.columns)
-        statement = f"INSERT INTO {table.name} ({names}) VALUES ({places})"
-        connection.executemany(statement, records(table, rows, encoders))
-    connection.commit()
-    connection.execute("ANALYZE")
-    connection.close()
-
-
-def tables(first: int, last: int) -> Tables:
-    if first == 0:
-        yield from accounts()
-    yield from growth(first, last)
+async def fill(first: int, last: int) -> None:
+    url = load_settings().DATABASE_URL
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        for tables in ([accounts()] if first == 0 else []) + [growth(first, last)]:
+            for model, rows in tables:
+                remaining = iter(rows)
+                while some := list(islice(remaining, 10_000)):
+                    await connection.execute(insert(model.__table__), some)
+        await connection.execute(text(COUNT_MEMBERS))
+    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        await connection.execute(text("ANALYZE" if "sqlite" in url else "VACUUM ANALYZE"))
+    await engine.dispose()
 
 
 if __name__ == "__main__":
-    url = load_settings().DATABASE_URL
-    wanted = tables(*map(int, sys.argv[1:]))
-    if url.startswith("sqlite"):
-        fill_sqlite(url, wanted)
-    else:
-        asyncio.run(fill_postgres(url, wanted))
+    asyncio.run(fill(*map(int, sys.argv[1:])))

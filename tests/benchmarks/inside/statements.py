@@ -19,7 +19,7 @@ from app.cli.database import alembic_config
 from httpx import ASGITransport
 from sqlalchemy import Engine, event
 from starlette.types import Message, Receive, Scope, Send
-from tests.support.operations import Operation, make_superuser, operations_of
+from tests.support.operations import make_superuser, operations_of
 from tests.support.service import Service, running_with
 
 from tests.conftest import open_databases, settings_for
@@ -47,7 +47,7 @@ async def cost(service: Service, name: str) -> int:
     async with service.database.write() as session:
         client, values = await make_superuser(service, session)
     client._transport = ASGITransport(watched)
-    operations = named(service)
+    operations = {each.name: each for each in operations_of(service)}
     if name == "refresh":
         pair = (await operations["login"].succeed(client, values)).json()
         operations[name].entry.body["refresh_token"] = pair["refresh_token"]
@@ -57,17 +57,13 @@ async def cost(service: Service, name: str) -> int:
     return at_response[0]
 
 
-def named(service: Service) -> dict[str, Operation]:
-    return {operation.name: operation for operation in operations_of(service)}
-
-
 async def count() -> dict[str, int]:
     counts = {}
     async with open_databases() as databases:
         migrated = await databases.create()
         await asyncio.to_thread(command.upgrade, alembic_config(settings_for(migrated)), "head")
         async with running_with(settings_for(migrated)) as service:
-            names = sorted(named(service))
+            names = sorted(each.name for each in operations_of(service))
         for name in names:
             async with (
                 databases.lend(migrated) as url,
