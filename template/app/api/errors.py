@@ -68,7 +68,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """For WebSockets too, which Starlette would reject with 403."""
+    """Starlette itself would answer 403 to anything but HTTP."""
     raise HTTPException(HTTPStatus.NOT_FOUND)
 
 
