@@ -27,7 +27,7 @@ from tests.workflows import (
 
 COMBINATIONS = [VALID[0], VALID[-1]]  # the smallest and the largest
 
-COLLECT = {"PYTEST_ADDOPTS": "--collect-only --quiet", "BENCHMARK_OPTIONS": "--help"}
+COLLECT = {"PYTEST_ADDOPTS": "--collect-only --quiet", "BENCHMARK_OPTIONS": "--dry-run"}
 ONE_TEST = "tests/api/test_health.py::test_readiness_needs_the_database"
 RUN_ONE_TEST = {"PYTEST_ADDOPTS": f"-n0 --cov-fail-under=0 {ONE_TEST}"}
 

@@ -42,11 +42,12 @@ def main() -> int:
     add("--candidate", action="append", default=[], metavar="NAME=URL,ROUTES.json")
     add("--json", type=Path, metavar="FILE", help="write the result")
     add("--store", action="store_true", help=f"keep it in {STORED.relative_to(ROOT)}")
+    add("--dry-run", action="store_true", help="measure nothing")
     args = parser.parse_args()
     if args.command == "compare":
         print(compare(Results.read(args.old), Results.read(args.new)))
         return 0
-    results = run(args)
+    results = Results(about(args)) if args.dry_run else run(args)
     print(results.table())
     if STORED.exists():
         print(f"\nCompared with {STORED}:\n\n{compare(Results.read(STORED), results)}")
