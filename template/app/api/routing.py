@@ -60,7 +60,7 @@ class Route(APIRoute):
 
 
 def _may_run_again(request: Request, error: DBAPIError) -> bool:
-    """If a connection is lost, nobody knows whether a write was committed."""
+    """If a connection is lost, a write may have been committed."""
     lost = error.connection_invalidated and request.method in SAFE_METHODS
     return lost or is_undone(error)
 

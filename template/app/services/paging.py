@@ -47,7 +47,7 @@ class Listing(Generic[Item]):
         **values: Any,
     ) -> PaginatedResponse[Item]:
         """Return the page by its number, or the one after a cursor. Count the rows, unless the page
-        shows that it is the last one or nobody wants to know."""
+        shows that it is the last one or the client asks for no total."""
         cursor, limit, offset = pagination.cursor, pagination.limit, pagination.offset
         page = await self.after(session, cursor, limit, *filters, row_offset=offset, **values)
         total = None
